@@ -1,0 +1,239 @@
+/**
+ * The one schema of the configuration: file, CLI, API and pages are checked by it. Every key has a default a small office
+ * can live with; unknown keys are errors. Times are in the unit the key names; sizes in octets. Sources: DEFAULTS in docs.
+ */
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { LANGUAGES } from '../base/i18n.ts';
+
+const port = z.number().int().min(1).max(65_535);
+const address = z.string().refine((text) => isIP(text) !== 0, 'Give an IP address like "0.0.0.0" or "::"');
+const network = z
+  .string()
+  .regex(/^[0-9a-fA-F:.]+(?:\/\d{1,3})?$/, 'Give a network like "192.168.1.0/24" or an address like "192.168.1.5"');
+const hostName = z
+  .string()
+  .regex(
+    /^(?=.{1,253}$)[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*$/,
+    'Give a full host name like "mx.example.co.jp"',
+  );
+const hostOrAddress = z.union([hostName, address]);
+const domainName = z.string().min(1).max(253);
+const octets = z.number().int().min(0);
+const ms = z.number().int().min(0);
+
+/** TLS towards a next hop. opportunistic: STARTTLS when offered, any certificate; required: a valid certificate or deferred. */
+export const TLS_MODES = ['opportunistic', 'required', 'off'] as const;
+const tlsMode = z.enum(TLS_MODES);
+
+const mailServer = z.strictObject({
+  host: hostOrAddress,
+  port: port.default(25),
+  /** Lower is tried first; equal ones share. */
+  priority: z.number().int().min(0).max(65_535).default(10),
+  tls: tlsMode.default('opportunistic'),
+});
+
+const recipients = z.strictObject({
+  /** How a recipient is known: list (a file), call-ahead (ask the mail server), any (take all). */
+  check: z.enum(['call-ahead', 'list', 'any']).default('call-ahead'),
+  /** One address or localpart a line, `#` comments; relative to the config file. */
+  file: z.string().min(1).optional(),
+  /** Mail server down and nothing in the cache: defer (450) or accept. Never refused. */
+  whenUnknown: z.enum(['defer', 'accept']).default('defer'),
+});
+
+const relayDomain = z.strictObject({
+  name: domainName,
+  servers: z.array(mailServer).min(1),
+  recipients: recipients.prefault({}),
+});
+
+/** What to do with lone CR or LF: reject the message, or mend LF to CRLF. Lone CR and NUL are always refused. */
+const lineEndings = z.enum(['reject', 'mend']);
+
+const policyAction = z.enum(['reject', 'quarantine', 'deliver']);
+
+export const configSchema = z.strictObject({
+  version: z.literal(1).default(1),
+  /** Language of notices, DSNs and the CLI. */
+  language: z.enum(LANGUAGES).default('ja'),
+  /** Our name in 220, EHLO, Received and Authentication-Results. */
+  hostname: hostName.default('sekisho.localdomain'),
+  listeners: z
+    .strictObject({
+      mx: z
+        .strictObject({
+          enabled: z.boolean().default(true),
+          address: address.default('0.0.0.0'),
+          port: port.default(25),
+          bareLineFeed: lineEndings.default('reject'),
+          maxSessions: z.number().int().min(1).max(10_000).default(1_000),
+          maxSessionsPerAddress: z.number().int().min(1).default(20),
+          maxSessionsPerNetwork: z.number().int().min(1).default(50),
+        })
+        .prefault({}),
+      relay: z
+        .strictObject({
+          enabled: z.boolean().default(true),
+          address: address.default('127.0.0.1'),
+          port: port.default(10_025),
+          /** The office's own server(s): only these may send outward. */
+          networks: z.array(network).default(['127.0.0.0/8', '::1']),
+          bareLineFeed: lineEndings.default('mend'),
+          maxSessions: z.number().int().min(1).max(10_000).default(200),
+        })
+        .prefault({}),
+    })
+    .prefault({}),
+  tls: z
+    .strictObject({
+      /** PEM files; without them the gateway makes and keeps its own certificate. */
+      certificate: z.string().min(1).optional(),
+      key: z.string().min(1).optional(),
+    })
+    .prefault({}),
+  /** The domains we take mail for, and where their mail goes. */
+  domains: z.array(relayDomain).default([]),
+  outbound: z
+    .strictObject({
+      /** Everything outward goes here instead of by MX. */
+      smarthost: mailServer.optional(),
+      tls: tlsMode.default('opportunistic'),
+    })
+    .prefault({}),
+  limits: z
+    .strictObject({
+      messageOctets: octets.min(65_536).default(52_428_800),
+      recipientsPerMessage: z.number().int().min(1).max(10_000).default(500),
+      messagesPerSession: z.number().int().min(1).default(100),
+      receivedHops: z.number().int().min(5).max(1_000).default(50),
+      headerOctets: octets.default(262_144),
+      headerFields: z.number().int().min(10).default(1_000),
+      mimeParts: z.number().int().min(10).default(1_000),
+      mimeDepth: z.number().int().min(2).default(20),
+      errorsPerSession: z.number().int().min(1).default(20),
+      junkCommandsPerSession: z.number().int().min(1).default(10),
+      archiveDepth: z.number().int().min(0).default(5),
+      archiveFiles: z.number().int().min(1).default(1_000),
+      archiveOctets: octets.default(268_435_456),
+      archiveRatio: z.number().int().min(2).default(100),
+    })
+    .prefault({}),
+  timeouts: z
+    .strictObject({
+      sessionIdleMs: ms.default(300_000),
+      sessionTotalMs: ms.default(1_800_000),
+      tlsHandshakeMs: ms.default(10_000),
+      inspectionMs: ms.default(60_000),
+      connectMs: ms.default(30_000),
+      commandMs: ms.default(300_000),
+      dataMs: ms.default(120_000),
+      dataBlockMs: ms.default(180_000),
+      finalDotMs: ms.default(600_000),
+    })
+    .prefault({}),
+  policy: z
+    .strictObject({
+      spam: z
+        .strictObject({
+          tag: z.number().default(5),
+          quarantine: z.number().default(8),
+          reject: z.number().default(15),
+          /** Put before the subject at `tag`. */
+          subjectTag: z.string().max(40).default('[SPAM]'),
+        })
+        .refine(
+          (spam) => spam.tag <= spam.quarantine && spam.quarantine <= spam.reject,
+          'The thresholds must rise: tag ≤ quarantine ≤ reject',
+        )
+        .prefault({}),
+      virus: z.enum(['reject', 'quarantine']).default('reject'),
+      /** honour: do what the author's domain publishes; quarantine: never refuse for it; ignore. */
+      dmarc: z.enum(['honour', 'quarantine', 'ignore']).default('honour'),
+      ownDomainFromOutside: policyAction.default('quarantine'),
+      suspiciousFrom: policyAction.default('quarantine'),
+      disguisedExecutable: policyAction.default('quarantine'),
+      executable: policyAction.default('quarantine'),
+      encryptedArchive: policyAction.default('deliver'),
+      unscannable: policyAction.default('quarantine'),
+    })
+    .prefault({}),
+  engines: z
+    .strictObject({
+      clamd: z
+        .strictObject({
+          enabled: z.boolean().default(true),
+          socket: z.string().min(1).default('/run/clamav/clamd.ctl'),
+          timeoutMs: ms.default(30_000),
+          concurrency: z.number().int().min(1).default(8),
+        })
+        .prefault({}),
+      rspamd: z
+        .strictObject({
+          enabled: z.boolean().default(true),
+          /** `http://127.0.0.1:11333`, or the path of a Unix socket. */
+          url: z.string().min(1).default('http://127.0.0.1:11333'),
+          timeoutMs: ms.default(15_000),
+          concurrency: z.number().int().min(1).default(8),
+        })
+        .prefault({}),
+      inspect: z
+        .strictObject({
+          workers: z.number().int().min(1).max(16).default(1),
+          timeoutMs: ms.default(30_000),
+          memoryMiB: z.number().int().min(64).default(512),
+        })
+        .prefault({}),
+      /** After a start engines may still be loading for this long: mail is committed as *incoming* meanwhile. */
+      startingMs: ms.default(300_000),
+    })
+    .prefault({}),
+  dns: z
+    .strictObject({
+      /** `address` or `address:port` of a validating resolver. */
+      servers: z.array(z.string().min(1)).min(1).default(['127.0.0.1']),
+      timeoutMs: ms.default(3_000),
+    })
+    .prefault({}),
+  delivery: z
+    .strictObject({
+      /** Pauses between attempts, ±10 %; the last one repeats. */
+      retryMs: z
+        .array(ms)
+        .min(1)
+        .default([60_000, 120_000, 300_000, 600_000, 900_000, 1_800_000, 3_600_000, 7_200_000]),
+      expireOutboundMs: ms.default(172_800_000),
+      expireInboundMs: ms.default(604_800_000),
+      expireBounceMs: ms.default(86_400_000),
+      concurrencyPerHop: z.number().int().min(1).max(100).default(10),
+      /** How often a mail server that is down is asked whether it is back. */
+      probeMs: ms.default(10_000),
+    })
+    .prefault({}),
+  spool: z
+    .strictObject({
+      /** Never below this many free octets, nor this share of the disk. */
+      floorOctets: octets.default(536_870_912),
+      floorPercent: z.number().min(0).max(90).default(10),
+      /** Incoming messages that may wait for inspection. */
+      maxIncoming: z.number().int().min(1).default(10_000),
+    })
+    .prefault({}),
+  quarantine: z.strictObject({ days: z.number().int().min(1).max(3_650).default(14) }).prefault({}),
+  history: z
+    .strictObject({ days: z.number().int().min(1).max(3_650).default(400), subjects: z.boolean().default(true) })
+    .prefault({}),
+  log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
+  metrics: z.strictObject({ address: address.default('127.0.0.1'), port: port.optional() }).prefault({}),
+});
+
+export type Config = z.output<typeof configSchema>;
+export type ConfigInput = z.input<typeof configSchema>;
+export type RelayDomain = Config['domains'][number];
+export type MailServer = RelayDomain['servers'][number];
+
+/** All defaults: what an empty file means. */
+export function defaultConfig(): Config {
+  return configSchema.parse({});
+}

@@ -1,0 +1,41 @@
+/**
+ * What the pipeline asks of the inspectors: all at once, each with its own deadline; findings back, and who could not look.
+ * Never throws for a message or an engine: trouble is `missing`. A worker's death on a message is told by `suspect`, and a
+ * second one by a `poison` finding.
+ */
+import type { Milliseconds } from '../base/brand.ts';
+import type { Transaction } from '../mail/envelope.ts';
+import type { Inspection, InspectorName } from '../mail/finding.ts';
+import type { QueueId } from '../mail/queue-id.ts';
+import type { Readable } from 'node:stream';
+
+export interface InspectRequest {
+  id: QueueId;
+  transaction: Transaction;
+  size: number;
+  /** A new stream of the whole message from its first octet, each time it is called. */
+  stream: () => Readable;
+  /** From the final dot: everything must have answered by then. */
+  deadlineMs: Milliseconds;
+}
+
+export const ENGINE_STATES = ['starting', 'up', 'slow', 'down', 'off'] as const;
+/** slow: missed a deadline, not yet three times. off: switched off by the owner. */
+export type EngineState = (typeof ENGINE_STATES)[number];
+
+export interface EngineHealth {
+  inspector: InspectorName;
+  engine: string;
+  state: EngineState;
+  /** Version and age of data, for people: `ClamAV 1.4.6/27500`, `starter signatures only`. */
+  version: string;
+  misses: number;
+  lastError?: string;
+}
+
+export interface Inspectors {
+  inspect(request: InspectRequest): Promise<Inspection>;
+  /** Any engine down (not merely starting or slow): new mail gets 451. */
+  health(): EngineHealth[];
+  [Symbol.asyncDispose](): Promise<void>;
+}

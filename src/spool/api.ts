@@ -1,0 +1,228 @@
+/**
+ * The spool's contract: the durable store of every message between its 250 and its last settled recipient.
+ *
+ * Durable when it returns: `Draft.commit`, `settle`, `bounce`, `release`, `hold`, `remove`, `split`. Recorded but lost with
+ * the power (never with a kill): `recordAttempt`, `defer`. Every method throws SekishoError: `SPOOL_FULL` (452),
+ * `SPOOL_FAULT` (a sync failed: the process must stop and start anew), `NOT_FOUND`, `WRONG_STATE` (someone was faster).
+ */
+import type { Readable } from 'node:stream';
+import type { Stamp } from '../base/clock.ts';
+import type { ForwardPath } from '../mail/address.ts';
+import type { Decision } from '../mail/decision.ts';
+import type { Envelope, Origin, Transaction } from '../mail/envelope.ts';
+import type { Inspection } from '../mail/finding.ts';
+import type { QueueId } from '../mail/queue-id.ts';
+
+/** The folder a message file lies in is its state. */
+export const FOLDERS = ['incoming', 'queue', 'held', 'quarantine', 'corrupt'] as const;
+export type Folder = (typeof FOLDERS)[number];
+
+/** Written once, at the head of the file. */
+export interface Preamble {
+  version: 1;
+  id: QueueId;
+  kind: 'mail' | 'dsn';
+  envelope: Envelope;
+  origin: Origin;
+  arrival: Stamp;
+  /** Set in a file that is part `part` of `of` of a split, or the DSN of an attempt. */
+  parent?: { id: QueueId; part: number; of: number } | { id: QueueId; attempt: number };
+}
+
+/** How the message goes out to these recipients: prefix + body without the cut ranges (RFC 5321 trace fields stand first). */
+export interface Variant {
+  recipients: ForwardPath[];
+  /** Complete header fields, CRLF ends, may be empty. */
+  prefix: string;
+  /** Octet ranges of the original body left out, ascending, not overlapping. */
+  cuts: Array<[start: number, end: number]>;
+}
+
+/** Written once, behind the body. An *incoming* file has no decisions and no variants. */
+export interface Trailer {
+  decidedAt?: Stamp;
+  decisions: Decision[];
+  inspection?: Inspection;
+  variants: Variant[];
+  /** Why it is held, and until when (wall, ms) if by time. */
+  hold?: { reason: string; until?: number };
+  /** Of the original body. */
+  size: number;
+  /** SHA-256 of the original body, hex. */
+  sha256: string;
+}
+
+export const OUTCOMES = ['delivered', 'bounced', 'expired', 'discarded', 'deleted', 'replaced'] as const;
+/** The final word on one recipient. `replaced`: it lives on in a part of a split. */
+export type Outcome = (typeof OUTCOMES)[number];
+
+export interface RecipientProgress {
+  address: ForwardPath;
+  /** Set once settled, never changed. */
+  outcome?: Outcome;
+  attempts: number;
+  lastAttempt?: Stamp;
+  /** The next hop's reply or our own word about the last attempt, one line. */
+  lastReply?: string;
+  nextHop?: string;
+  /** When to try again: due `wait` ms after `lastAttempt` (or at once). */
+  wait: number;
+  /** Sent a delay notice. */
+  delayNotified?: boolean;
+}
+
+export interface Progress {
+  recipients: RecipientProgress[];
+  /** Marked for deletion: the file goes 10 minutes after this stamp. */
+  deleted?: Stamp;
+}
+
+export interface StoredMessage {
+  id: QueueId;
+  folder: Folder;
+  preamble: Preamble;
+  trailer: Trailer;
+  progress: Progress;
+}
+
+export interface SettledRecipient {
+  address: ForwardPath;
+  outcome: Outcome;
+  reply?: string;
+  nextHop?: string;
+}
+
+export interface DeferredRecipient {
+  address: ForwardPath;
+  reply: string;
+  nextHop?: string;
+  /** Milliseconds until the next attempt. */
+  wait: number;
+  delayNotified?: boolean;
+}
+
+/** The bytes of a message that is not committed yet: what the inspectors read. Never altered after `seal`. */
+export interface BodySource {
+  readonly size: number;
+  readonly sha256: string;
+  /** The first octets (the whole message when it is small): enough for the header, ≤ 256 KiB. */
+  readonly head: Buffer;
+  /** A new stream from the first octet on; any number of times, until commit or abort. */
+  stream(): Readable;
+}
+
+/** A message on its way in. Exactly one of `commit` and `abort` ends it. */
+export interface Draft {
+  readonly id: QueueId;
+  /** Resolves when more may come (backpressure). Throws SPOOL_FULL, SPOOL_FAULT. */
+  write(chunk: Buffer): Promise<void>;
+  /** The last octet was written; the source is readable until the draft ends. */
+  seal(): Promise<BodySource>;
+  /** Durable when it resolves: the 250 may go out. */
+  commit(
+    folder: 'incoming' | 'queue' | 'held' | 'quarantine',
+    trailer: Omit<Trailer, 'size' | 'sha256'>,
+  ): Promise<void>;
+  abort(): Promise<void>;
+}
+
+/** What the scheduler needs to know of a queued message without reading its file. */
+export interface QueuedMessage {
+  id: QueueId;
+  arrival: Stamp;
+  kind: 'mail' | 'dsn';
+  /** Not settled ones only. */
+  recipients: Array<{ address: ForwardPath; attempts: number; wait: number; lastAttempt?: Stamp }>;
+}
+
+export interface SpoolListEntry {
+  id: QueueId;
+  folder: Folder;
+  arrival: Stamp;
+  size: number;
+  deleted: boolean;
+}
+
+export interface Spool {
+  /** Throws SPOOL_FULL when space is below the floor for `announcedSize` more octets. */
+  begin(transaction: Transaction): Promise<Draft>;
+  /** Room for this many more octets? Cheap; for MAIL SIZE= (RFC 1870). */
+  hasRoom(octets: number): boolean;
+
+  /** Undefined when no folder holds it. */
+  read(id: QueueId): Promise<StoredMessage | undefined>;
+  list(folder: Folder, options?: { after?: QueueId; limit?: number }): Promise<SpoolListEntry[]>;
+  count(folder: Folder): number;
+  /**
+   * The octets that go out to the recipients of variant `variant`. The hash of the whole original body is checked before
+   * the last chunk is emitted; on a mismatch the stream errors with code `CORRUPT` (cut the connection) and the file moves
+   * to corrupt/.
+   */
+  openVariant(message: StoredMessage, variant: number): Readable;
+  /** The original octets (for release previews, export, re-inspection), verified likewise. */
+  openBody(message: StoredMessage): Readable;
+
+  /** Called for each message that becomes queued (new, released, split, DSN), and for each at start. */
+  onQueued(listener: (message: QueuedMessage) => void): void;
+  /** Called for each *incoming* message waiting for inspection, and for each at start. */
+  onIncoming(listener: (id: QueueId) => void): void;
+  /** An incoming message was decided: the decided file is in its folder when this resolves, the incoming one is gone. */
+  decide(
+    id: QueueId,
+    folder: 'queue' | 'held' | 'quarantine',
+    trailer: Omit<Trailer, 'size' | 'sha256'>,
+  ): Promise<void>;
+  /** Durably counts a try to inspect an incoming message before it is made (in the file name); returns the new count. */
+  countTry(id: QueueId): Promise<number>;
+
+  /** On record before the attempt is made. */
+  recordAttempt(id: QueueId, recipients: readonly ForwardPath[], nextHop: string): Promise<void>;
+  defer(id: QueueId, recipients: readonly DeferredRecipient[]): Promise<void>;
+  /** Durable: the delivery slot may be used again. The file goes once every recipient is settled. */
+  settle(id: QueueId, recipients: readonly SettledRecipient[]): Promise<void>;
+  /** The DSN's file first, then one synced batch {recipients bounced → DSN}; only then is the DSN due. */
+  bounce(
+    id: QueueId,
+    recipients: readonly SettledRecipient[],
+    dsn: { attempt: number; transaction: Transaction; message: Buffer },
+  ): Promise<QueueId>;
+  /** Parts ways: recipients listed go to `folder` as a new file, the rest stay where they were. All of them = a rename. */
+  move(
+    id: QueueId,
+    folder: 'queue' | 'held' | 'quarantine',
+    options?: { recipients?: readonly ForwardPath[] },
+  ): Promise<QueueId>;
+  /** Held, quarantined, queued: gone in 10 minutes, until then `undelete` brings it back. Outcome on record. */
+  remove(id: QueueId, outcome: 'deleted' | 'discarded' | 'expired'): Promise<void>;
+  undelete(id: QueueId): Promise<void>;
+
+  /** Figures for status, metrics and alarms. */
+  status(): SpoolStatus;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface SpoolStatus {
+  counts: Record<Folder, number>;
+  /** Octets in the message files of all folders. */
+  octets: number;
+  freeOctets: number;
+  floorOctets: number;
+  /** Set when the spool can no longer be trusted in this process. */
+  fault?: string;
+  /** How the last start went. */
+  recovery: SpoolRecovery;
+}
+
+export interface SpoolRecovery {
+  cleanStop: boolean;
+  elapsedMs: number;
+  files: number;
+  /** Drafts of transactions that had no 250. */
+  dropped: number;
+  /** Files without an entry: queued anew; recipients already served may be served again. */
+  requeued: number;
+  /** Entries without a file. */
+  lost: number;
+  corrupt: number;
+  databaseRebuilt: boolean;
+}
