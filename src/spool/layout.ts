@@ -1,0 +1,89 @@
+/**
+ * Where things lie under the spool root: `<folder>/<sub-folder>/<queue id>[.try<n>].msg`, drafts in `tmp/`, the database in
+ * `level/`, what was set aside for inquiry in `inquiry/`. The queue id says the sub-folder; the name of an *incoming* file
+ * also says how often its inspection was tried. A sub-folder is made, and its parent synced, before its first use.
+ */
+import path from 'node:path';
+import { folderOf, parseQueueId, type QueueId } from '../mail/queue-id.ts';
+import { FOLDERS, type Folder } from './api.ts';
+import type { FileLayer } from './files.ts';
+
+/** Where one message lies, and its octets. */
+export interface Place {
+  folder: Folder;
+  tries: number;
+  size: number;
+}
+
+const NAME = /^(.+?)(?:\.try(\d{1,3}))?\.msg$/;
+
+export class Layout {
+  readonly root: string;
+  readonly #files: FileLayer;
+  readonly #ready = new Map<string, Promise<void>>();
+
+  constructor(root: string, files: FileLayer) {
+    this.root = root;
+    this.#files = files;
+  }
+
+  path(...parts: string[]): string {
+    return path.join(this.root, ...parts);
+  }
+
+  directory(folder: Folder, id: QueueId): string {
+    return path.join(this.root, folder, folderOf(id));
+  }
+
+  message(id: QueueId, place: { folder: Folder; tries: number }): string {
+    const tries = place.tries === 0 ? '' : `.try${place.tries}`;
+    return path.join(this.directory(place.folder, id), `${id}${tries}.msg`);
+  }
+
+  draft(id: QueueId): string {
+    return path.join(this.root, 'tmp', `${id}.draft`);
+  }
+
+  /** The top folders; the root itself must exist. Durable when it returns. */
+  async create(): Promise<void> {
+    for (const name of ['tmp', 'inquiry', ...FOLDERS]) await this.#files.makeDirectory(this.path(name));
+    await this.#files.syncDirectory(this.root);
+  }
+
+  /** Makes the sub-folder of `id` in `folder` once; durable when it resolves. */
+  ensure(folder: Folder, id: QueueId): Promise<void> {
+    const directory = this.directory(folder, id);
+    let ready = this.#ready.get(directory);
+    if (ready === undefined) {
+      ready = (async () => {
+        await this.#files.makeDirectory(directory);
+        await this.#files.syncDirectory(path.dirname(directory));
+      })();
+      ready.catch(() => this.#ready.delete(directory));
+      this.#ready.set(directory, ready);
+    }
+    return ready;
+  }
+
+  /** Removes a sub-folder that has become empty; one in use stays (ENOTEMPTY). */
+  async prune(folder: Folder, id: QueueId): Promise<void> {
+    const directory = this.directory(folder, id);
+    try {
+      await this.#files.removeDirectory(directory);
+      this.#ready.delete(directory);
+    } catch {
+      // Not empty, or gone already: both are as they should be.
+    }
+  }
+
+  /** Every message file of a folder, by name; sizes are not known yet. */
+  async *scan(folder: Folder): AsyncGenerator<{ id: QueueId; tries: number }> {
+    for (const sub of await this.#files.list(this.path(folder))) {
+      for (const name of await this.#files.list(this.path(folder, sub))) {
+        const match = NAME.exec(name);
+        const id = match?.[1] === undefined ? undefined : parseQueueId(match[1]);
+        if (id !== undefined) yield { id, tries: Number(match?.[2] ?? 0) };
+      }
+    }
+  }
+}

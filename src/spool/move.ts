@@ -1,0 +1,214 @@
+/**
+ * From one folder to another. A whole message is renamed: target folder synced, then the source, before anyone hears of it.
+ * Where recipients part, one complete new file per group is written (settled recipients left out), all of them durable, then
+ * one synced batch puts the parent down as replaced, then the parent is unlinked, durably: only then may a part be sent. A
+ * cut in between is mended at the next start: a parent with all its parts goes, else the parts go.
+ */
+import type { Clock } from '../base/clock.ts';
+import { stampOf } from '../base/clock.ts';
+import { SekishoError } from '../base/errors.ts';
+import type { ForwardPath } from '../mail/address.ts';
+import { childQueueId, type QueueId } from '../mail/queue-id.ts';
+import type { Folder, Preamble, Trailer } from './api.ts';
+import { readBody } from './body.ts';
+import { isFull, type Workshop } from './draft.ts';
+import type { Place } from './layout.ts';
+import { encodePreamble, encodeTrailer, openMessageFile } from './message-file.ts';
+import type { Entry, ProgressStore } from './progress.ts';
+import { newEntry } from './recovery.ts';
+
+export interface Mover extends Workshop {
+  progress: ProgressStore;
+  clock: Clock;
+}
+
+export interface Part {
+  id: QueueId;
+  place: Place;
+  entry: Entry;
+}
+
+export async function moveMessage(
+  mover: Mover,
+  options: { id: QueueId; place: Place; entry: Entry; folder: Folder; recipients?: readonly ForwardPath[] },
+): Promise<Part[]> {
+  const { id, place, entry, folder } = options;
+  const open = entry.recipients.filter((recipient) => recipient.outcome === undefined).map(({ address }) => address);
+  const wanted =
+    options.recipients === undefined ? open : open.filter((address) => options.recipients?.includes(address));
+  if (wanted.length === 0) throw new SekishoError('NOT_FOUND', `Message "${id}" has no such unsettled recipient`);
+  const rest = open.filter((address) => !wanted.includes(address));
+  if (place.folder === folder) throw new SekishoError('WRONG_STATE', `Message "${id}" is in "${folder}" already`);
+  if (wanted.length === entry.recipients.length) return [await renameWhole(mover, { id, place, entry, folder })];
+  const groups = [{ folder, recipients: wanted }];
+  if (rest.length > 0) groups.push({ folder: place.folder, recipients: rest });
+  return split(mover, { id, place, entry, groups });
+}
+
+async function renameWhole(
+  mover: Mover,
+  options: { id: QueueId; place: Place; entry: Entry; folder: Folder },
+): Promise<Part> {
+  const { files, layout } = mover;
+  const { id, place, folder } = options;
+  const target: Place = { folder, tries: 0, size: place.size };
+  await layout.ensure(folder, id);
+  await files.rename(layout.message(id, place), layout.message(id, target));
+  await syncBoth(mover, [layout.directory(folder, id), layout.directory(place.folder, id)]);
+  const entry = {
+    ...options.entry,
+    recipients: options.entry.recipients.map((recipient) => ({ ...recipient, wait: 0 })),
+  };
+  await mover.progress.put(id, entry);
+  return { id, place: target, entry };
+}
+
+async function split(
+  mover: Mover,
+  options: {
+    id: QueueId;
+    place: Place;
+    entry: Entry;
+    groups: ReadonlyArray<{ folder: Folder; recipients: readonly ForwardPath[] }>;
+  },
+): Promise<Part[]> {
+  const { files, layout, progress } = mover;
+  const { id, place, entry, groups } = options;
+  const parts: Part[] = [];
+  try {
+    for (const [index, group] of groups.entries()) {
+      const child = childQueueId(id, index + 1);
+      const written = await writeFrom(mover, {
+        source: { id, place },
+        target: { id: child, folder: group.folder },
+        preamble: (preamble) => ({
+          ...preamble,
+          id: child,
+          parent: { id, part: index + 1, of: groups.length },
+          envelope: {
+            ...preamble.envelope,
+            recipients: preamble.envelope.recipients.filter(({ address }) => group.recipients.includes(address)),
+          },
+        }),
+        trailer: (trailer) => shareOf(trailer, group.recipients),
+      });
+      const known = new Map(entry.recipients.map((recipient) => [recipient.address, recipient]));
+      const childEntry = {
+        ...written,
+        recipients: written.recipients.map((recipient) => ({ ...recipient, ...known.get(recipient.address), wait: 0 })),
+      };
+      parts.push({ id: child, place: { folder: group.folder, tries: 0, size: place.size }, entry: childEntry });
+    }
+  } catch (error) {
+    // The parent still stands whole: what was written goes, and nothing has happened.
+    for (const part of parts) await files.unlink(layout.message(part.id, part.place)).catch(() => undefined);
+    throw error;
+  }
+  const replaced: Entry = {
+    ...entry,
+    recipients: entry.recipients.map((recipient) => ({ outcome: 'replaced' as const, ...recipient })),
+  };
+  const at = stampOf(mover.clock);
+  const retired = replaced.recipients.map(({ address, outcome }) => ({ address, outcome: outcome ?? 'replaced' }));
+  await progress.write([[id, replaced], ...parts.map((part) => [part.id, part.entry] as const)], {
+    sync: true,
+    retired: [[id, { at, recipients: retired }]],
+  });
+  await files.unlink(layout.message(id, place));
+  await syncBoth(mover, [layout.directory(place.folder, id)]);
+  await progress.write([[id, undefined]], { sync: false });
+  return parts;
+}
+
+/** An incoming message was decided: the decided file under the same id first, then the old one goes. */
+export async function replaceIncoming(
+  mover: Mover,
+  options: {
+    id: QueueId;
+    place: Place;
+    folder: 'queue' | 'held' | 'quarantine';
+    trailer: Omit<Trailer, 'size' | 'sha256'>;
+  },
+): Promise<Entry> {
+  const { files, layout, progress } = mover;
+  const { id, place, folder } = options;
+  const entry = await writeFrom(mover, {
+    source: { id, place },
+    target: { id, folder },
+    preamble: (preamble) => preamble,
+    trailer: (old) => ({ ...options.trailer, size: old.size, sha256: old.sha256 }),
+  });
+  await files.unlink(layout.message(id, place));
+  await syncBoth(mover, [layout.directory(place.folder, id)]);
+  await progress.put(id, entry);
+  return entry;
+}
+
+/** A complete new file with the body of another, its hash checked on the way. Durable when it resolves. */
+async function writeFrom(
+  mover: Mover,
+  options: {
+    source: { id: QueueId; place: Place };
+    target: { id: QueueId; folder: Folder };
+    preamble: (old: Preamble) => Preamble;
+    trailer: (old: Trailer) => Trailer;
+  },
+): Promise<Entry> {
+  const { files, layout } = mover;
+  const { source, target } = options;
+  const path = layout.message(source.id, source.place);
+  const draft = layout.draft(target.id);
+  const opened = await openMessageFile(files, path);
+  const preamble = options.preamble(opened.layout.preamble);
+  const trailer = options.trailer(opened.layout.trailer);
+  try {
+    const file = await files.create(draft);
+    try {
+      await file.write([encodePreamble(preamble)]);
+      for await (const block of readBody(opened.file, opened.layout, { path })) await file.write([block]);
+      await file.write([encodeTrailer(trailer)]);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await layout.ensure(target.folder, target.id);
+    await files.rename(draft, layout.message(target.id, { folder: target.folder, tries: 0 }));
+  } catch (error) {
+    await files.unlink(draft).catch(() => undefined);
+    if (!isFull(error)) throw error;
+    mover.space.sawFull();
+    throw new SekishoError('SPOOL_FULL', `Disk is full while writing "${target.id}"`, {
+      retryable: true,
+      cause: error,
+    });
+  } finally {
+    await opened.file.close();
+  }
+  await syncBoth(mover, [layout.directory(target.folder, target.id)]);
+  return newEntry(preamble, trailer);
+}
+
+async function syncBoth(mover: Mover, directories: readonly string[]): Promise<void> {
+  for (const directory of directories) {
+    try {
+      await mover.groups.sync(directory);
+    } catch (error) {
+      throw mover.fault(`Sync of "${directory}"`, error);
+    }
+  }
+}
+
+/** The decisions and variants of some recipients; a hold does not go with them. */
+function shareOf(trailer: Trailer, recipients: readonly ForwardPath[]): Trailer {
+  const { hold: _hold, ...rest } = trailer;
+  return {
+    ...rest,
+    decisions: trailer.decisions.filter((decision) => recipients.includes(decision.recipient)),
+    variants: trailer.variants
+      .map((variant) => ({
+        ...variant,
+        recipients: variant.recipients.filter((address) => recipients.includes(address)),
+      }))
+      .filter((variant) => variant.recipients.length > 0),
+  };
+}

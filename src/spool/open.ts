@@ -1,0 +1,155 @@
+/**
+ * Opens the spool: identity, clean-stop marker, database (set aside and begun anew when damaged or rolled back), recovery.
+ * Throws `SPOOL_MISSING` when the identity file is absent and nothing says that this is a first installation (the disk is
+ * not mounted: an empty folder must not be taken for an empty spool), `DATABASE_LOCKED` when another process has it.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../base/clock.ts';
+import { describeError, errorCode, SekishoError } from '../base/errors.ts';
+import { FILES_PER_FOLDER, sequenceOf } from '../mail/queue-id.ts';
+import type { Observe } from '../observe/events.ts';
+import type { Database } from './database.ts';
+import type { FileLayer } from './files.ts';
+import { Layout } from './layout.ts';
+import { ProgressStore } from './progress.ts';
+import { recover } from './recovery.ts';
+import { readSmallFile, writeSmallFile } from './small-file.ts';
+import { SpaceGuard, type SpaceLimits } from './space.ts';
+import { SpoolStore } from './store.ts';
+
+export interface SpoolOptions {
+  root: string;
+  files: FileLayer;
+  /** Opens the database in this directory; throws DATABASE_DAMAGED, DATABASE_LOCKED. */
+  openDatabase: (directory: string) => Promise<Database>;
+  clock: Clock;
+  observe: Observe;
+  limits: () => SpaceLimits;
+  /** First installation: make the spool when the root is empty. */
+  create: boolean;
+  /** Told once, when a sync or a settlement failed: the process must stop and start anew. */
+  onFault: (error: SekishoError) => void;
+  random?: (size: number) => Uint8Array;
+}
+
+/** Kept in `sequence`: what the database and the queue ids had reached, at most a second ago. */
+export interface SequenceFile {
+  database: number;
+  message: number;
+}
+
+export async function openSpool(options: SpoolOptions): Promise<SpoolStore> {
+  const { files, clock, observe } = options;
+  const begun = clock.monotonic();
+  const layout = new Layout(options.root, files);
+  await checkIdentity(layout, options);
+  await layout.create();
+
+  const sequence = asSequence(await readSmallFile(files, layout.path('sequence')));
+  const marker = await readSmallFile(files, layout.path('clean-stop'));
+  const stopped = marker === undefined ? undefined : asSequence(marker);
+  const expected = Math.max(sequence.database, stopped?.database ?? 0);
+  let store: SpoolStore | undefined;
+  const onDatabaseFault = (error: unknown): void => {
+    if (store === undefined) observe.log('error', 'Database failed during recovery', { error: describeError(error) });
+    else store.fault('Database write', error);
+  };
+  const opened = await openProgress(options, { layout, expected, onFault: onDatabaseFault });
+  const log = (message: string, facts: Record<string, unknown>): void => observe.log('warn', message, facts);
+  const attempt = (progress: ProgressStore, databaseRebuilt: boolean) =>
+    recover({ files, layout, progress, log }, { cleanStop: stopped !== undefined, databaseRebuilt });
+
+  let { progress } = opened;
+  let recovered;
+  try {
+    recovered = await attempt(progress, opened.rebuilt);
+  } catch (error) {
+    if (errorCode(error) !== 'DATABASE_DAMAGED') throw error;
+    await progress.close().catch(() => undefined);
+    progress = await rebuild(options, { layout, onFault: onDatabaseFault, why: describeError(error) });
+    recovered = await attempt(progress, true);
+  }
+  if (recovered.report.databaseRebuilt || recovered.report.lost > 0 || recovered.report.corrupt > 0) {
+    observe.raise('spool-recovered', 'spool', JSON.stringify(recovered.report));
+  }
+  for (const id of recovered.damaged) observe.emit({ event: 'corrupt', id, detail: 'Found damaged at start' });
+  for (const id of recovered.lost) observe.log('error', 'Entry has no message file', { id });
+
+  const highest = [...recovered.places.keys()].reduce(
+    (most, id) => Math.max(most, sequenceOf(id) + 1),
+    sequence.message,
+  );
+  const message = Math.ceil((highest + 1) / FILES_PER_FOLDER) * FILES_PER_FOLDER;
+  await writeSmallFile(files, layout, { name: 'sequence', value: { database: progress.sequence, message } });
+  if (marker !== undefined) {
+    await files.unlink(layout.path('clean-stop'));
+    await files.syncDirectory(layout.root);
+  }
+  const space = new SpaceGuard({ files, directory: options.root, clock, limits: options.limits });
+  await space.refresh();
+  recovered.report.elapsedMs = clock.monotonic() - begun;
+  store = new SpoolStore({ ...options, layout, progress, space, recovered, nextSequence: message });
+  return store;
+}
+
+async function checkIdentity(layout: Layout, options: SpoolOptions): Promise<void> {
+  const { files } = options;
+  if ((await readSmallFile(files, layout.path('identity'))) !== undefined) return;
+  const names = await files.list(layout.root);
+  if (!options.create || names.some((name) => name !== 'tmp' && name !== 'lost+found')) {
+    throw new SekishoError('SPOOL_MISSING', `Spool "${layout.root}" has no identity file`, {
+      retryable: true,
+      remedy: 'Mount the data disk. Only if this is a new, empty spool: start once with --create-spool',
+    });
+  }
+  await files.makeDirectory(layout.root);
+  await files.makeDirectory(layout.path('tmp'));
+  await writeSmallFile(files, layout, { name: 'identity', value: { id: randomUUID(), format: 1 } });
+}
+
+async function openProgress(
+  options: SpoolOptions,
+  known: { layout: Layout; expected: number; onFault: (error: unknown) => void },
+): Promise<{ progress: ProgressStore; rebuilt: boolean }> {
+  const { layout, expected, onFault } = known;
+  let why: string;
+  try {
+    const database = await options.openDatabase(layout.path('level'));
+    const progress = new ProgressStore(database, onFault);
+    try {
+      await progress.open();
+      if (progress.sequence >= expected) return { progress, rebuilt: false };
+      // LevelDB opened without a word, and knows less than it did: it dropped records (measured).
+      why = `Database is at ${progress.sequence}, had reached ${expected}`;
+    } catch (error) {
+      why = describeError(error);
+    }
+    await database.close().catch(() => undefined);
+  } catch (error) {
+    if (errorCode(error) !== 'DATABASE_DAMAGED') throw error;
+    why = describeError(error);
+  }
+  return { progress: await rebuild(options, { layout, onFault, why }), rebuilt: true };
+}
+
+/** The damaged database is kept under inquiry/, a new one begins. The message files are the truth. */
+async function rebuild(
+  options: SpoolOptions,
+  known: { layout: Layout; onFault: (error: unknown) => void; why: string },
+): Promise<ProgressStore> {
+  const { files } = options;
+  const { layout } = known;
+  const aside = layout.path('inquiry', `level-${options.clock.wall()}-${randomUUID().slice(0, 8)}`);
+  options.observe.log('error', 'Database is set aside and rebuilt from the message files', { why: known.why, aside });
+  await files.rename(layout.path('level'), aside);
+  await files.syncDirectory(layout.root);
+  await files.syncDirectory(layout.path('inquiry'));
+  const progress = new ProgressStore(await options.openDatabase(layout.path('level')), known.onFault);
+  await progress.open();
+  return progress;
+}
+
+function asSequence(value: unknown): SequenceFile {
+  const file = (value ?? {}) as Partial<SequenceFile>;
+  return { database: Number(file.database ?? 0), message: Number(file.message ?? 0) };
+}

@@ -1,0 +1,284 @@
+/**
+ * What happens before any listener opens: drafts go, the folders are walked, and what they hold is brought together with
+ * what the database remembers. The files are the truth. Order: drafts → doubles → database → splits → DSNs → every file.
+ * Returns what is queued and waiting; counts all it did. A damaged file costs that file (moved to corrupt/, never deleted);
+ * a damaged or rolled-back database is set aside and rebuilt, at the price of recipients that may be served again.
+ */
+import type { Stamp } from '../base/clock.ts';
+import { errorCode } from '../base/errors.ts';
+import { parseQueueId, type QueueId } from '../mail/queue-id.ts';
+import { FOLDERS, type Folder, type Preamble, type QueuedMessage, type SpoolRecovery, type Trailer } from './api.ts';
+import type { FileLayer } from './files.ts';
+import type { Layout, Place } from './layout.ts';
+import { readMessageLayout, type MessageLayout } from './message-file.ts';
+import type { Entry, ProgressStore } from './progress.ts';
+
+/** Found twice: the first of these stays. */
+const RANK: readonly Folder[] = ['corrupt', 'quarantine', 'held', 'queue', 'incoming'];
+const PARALLEL = 16;
+
+export interface Recovered {
+  places: Map<QueueId, Place>;
+  queued: QueuedMessage[];
+  incoming: QueueId[];
+  deleted: Map<QueueId, Stamp>;
+  report: SpoolRecovery;
+  /** Ids whose file is damaged or whose entry has no file, for the alarm. */
+  damaged: QueueId[];
+  lost: QueueId[];
+}
+
+export interface RecoveryContext {
+  files: FileLayer;
+  layout: Layout;
+  progress: ProgressStore;
+  log: (message: string, facts: Record<string, unknown>) => void;
+}
+
+export function newEntry(preamble: Preamble, trailer: Trailer): Entry {
+  return {
+    v: 1,
+    kind: preamble.kind,
+    arrival: preamble.arrival,
+    size: trailer.size,
+    sha256: trailer.sha256,
+    recipients: trailer.variants.flatMap((variant) =>
+      variant.recipients.map((address) => ({ address, attempts: 0, wait: 0 })),
+    ),
+  };
+}
+
+export function isSettled(entry: Entry): boolean {
+  return entry.recipients.length > 0 && entry.recipients.every((recipient) => recipient.outcome !== undefined);
+}
+
+export function toQueued(id: QueueId, entry: Entry): QueuedMessage {
+  return {
+    id,
+    arrival: entry.arrival,
+    kind: entry.kind,
+    recipients: entry.recipients
+      .filter((recipient) => recipient.outcome === undefined)
+      .map(({ address, attempts, wait, lastAttempt }) => ({
+        address,
+        attempts,
+        wait,
+        ...(lastAttempt === undefined ? {} : { lastAttempt }),
+      })),
+  };
+}
+
+export async function recover(
+  context: RecoveryContext,
+  known: { cleanStop: boolean; databaseRebuilt: boolean },
+): Promise<Recovered> {
+  const state = new Recovery(context);
+  await state.dropDrafts();
+  await state.walk();
+  await state.completeSplits();
+  await state.readEntries();
+  await state.dropUnfinishedDsns();
+  await state.reconcile();
+  return {
+    ...state.result(),
+    report: { ...state.report, ...known, elapsedMs: 0 },
+  };
+}
+
+class Recovery {
+  readonly #context: RecoveryContext;
+  readonly #places = new Map<QueueId, Place>();
+  readonly #entries = new Map<QueueId, Entry>();
+  readonly #queued: QueuedMessage[] = [];
+  readonly #incoming: QueueId[] = [];
+  readonly #deleted = new Map<QueueId, Stamp>();
+  readonly #damaged: QueueId[] = [];
+  readonly #lost: QueueId[] = [];
+  readonly report = { files: 0, dropped: 0, requeued: 0, lost: 0, corrupt: 0 };
+
+  constructor(context: RecoveryContext) {
+    this.#context = context;
+  }
+
+  result(): Omit<Recovered, 'report'> {
+    return {
+      places: this.#places,
+      queued: this.#queued,
+      incoming: this.#incoming,
+      deleted: this.#deleted,
+      damaged: this.#damaged,
+      lost: this.#lost,
+    };
+  }
+
+  /** Only files in tmp/ may ever be dropped: no 250 was given for them. */
+  async dropDrafts(): Promise<void> {
+    const { files, layout } = this.#context;
+    const names = await files.list(layout.path('tmp'));
+    await this.#each(names, (name) => files.unlink(layout.path('tmp', name)));
+    this.report.dropped = names.length;
+  }
+
+  async walk(): Promise<void> {
+    for (const folder of FOLDERS) {
+      for await (const { id, tries } of this.#context.layout.scan(folder)) {
+        const place: Place = { folder, tries, size: 0 };
+        const other = this.#places.get(id);
+        if (other === undefined) this.#places.set(id, place);
+        else this.#places.set(id, await this.#chooseDouble(id, other, place));
+      }
+    }
+    this.report.files = this.#places.size;
+  }
+
+  /** A power cut between the new file and the unlink of the old one leaves both. The better one stays if it is whole. */
+  async #chooseDouble(id: QueueId, first: Place, second: Place): Promise<Place> {
+    const { files, layout, log } = this.#context;
+    const ranked = [first, second].toSorted(
+      (a, b) => RANK.indexOf(a.folder) - RANK.indexOf(b.folder) || b.tries - a.tries,
+    );
+    const [better, worse] = ranked as [Place, Place];
+    const whole = better.folder === 'corrupt' ? undefined : await this.#layoutOf(id, better);
+    const keep = whole === undefined && better.folder !== 'corrupt' ? worse : better;
+    const drop = keep === better ? worse : better;
+    log('Message was found twice, one file goes', { id, kept: keep.folder, dropped: drop.folder });
+    await files.unlink(layout.message(id, drop));
+    await files.syncDirectory(layout.directory(drop.folder, id));
+    return keep;
+  }
+
+  /** A parent with all its parts is done; a parent with some of them is still whole, and the parts go. */
+  async completeSplits(): Promise<void> {
+    const { files, layout, log } = this.#context;
+    const families = new Map<QueueId, QueueId[]>();
+    for (const id of this.#places.keys()) {
+      const parent = parentBySplit(id);
+      if (parent === undefined || !this.#places.has(parent)) continue;
+      families.set(parent, [...(families.get(parent) ?? []), id]);
+    }
+    for (const [parent, children] of families) {
+      const layouts = await Promise.all(
+        children.map((child) => this.#layoutOf(child, this.#places.get(child) as Place)),
+      );
+      const of = layouts.map((found) => partsOf(found)).find((count) => count !== undefined) ?? 0;
+      const complete = children.length === of && layouts.every((found) => found !== undefined);
+      const gone = complete ? [parent] : children;
+      log('Split was interrupted', { id: parent, parts: children.length, of, completed: complete });
+      for (const id of gone) {
+        const place = this.#places.get(id) as Place;
+        await files.unlink(layout.message(id, place));
+        await files.syncDirectory(layout.directory(place.folder, id));
+        this.#places.delete(id);
+      }
+    }
+  }
+
+  async readEntries(): Promise<void> {
+    for await (const [id, entry] of this.#context.progress.entries()) this.#entries.set(id, entry);
+  }
+
+  /** A DSN whose batch did not reach the disk was never due: its parent will bounce again. */
+  async dropUnfinishedDsns(): Promise<void> {
+    const { files, layout } = this.#context;
+    for (const [id, place] of this.#places) {
+      const parent = parentByDsn(id);
+      if (parent === undefined || this.#entries.has(id) || !this.#places.has(parent)) continue;
+      const parentEntry = this.#entries.get(parent);
+      if (parentEntry !== undefined && isSettled(parentEntry)) continue;
+      await files.unlink(layout.message(id, place));
+      await files.syncDirectory(layout.directory(place.folder, id));
+      this.#places.delete(id);
+    }
+  }
+
+  async reconcile(): Promise<void> {
+    await this.#each([...this.#places], ([id, place]) => this.#settleFile(id, place));
+    const orphans: Array<readonly [QueueId, undefined]> = [];
+    for (const [id, entry] of this.#entries) {
+      if (this.#places.has(id)) continue;
+      if (!isSettled(entry) && entry.deleted === undefined) {
+        this.#lost.push(id);
+        this.report.lost += 1;
+      }
+      orphans.push([id, undefined]);
+    }
+    for (let at = 0; at < orphans.length; at += 500) {
+      await this.#context.progress.write(orphans.slice(at, at + 500), { sync: false });
+    }
+    this.#queued.sort((a, b) => (a.id < b.id ? -1 : 1)); // oldest first
+    this.#incoming.sort();
+  }
+
+  async #settleFile(id: QueueId, place: Place): Promise<void> {
+    const { files, layout, progress } = this.#context;
+    if (place.folder === 'corrupt') return;
+    let entry = this.#entries.get(id);
+    const done = entry !== undefined && isSettled(entry);
+    if (entry === undefined || done) {
+      const found = await this.#layoutOf(id, place);
+      if (found === undefined) return this.#setAside(id, place);
+      // Settled, and the file did not go yet. It goes only if it is the very message that was settled.
+      if (done && entry?.sha256 === found.trailer.sha256) {
+        await files.unlink(layout.message(id, place));
+        await files.syncDirectory(layout.directory(place.folder, id));
+        this.#places.delete(id);
+        return;
+      }
+      entry = newEntry(found.preamble, found.trailer);
+      this.#entries.set(id, entry);
+      await progress.put(id, entry);
+      if (place.folder === 'queue') this.report.requeued += 1;
+    }
+    place.size = entry.size;
+    if (entry.deleted !== undefined) {
+      this.#deleted.set(id, entry.deleted.at);
+      return;
+    }
+    if (place.folder === 'queue') this.#queued.push(toQueued(id, entry));
+    if (place.folder === 'incoming') this.#incoming.push(id);
+  }
+
+  async #setAside(id: QueueId, place: Place): Promise<void> {
+    const { files, layout } = this.#context;
+    const target: Place = { folder: 'corrupt', tries: 0, size: 0 };
+    await layout.ensure('corrupt', id);
+    await files.rename(layout.message(id, place), layout.message(id, target));
+    await files.syncDirectory(layout.directory('corrupt', id));
+    await files.syncDirectory(layout.directory(place.folder, id));
+    this.#places.set(id, target);
+    this.#damaged.push(id);
+    this.report.corrupt += 1;
+  }
+
+  async #layoutOf(id: QueueId, place: Place): Promise<MessageLayout | undefined> {
+    try {
+      return await readMessageLayout(this.#context.files, this.#context.layout.message(id, place));
+    } catch (error) {
+      if (errorCode(error) === 'CORRUPT') return undefined;
+      throw error; // EIO and the like: the disk is in trouble, not the file
+    }
+  }
+
+  async #each<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+    const rest = items.values(); // shared by the workers: each takes the next one
+    const worker = async (): Promise<void> => {
+      for (const item of rest) await work(item);
+    };
+    await Promise.all(Array.from({ length: PARALLEL }, worker));
+  }
+}
+
+function parentBySplit(id: QueueId): QueueId | undefined {
+  const match = /^(.+)\.\d+$/.exec(id);
+  return match?.[1] === undefined ? undefined : parseQueueId(match[1]);
+}
+
+function parentByDsn(id: QueueId): QueueId | undefined {
+  const match = /^(.+)\.d\d+$/.exec(id);
+  return match?.[1] === undefined ? undefined : parseQueueId(match[1]);
+}
+
+function partsOf(layout: MessageLayout | undefined): number | undefined {
+  const parent = layout?.preamble.parent;
+  return parent !== undefined && 'of' in parent ? parent.of : undefined;
+}

@@ -1,0 +1,649 @@
+/**
+ * The spool itself (contract in api.ts). Message files are the promise, the database remembers what was done with them; the
+ * folder a file lies in is its state. Work on one message is serialised by its id. After a failed sync nothing more is
+ * promised in this process: every method throws SPOOL_FAULT, and `onFault` tells the entry to stop and start anew.
+ */
+import type { Readable } from 'node:stream';
+import { ageOf, type Clock, type Stamp, stampOf } from '../base/clock.ts';
+import { describeError, errorCode, SekishoError } from '../base/errors.ts';
+import { KeyedMutex } from '../base/keyed-mutex.ts';
+import type { ForwardPath } from '../mail/address.ts';
+import type { Transaction } from '../mail/envelope.ts';
+import { dsnQueueId, FILES_PER_FOLDER, newQueueId, type QueueId } from '../mail/queue-id.ts';
+import type { Observe } from '../observe/events.ts';
+import {
+  type DeferredRecipient,
+  type Draft,
+  type Folder,
+  type Preamble,
+  type QueuedMessage,
+  type RecipientProgress,
+  type SettledRecipient,
+  type Spool,
+  type SpoolListEntry,
+  type SpoolStatus,
+  type StoredMessage,
+  type Trailer,
+} from './api.ts';
+import { bodyStream } from './body.ts';
+import { MessageDraft, type Workshop } from './draft.ts';
+import type { FileLayer } from './files.ts';
+import { Janitor } from './janitor.ts';
+import type { Layout, Place } from './layout.ts';
+import { readMessageLayout } from './message-file.ts';
+import { type Mover, moveMessage, replaceIncoming } from './move.ts';
+import type { Entry, ProgressStore, Retired } from './progress.ts';
+import { isSettled, newEntry, type Recovered, toQueued } from './recovery.ts';
+import { writeSmallFile } from './small-file.ts';
+import type { SpaceGuard } from './space.ts';
+import { SyncGroup } from './sync-group.ts';
+
+const UNDO_MS = 10 * 60_000;
+const RETIRED_KEPT_MS = 7 * 24 * 3_600_000;
+const CHORES_MS = 15_000;
+const SWEEP_MS = 3_600_000;
+const SEQUENCE_MS = 1_000;
+
+export interface StoreOptions {
+  files: FileLayer;
+  layout: Layout;
+  progress: ProgressStore;
+  space: SpaceGuard;
+  clock: Clock;
+  observe: Observe;
+  recovered: Recovered;
+  nextSequence: number;
+  onFault: (error: SekishoError) => void;
+  random?: (size: number) => Uint8Array;
+}
+
+export class SpoolStore implements Spool {
+  readonly #options: StoreOptions;
+  readonly #places: Map<QueueId, Place>;
+  readonly #counts: Record<Folder, number> = { incoming: 0, queue: 0, held: 0, quarantine: 0, corrupt: 0 };
+  #octets = 0;
+  readonly #deleted: Map<QueueId, Stamp>;
+  readonly #busy = new Map<QueueId, Set<ForwardPath>>();
+  readonly #mutex = new KeyedMutex<QueueId>();
+  readonly #groups: SyncGroup;
+  readonly #janitor: Janitor;
+  readonly #shop: Workshop;
+  readonly #mover: Mover;
+  #nextSequence: number;
+  #savedSequence = '';
+  #sweptAt = 0;
+  #fault: SekishoError | undefined;
+  #closed = false;
+  #sayQueued: ((message: QueuedMessage) => void) | undefined;
+  #sayIncoming: ((id: QueueId) => void) | undefined;
+  readonly #timers: NodeJS.Timeout[];
+  #chores: Promise<void> = Promise.resolve();
+
+  constructor(options: StoreOptions) {
+    this.#options = options;
+    const { files, layout, progress, space } = options;
+    this.#places = options.recovered.places;
+    this.#deleted = options.recovered.deleted;
+    this.#nextSequence = options.nextSequence;
+    for (const place of this.#places.values()) this.#count(place, 1);
+    this.#groups = new SyncGroup((directory) => files.syncDirectory(directory));
+    const onFault = (error: unknown): void => void this.fault('Clearing settled messages', error);
+    this.#janitor = new Janitor({ files, layout, groups: this.#groups, progress, onFault });
+    this.#shop = {
+      files,
+      layout,
+      space,
+      groups: this.#groups,
+      memory: { used: 0 },
+      fault: (what, error) => this.fault(what, error),
+      assertSound: () => this.#assertSound(),
+    };
+    this.#mover = { ...this.#shop, progress, clock: options.clock };
+    this.#timers = [
+      setInterval(() => this.#doChores(), CHORES_MS).unref(),
+      setInterval(() => this.#doSaveSequence(), SEQUENCE_MS).unref(),
+    ];
+  }
+
+  // — taking mail —
+
+  async begin(transaction: Transaction): Promise<Draft> {
+    this.#assertSound();
+    const announced = transaction.announcedSize ?? 0;
+    if (!this.hasRoom(announced)) throw full();
+    const id = newQueueId(this.#nextSequence, this.#options.random);
+    this.#nextSequence += 1;
+    return this.#draft(preambleOf(id, 'mail', transaction), announced);
+  }
+
+  hasRoom(octets: number): boolean {
+    return this.#options.space.hasRoom(octets);
+  }
+
+  #draft(preamble: Preamble, announced: number): MessageDraft {
+    const onCommit = async (folder: Folder, trailer: Trailer): Promise<void> => {
+      const entry = newEntry(preamble, trailer);
+      this.#place(preamble.id, { folder, tries: 0, size: trailer.size });
+      if (preamble.kind === 'dsn') return; // its entry comes with its parent's batch
+      // The 250 does not wait for this: the file is the promise. An entry that fails here is a fault of the database.
+      this.#options.progress.put(preamble.id, entry).catch(() => undefined);
+      this.#announce(preamble.id, folder, entry);
+    };
+    return new MessageDraft(this.#shop, { preamble, announced, onCommit });
+  }
+
+  // — reading —
+
+  async read(id: QueueId): Promise<StoredMessage | undefined> {
+    const place = this.#places.get(id);
+    if (place === undefined) return undefined;
+    try {
+      const { preamble, trailer } = await readMessageLayout(
+        this.#options.files,
+        this.#options.layout.message(id, place),
+      );
+      const entry = (await this.#options.progress.get(id)) ?? newEntry(preamble, trailer);
+      const progress = {
+        recipients: entry.recipients,
+        ...(entry.deleted === undefined ? {} : { deleted: entry.deleted.at }),
+      };
+      return { id, folder: place.folder, preamble, trailer, progress };
+    } catch (error) {
+      if (this.#places.get(id) !== place) return this.read(id); // it moved meanwhile
+      if (errorCode(error) === 'CORRUPT' && place.folder !== 'corrupt') {
+        await this.#setAside(id, describeError(error));
+        return undefined;
+      }
+      if (errorCode(error) === 'CORRUPT') return undefined;
+      throw error;
+    }
+  }
+
+  async list(folder: Folder, options: { after?: QueueId; limit?: number } = {}): Promise<SpoolListEntry[]> {
+    const ids: QueueId[] = [];
+    for (const [id, place] of this.#places) {
+      if (place.folder === folder && (options.after === undefined || id > options.after)) ids.push(id);
+    }
+    ids.sort();
+    const page = ids.slice(0, options.limit ?? 1_000);
+    const rows = await Promise.all(
+      page.map(async (id): Promise<SpoolListEntry | undefined> => {
+        const entry = await this.#options.progress.get(id);
+        const arrival = entry?.arrival ?? (folder === 'corrupt' ? undefined : (await this.read(id))?.preamble.arrival);
+        const size = this.#places.get(id)?.size ?? 0;
+        const unknown = { wall: 0, mono: 0, boot: '', synchronised: false };
+        return { id, folder, arrival: arrival ?? unknown, size, deleted: this.#deleted.has(id) };
+      }),
+    );
+    return rows.filter((row) => row !== undefined);
+  }
+
+  count(folder: Folder): number {
+    return this.#counts[folder];
+  }
+
+  openVariant(message: StoredMessage, variant: number): Readable {
+    const shape = message.trailer.variants[variant];
+    if (shape === undefined) throw new RangeError(`Message "${message.id}" has no variant ${variant}`);
+    return this.#stream(message, shape);
+  }
+
+  openBody(message: StoredMessage): Readable {
+    return this.#stream(message, { prefix: '', cuts: [] });
+  }
+
+  #stream(message: StoredMessage, shape: { prefix: string; cuts: Array<[number, number]> }): Readable {
+    const place = this.#where(message.id);
+    const path = this.#options.layout.message(message.id, place);
+    return bodyStream(this.#options.files, path, {
+      shape,
+      expectedSha256: message.trailer.sha256,
+      onCorrupt: () => this.#setAside(message.id, 'Body hash does not match'),
+    });
+  }
+
+  // — telling the stages —
+
+  onQueued(listener: (message: QueuedMessage) => void): void {
+    this.#sayQueued = listener;
+    for (const message of this.#options.recovered.queued.splice(0)) {
+      if (this.#places.get(message.id)?.folder === 'queue') listener(message);
+    }
+  }
+
+  onIncoming(listener: (id: QueueId) => void): void {
+    this.#sayIncoming = listener;
+    for (const id of this.#options.recovered.incoming.splice(0)) {
+      if (this.#places.get(id)?.folder === 'incoming') listener(id);
+    }
+  }
+
+  #announce(id: QueueId, folder: Folder, entry: Entry): void {
+    if (folder === 'queue') this.#sayQueued?.(toQueued(id, entry));
+    if (folder === 'incoming') this.#sayIncoming?.(id);
+  }
+
+  // — incoming —
+
+  decide(
+    id: QueueId,
+    folder: 'queue' | 'held' | 'quarantine',
+    trailer: Omit<Trailer, 'size' | 'sha256'>,
+  ): Promise<void> {
+    return this.#exclusive(id, async () => {
+      const place = this.#where(id);
+      if (place.folder !== 'incoming') throw wrongState(id, place.folder);
+      const entry = await replaceIncoming(this.#mover, { id, place, folder, trailer });
+      this.#place(id, { folder, tries: 0, size: entry.size });
+      this.#announce(id, folder, entry);
+    });
+  }
+
+  countTry(id: QueueId): Promise<number> {
+    return this.#exclusive(id, async () => {
+      const place = this.#where(id);
+      const { files, layout } = this.#options;
+      const next = { ...place, tries: place.tries + 1 };
+      await files.rename(layout.message(id, place), layout.message(id, next));
+      this.#place(id, next);
+      await this.#syncGroup(layout.directory(place.folder, id));
+      return next.tries;
+    });
+  }
+
+  // — delivering —
+
+  recordAttempt(id: QueueId, recipients: readonly ForwardPath[], nextHop: string): Promise<void> {
+    return this.#change(id, async (entry) => {
+      const place = this.#where(id);
+      if (place.folder !== 'queue' || entry.deleted !== undefined) throw wrongState(id, place.folder);
+      const now = stampOf(this.#options.clock);
+      const busy = this.#busy.get(id) ?? new Set();
+      for (const address of recipients) busy.add(address);
+      this.#busy.set(id, busy);
+      const next = withRecipients(entry, recipients, (recipient) => ({
+        ...recipient,
+        attempts: recipient.attempts + 1,
+        lastAttempt: now,
+        nextHop,
+      }));
+      await this.#options.progress.put(id, next);
+    });
+  }
+
+  defer(id: QueueId, recipients: readonly DeferredRecipient[]): Promise<void> {
+    return this.#change(id, async (entry) => {
+      this.#free(id, recipients);
+      const by = new Map(recipients.map((recipient) => [recipient.address, recipient]));
+      const next = withRecipients(entry, [...by.keys()], (recipient) => {
+        const said = by.get(recipient.address) as DeferredRecipient;
+        return {
+          ...recipient,
+          lastReply: said.reply,
+          wait: said.wait,
+          ...(said.nextHop === undefined ? {} : { nextHop: said.nextHop }),
+          ...(said.delayNotified === undefined ? {} : { delayNotified: said.delayNotified }),
+        };
+      });
+      await this.#options.progress.put(id, next);
+    });
+  }
+
+  settle(id: QueueId, recipients: readonly SettledRecipient[]): Promise<void> {
+    return this.#change(id, (entry) => this.#settle(id, entry, { recipients, also: [] }));
+  }
+
+  async #settle(
+    id: QueueId,
+    entry: Entry,
+    options: { recipients: readonly SettledRecipient[]; also: ReadonlyArray<readonly [QueueId, Entry]> },
+  ): Promise<void> {
+    const next = withOutcomes(entry, options.recipients);
+    const done = isSettled(next);
+    const retired = done ? [[id, retire(next, stampOf(this.#options.clock))] as const] : [];
+    await this.#options.progress.write([[id, next], ...options.also], { sync: true, retired });
+    this.#free(id, options.recipients);
+    if (done) this.#clear(id);
+  }
+
+  bounce(
+    id: QueueId,
+    recipients: readonly SettledRecipient[],
+    dsn: { attempt: number; transaction: Transaction; message: Buffer },
+  ): Promise<QueueId> {
+    return this.#change(id, async (entry) => {
+      let attempt = dsn.attempt;
+      while (this.#places.has(dsnQueueId(id, attempt))) attempt += 1; // two routes bounced in the same round
+      const dsnId = dsnQueueId(id, attempt);
+      const parent = { id, attempt };
+      const draft = this.#draft({ ...preambleOf(dsnId, 'dsn', dsn.transaction), parent }, dsn.message.length);
+      let sha256: string;
+      try {
+        await draft.write(dsn.message);
+        sha256 = (await draft.seal()).sha256;
+      } catch (error) {
+        await draft.abort();
+        throw error;
+      }
+      const to = dsn.transaction.envelope.recipients.map((recipient) => recipient.address);
+      await draft.commit('queue', { decisions: [], variants: [{ recipients: to, prefix: '', cuts: [] }] });
+      const dsnEntry: Entry = {
+        v: 1,
+        kind: 'dsn',
+        arrival: dsn.transaction.arrival,
+        size: dsn.message.length,
+        sha256,
+        recipients: to.map((address) => ({ address, attempts: 0, wait: 0 })),
+      };
+      await this.#settle(id, entry, { recipients, also: [[dsnId, dsnEntry]] });
+      this.#announce(dsnId, 'queue', dsnEntry);
+      return dsnId;
+    });
+  }
+
+  // — moving and removing —
+
+  move(
+    id: QueueId,
+    folder: 'queue' | 'held' | 'quarantine',
+    options: { recipients?: readonly ForwardPath[] } = {},
+  ): Promise<QueueId> {
+    return this.#change(id, async (entry) => {
+      const place = this.#where(id);
+      this.#assertIdle(id);
+      if (place.folder === 'incoming' || place.folder === 'corrupt' || entry.deleted !== undefined) {
+        throw wrongState(id, place.folder);
+      }
+      const wanted = options.recipients === undefined ? {} : { recipients: options.recipients };
+      const parts = await moveMessage(this.#mover, { id, place, entry, folder, ...wanted });
+      if (parts.length > 1 || parts[0]?.id !== id) this.#forget(id);
+      for (const part of parts) this.#place(part.id, part.place);
+      for (const part of parts) this.#announce(part.id, part.place.folder, part.entry);
+      return (parts.find((part) => part.place.folder === folder) ?? parts[0])?.id ?? id;
+    });
+  }
+
+  remove(id: QueueId, outcome: 'deleted' | 'discarded' | 'expired'): Promise<void> {
+    return this.#change(id, async (entry) => {
+      const place = this.#where(id);
+      this.#assertIdle(id);
+      if (place.folder === 'corrupt') throw wrongState(id, place.folder);
+      if (entry.deleted !== undefined) return;
+      const at = stampOf(this.#options.clock);
+      await this.#options.progress.write([[id, { ...entry, deleted: { at, outcome } }]], { sync: true });
+      this.#deleted.set(id, at);
+    });
+  }
+
+  undelete(id: QueueId): Promise<void> {
+    return this.#change(id, async (entry) => {
+      if (entry.deleted === undefined) return;
+      const { deleted: _deleted, ...rest } = entry;
+      await this.#options.progress.write([[id, rest]], { sync: true });
+      this.#deleted.delete(id);
+      this.#announce(id, this.#where(id).folder, rest);
+    });
+  }
+
+  // — looking after —
+
+  status(): SpoolStatus {
+    return {
+      counts: { ...this.#counts },
+      octets: this.#octets,
+      freeOctets: this.#options.space.freeOctets,
+      floorOctets: this.#options.space.floorOctets,
+      ...(this.#fault === undefined ? {} : { fault: describeError(this.#fault) }),
+      recovery: this.#options.recovered.report,
+    };
+  }
+
+  /** Directory syncs and synced batches made so far, for the figures. */
+  syncs(): { directories: number; batches: number } {
+    return { directories: this.#groups.count, batches: this.#options.progress.syncs };
+  }
+
+  fault(what: string, error: unknown): SekishoError {
+    if (this.#fault === undefined) {
+      this.#fault = new SekishoError('SPOOL_FAULT', `${what} failed, the spool is not trusted until a restart`, {
+        retryable: true,
+        cause: error,
+      });
+      this.#options.observe.raise('spool-fault', 'spool', describeError(this.#fault));
+      this.#options.onFault(this.#fault);
+    }
+    return this.#fault;
+  }
+
+  /** Finishes clearing, writes the chores down now: for tests and for a clean stop. */
+  async flush(): Promise<void> {
+    this.#doChores();
+    await this.#chores;
+    await this.#janitor.flush();
+  }
+
+  /** A clean stop: settled files cleared, database synced and closed, then the marker. After a fault: no marker. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const timer of this.#timers) clearInterval(timer);
+    const { files, layout, progress } = this.#options;
+    try {
+      await this.#chores;
+      if (this.#fault === undefined) await this.#janitor.flush();
+    } finally {
+      const database = await progress.close();
+      if (this.#fault === undefined) {
+        await writeSmallFile(files, layout, { name: 'sequence', value: { database, message: this.#nextSequence } });
+        await writeSmallFile(files, layout, { name: 'clean-stop', value: { database, message: this.#nextSequence } });
+      }
+    }
+  }
+
+  #doChores(): void {
+    this.#chores = this.#chores
+      .then(() => this.#expireDeleted())
+      .catch(
+        (error: unknown) =>
+          void this.#options.observe.log('error', 'Spool chores failed', { error: describeError(error) }),
+      );
+  }
+
+  /** What was deleted ten minutes ago goes for good; old outcomes are forgotten. */
+  async #expireDeleted(): Promise<void> {
+    const { clock, progress } = this.#options;
+    if (this.#fault !== undefined) return;
+    for (const [id, at] of this.#deleted) {
+      if (ageOf(at, clock) < UNDO_MS) continue;
+      await this.#change(id, async (entry) => {
+        if (entry.deleted === undefined) return;
+        const outcome = entry.deleted.outcome;
+        const open = entry.recipients.filter((recipient) => recipient.outcome === undefined);
+        const next = withOutcomes(
+          entry,
+          open.map(({ address }) => ({ address, outcome })),
+        );
+        await progress.write([[id, next]], { sync: true, retired: [[id, retire(next, stampOf(clock))]] });
+        this.#deleted.delete(id);
+        this.#clear(id);
+      });
+    }
+    if (clock.monotonic() - this.#sweptAt < SWEEP_MS) return;
+    this.#sweptAt = clock.monotonic();
+    await progress.forgetRetired((retired) => ageOf(retired.at, clock) > RETIRED_KEPT_MS);
+  }
+
+  #doSaveSequence(): void {
+    const { files, layout, progress } = this.#options;
+    const value = {
+      database: progress.sequence,
+      message: Math.ceil(this.#nextSequence / FILES_PER_FOLDER) * FILES_PER_FOLDER,
+    };
+    const text = JSON.stringify(value);
+    if (text === this.#savedSequence || this.#fault !== undefined || this.#closed) return;
+    this.#savedSequence = text;
+    this.#chores = this.#chores.then(async () => {
+      try {
+        await writeSmallFile(files, layout, { name: 'sequence', value });
+      } catch (error) {
+        if (errorCode(error) !== 'ENOSPC') this.fault('Sync of the sequence file', error);
+      }
+    });
+  }
+
+  // — small pieces —
+
+  #exclusive<T>(id: QueueId, work: () => Promise<T>): Promise<T> {
+    return this.#mutex.run(id, async () => {
+      this.#assertSound();
+      return work();
+    });
+  }
+
+  /** Work on the entry of a message that is here; made anew from the file when the database has none. */
+  #change<T>(id: QueueId, work: (entry: Entry) => Promise<T>): Promise<T> {
+    return this.#exclusive(id, async () => {
+      this.#where(id);
+      let entry = await this.#options.progress.get(id);
+      if (entry === undefined) {
+        const { preamble, trailer } = await this.#layoutOf(id);
+        entry = newEntry(preamble, trailer);
+      }
+      return work(entry);
+    });
+  }
+
+  #layoutOf(id: QueueId): ReturnType<typeof readMessageLayout> {
+    return readMessageLayout(this.#options.files, this.#options.layout.message(id, this.#where(id)));
+  }
+
+  #where(id: QueueId): Place {
+    const place = this.#places.get(id);
+    if (place === undefined) throw new SekishoError('NOT_FOUND', `No message "${id}" in the spool`);
+    return place;
+  }
+
+  #place(id: QueueId, place: Place): void {
+    this.#forget(id);
+    this.#places.set(id, place);
+    this.#count(place, 1);
+  }
+
+  #forget(id: QueueId): void {
+    const place = this.#places.get(id);
+    if (place === undefined) return;
+    this.#places.delete(id);
+    this.#count(place, -1);
+  }
+
+  #count(place: Place, by: 1 | -1): void {
+    this.#counts[place.folder] += by;
+    this.#octets += by * place.size;
+  }
+
+  /** Every recipient is settled and on record: the file may go. */
+  #clear(id: QueueId): void {
+    const place = this.#where(id);
+    this.#forget(id);
+    this.#janitor.retire(id, place);
+  }
+
+  #free(id: QueueId, recipients: ReadonlyArray<{ address: ForwardPath }>): void {
+    const busy = this.#busy.get(id);
+    for (const { address } of recipients) busy?.delete(address);
+    if (busy?.size === 0) this.#busy.delete(id);
+  }
+
+  #assertIdle(id: QueueId): void {
+    if (!this.#busy.has(id)) return;
+    throw new SekishoError('BUSY', `Message "${id}" is being delivered right now`, {
+      retryable: true,
+      remedy: 'Try again in a moment',
+    });
+  }
+
+  #assertSound(): void {
+    if (this.#fault !== undefined) throw this.#fault;
+    if (this.#closed) throw new SekishoError('SPOOL_CLOSED', 'Spool is closed', { retryable: true });
+  }
+
+  async #syncGroup(directory: string): Promise<void> {
+    try {
+      await this.#groups.sync(directory);
+    } catch (error) {
+      throw this.fault(`Sync of "${directory}"`, error);
+    }
+  }
+
+  async #setAside(id: QueueId, detail: string): Promise<void> {
+    await this.#mutex.run(id, async () => {
+      const place = this.#places.get(id);
+      if (place === undefined || place.folder === 'corrupt') return;
+      const { files, layout, observe } = this.#options;
+      const target: Place = { folder: 'corrupt', tries: 0, size: place.size };
+      await layout.ensure('corrupt', id);
+      await files.rename(layout.message(id, place), layout.message(id, target));
+      this.#place(id, target);
+      await this.#syncGroup(layout.directory('corrupt', id));
+      await this.#syncGroup(layout.directory(place.folder, id));
+      observe.emit({ event: 'corrupt', id, detail });
+      observe.raise('corrupt-message', id, detail);
+    });
+  }
+}
+
+function preambleOf(id: QueueId, kind: 'mail' | 'dsn', transaction: Transaction): Preamble {
+  const { envelope, origin, arrival } = transaction;
+  return { version: 1, id, kind, envelope, origin, arrival };
+}
+
+function withRecipients(
+  entry: Entry,
+  addresses: readonly ForwardPath[],
+  change: (recipient: RecipientProgress) => RecipientProgress,
+): Entry {
+  const wanted = new Set(addresses);
+  return {
+    ...entry,
+    recipients: entry.recipients.map((recipient) =>
+      wanted.has(recipient.address) && recipient.outcome === undefined ? change(recipient) : recipient,
+    ),
+  };
+}
+
+function withOutcomes(entry: Entry, settled: readonly SettledRecipient[]): Entry {
+  const by = new Map(settled.map((recipient) => [recipient.address, recipient]));
+  return withRecipients(entry, [...by.keys()], (recipient) => {
+    const said = by.get(recipient.address) as SettledRecipient;
+    return {
+      ...recipient,
+      outcome: said.outcome,
+      ...(said.reply === undefined ? {} : { lastReply: said.reply }),
+      ...(said.nextHop === undefined ? {} : { nextHop: said.nextHop }),
+    };
+  });
+}
+
+function retire(entry: Entry, at: Stamp): Retired {
+  return {
+    at,
+    recipients: entry.recipients.map(({ address, outcome, lastReply }) => ({
+      address,
+      outcome: outcome ?? 'deleted',
+      ...(lastReply === undefined ? {} : { reply: lastReply }),
+    })),
+  };
+}
+
+function wrongState(id: QueueId, folder: Folder): SekishoError {
+  return new SekishoError('WRONG_STATE', `Message "${id}" is in "${folder}"`, {
+    remedy: 'Look where it is now with "sekisho trace"',
+  });
+}
+
+function full(): SekishoError {
+  return new SekishoError('SPOOL_FULL', 'Free space is below the floor', {
+    retryable: true,
+    remedy: 'Make room on the data disk, or lower spool.floorOctets',
+  });
+}

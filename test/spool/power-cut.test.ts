@@ -1,0 +1,171 @@
+/**
+ * The power goes at every single call of a scripted run, in turn: each write, sync, rename, directory sync, unlink and
+ * database batch is once the last one that happened. After it only what was synced is left. Whatever was promised before
+ * the cut must be there, whole, and no recipient who was settled durably may be served again.
+ */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { buffer } from 'node:stream/consumers';
+import { it } from 'node:test';
+import type { ForwardPath } from '../../src/mail/address.ts';
+import type { QueueId } from '../../src/mail/queue-id.ts';
+import { FOLDERS } from '../../src/spool/api.ts';
+import type { SpoolStore } from '../../src/spool/store.ts';
+import { ALICE, BOB, CAROL, put, transaction } from '../contracts/spool.ts';
+import { failure } from '../support/memory-files.ts';
+import { type MemoryRig, memoryRig } from '../support/spool-rigs.ts';
+
+/** What was promised to the outside so far: per message, the recipients still owed, and the SHA-256 of its body. */
+interface Promised {
+  owed: Map<string, { sha: string; recipients: Set<ForwardPath> }>;
+  /** Settlements whose promise was kept: never again. */
+  settled: Set<string>;
+}
+
+function sha(body: Buffer): string {
+  return createHash('sha256').update(body).digest('hex');
+}
+
+/** Bodies differ, so that each family is known by its hash. */
+async function script(rig: MemoryRig, spool: SpoolStore, promised: Promised): Promise<void> {
+  const owe = (body: Buffer, recipients: readonly ForwardPath[]): void => {
+    promised.owed.set(sha(body), { sha: sha(body), recipients: new Set(recipients) });
+  };
+  const done = (body: Buffer, recipient: ForwardPath): void => {
+    promised.owed.get(sha(body))?.recipients.delete(recipient);
+    promised.settled.add(`${sha(body)} ${recipient}`);
+  };
+  const small = Buffer.from('one\r\n');
+  const large = Buffer.alloc(1_400_000, 'large ');
+  const many = Buffer.from('many\r\n');
+  const kept = Buffer.from('quarantined\r\n');
+  const late = Buffer.from('incoming\r\n');
+  const bounced = Buffer.from('bounced\r\n');
+  const dsn = Buffer.from('report\r\n');
+
+  const first = await put(spool, rig.clock, { body: small });
+  owe(small, [ALICE]);
+  await put(spool, rig.clock, { body: large });
+  owe(large, [ALICE]);
+  await spool.recordAttempt(first, [ALICE], 'hop');
+  await spool.settle(first, [{ address: ALICE, outcome: 'delivered' }]);
+  done(small, ALICE);
+  const shared = await put(spool, rig.clock, { body: many, to: [ALICE, BOB, CAROL] });
+  owe(many, [ALICE, BOB, CAROL]);
+  await spool.recordAttempt(shared, [ALICE, BOB, CAROL], 'hop');
+  await spool.settle(shared, [{ address: BOB, outcome: 'delivered' }]);
+  done(many, BOB);
+  await spool.defer(shared, [
+    { address: ALICE, reply: '450', wait: 60_000 },
+    { address: CAROL, reply: '450', wait: 60_000 },
+  ]);
+  const held = await spool.move(shared, 'held', { recipients: [ALICE] });
+  await spool.move(held, 'queue');
+  const quarantined = await put(spool, rig.clock, { body: kept, folder: 'quarantine', to: [ALICE, BOB] });
+  owe(kept, [ALICE, BOB]);
+  const released = await spool.move(quarantined, 'queue', { recipients: [ALICE] });
+  await spool.recordAttempt(released, [ALICE], 'hop');
+  await spool.settle(released, [{ address: ALICE, outcome: 'delivered' }]);
+  done(kept, ALICE);
+  const waiting = await put(spool, rig.clock, { body: late, folder: 'incoming', to: [ALICE] });
+  owe(late, []); // its recipients are known to the envelope only; the body must stay
+  await spool.countTry(waiting);
+  await spool.decide(waiting, 'queue', {
+    decisions: [],
+    variants: [{ recipients: [ALICE], prefix: '', cuts: [] }],
+  });
+  owe(late, [ALICE]);
+  const dead = await put(spool, rig.clock, { body: bounced, to: [ALICE, BOB] });
+  owe(bounced, [ALICE, BOB]);
+  await spool.recordAttempt(dead, [ALICE, BOB], 'hop');
+  await spool.bounce(dead, [{ address: ALICE, outcome: 'bounced' }], {
+    attempt: 1,
+    transaction: transaction(rig.clock, [CAROL]),
+    message: dsn,
+  });
+  done(bounced, ALICE);
+  owe(dsn, [CAROL]);
+  await spool.settle(dead, [{ address: BOB, outcome: 'delivered' }]);
+  done(bounced, BOB);
+  const unwanted = await put(spool, rig.clock, { body: Buffer.from('deleted\r\n'), folder: 'quarantine' });
+  await spool.remove(unwanted, 'deleted');
+  rig.clock.advance(11 * 60_000);
+  await spool.flush();
+  await spool[Symbol.asyncDispose]();
+}
+
+/** Runs the script; from call `at` on every call fails and changes nothing. Returns how many calls were made. */
+async function runUntil(at: number, rig: MemoryRig, promised: Promised): Promise<number> {
+  const spool = await rig.open();
+  let calls = 0;
+  const count = (): void => {
+    calls += 1;
+    if (calls > at) throw failure('EPOWER', 'the power is gone');
+  };
+  rig.files.onCall = count;
+  rig.database.onBatch = count;
+  try {
+    await script(rig, spool, promised);
+  } catch {
+    // The power went somewhere in here.
+  }
+  await spool[Symbol.asyncDispose]().catch(() => undefined); // ends the timers; writes nothing, for every call fails
+  rig.files.onCall = () => undefined;
+  rig.database.onBatch = () => undefined;
+  return calls;
+}
+
+async function checkAfter(at: number, rig: MemoryRig, promised: Promised): Promise<void> {
+  rig.cut();
+  const spool = await rig.open();
+  const found = new Map<string, Map<ForwardPath, number>>();
+  for (const folder of FOLDERS) {
+    for (const row of await spool.list(folder)) {
+      const message = await spool.read(row.id);
+      assert.ok(message, `cut ${at}: ${row.id} in ${folder} can be read`);
+      const body = await buffer(spool.openBody(message));
+      const by = found.get(sha(body)) ?? new Map<ForwardPath, number>();
+      found.set(sha(body), by);
+      for (const { address, outcome } of message.progress.recipients) {
+        if (outcome === undefined) by.set(address, (by.get(address) ?? 0) + 1);
+      }
+    }
+  }
+  assert.equal(spool.count('corrupt'), 0, `cut ${at}: nothing is corrupt`);
+  for (const { sha: body, recipients } of promised.owed.values()) {
+    const by = found.get(body);
+    if (recipients.size > 0) assert.ok(by, `cut ${at}: an acknowledged message is there`);
+    for (const recipient of recipients) assert.equal(by?.get(recipient), 1, `cut ${at}: ${recipient} is owed once`);
+  }
+  for (const [body, by] of found) {
+    for (const recipient of by.keys()) {
+      assert.ok(!promised.settled.has(`${body} ${recipient}`), `cut ${at}: ${recipient} is not served again`);
+    }
+  }
+  await spool[Symbol.asyncDispose]();
+}
+
+it('nothing promised is lost when the power goes at any call of a whole run', { timeout: 120_000 }, async () => {
+  const whole = await memoryRig();
+  const total = await runUntil(Number.POSITIVE_INFINITY, whole, { owed: new Map(), settled: new Set() });
+  assert.ok(total > 150, `the script makes ${total} calls`);
+  for (let at = 0; at <= total; at += 1) {
+    const rig = await memoryRig();
+    const promised: Promised = { owed: new Map(), settled: new Set() };
+    await runUntil(at, rig, promised);
+    await checkAfter(at, rig, promised);
+  }
+});
+
+it('a message whose owner was told nothing may be gone, but never half there', { timeout: 60_000 }, async () => {
+  const rig = await memoryRig();
+  const spool = await rig.open();
+  const draft = await spool.begin(transaction(rig.clock, [ALICE]));
+  await draft.write(Buffer.alloc(900_000, 'z'));
+  rig.cut();
+  const again = await rig.open();
+  assert.equal(again.status().recovery.files, 0);
+  assert.equal(await again.read(draft.id as QueueId), undefined);
+  await spool[Symbol.asyncDispose]().catch(() => undefined);
+  await again[Symbol.asyncDispose]();
+});
