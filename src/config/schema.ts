@@ -5,20 +5,38 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { LANGUAGES } from '../base/i18n.ts';
+import { parseDomain } from '../mail/address.ts';
+import { ADVICE } from './advice.ts';
 
-const port = z.number().int().min(1).max(65_535);
-const address = z.string().refine((text) => isIP(text) !== 0, 'Give an IP address like "0.0.0.0" or "::"');
+const port = z.number().int().min(1).max(65_535).meta({ advice: ADVICE.port });
+const address = z
+  .string()
+  .refine((text) => isIP(text) !== 0, ADVICE.address.en)
+  .meta({ advice: ADVICE.address });
 const network = z
   .string()
-  .regex(/^[0-9a-fA-F:.]+(?:\/\d{1,3})?$/, 'Give a network like "192.168.1.0/24" or an address like "192.168.1.5"');
+  .regex(/^[0-9a-fA-F:.]+(?:\/\d{1,3})?$/, ADVICE.network.en)
+  .meta({ advice: ADVICE.network });
 const hostName = z
   .string()
   .regex(
     /^(?=.{1,253}$)[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*$/,
-    'Give a full host name like "mx.example.co.jp"',
-  );
-const hostOrAddress = z.union([hostName, address]);
-const domainName = z.string().min(1).max(253);
+    ADVICE.hostName.en,
+  )
+  .meta({ advice: ADVICE.hostName });
+const hostOrAddress = z.union([hostName, address]).meta({ advice: ADVICE.hostOrAddress });
+/** Any spelling goes in; what comes out is the lower-case A-label (mail/address), so that comparing is `===`. */
+const domainName = z
+  .string()
+  .min(1)
+  .max(253)
+  .transform((text, context): string => {
+    const domain = parseDomain(text);
+    if (domain !== undefined && !domain.startsWith('[')) return domain;
+    context.addIssue({ code: 'custom', message: ADVICE.domainName.en });
+    return z.NEVER;
+  })
+  .meta({ advice: ADVICE.domainName });
 const octets = z.number().int().min(0);
 const ms = z.number().int().min(0);
 
@@ -143,10 +161,8 @@ export const configSchema = z.strictObject({
           /** Put before the subject at `tag`. */
           subjectTag: z.string().max(40).default('[SPAM]'),
         })
-        .refine(
-          (spam) => spam.tag <= spam.quarantine && spam.quarantine <= spam.reject,
-          'The thresholds must rise: tag ≤ quarantine ≤ reject',
-        )
+        .refine((spam) => spam.tag <= spam.quarantine && spam.quarantine <= spam.reject, ADVICE.thresholds.en)
+        .meta({ advice: ADVICE.thresholds })
         .prefault({}),
       virus: z.enum(['reject', 'quarantine']).default('reject'),
       /** honour: do what the author's domain publishes; quarantine: never refuse for it; ignore. */
@@ -173,7 +189,7 @@ export const configSchema = z.strictObject({
         .strictObject({
           enabled: z.boolean().default(true),
           /** `http://127.0.0.1:11333`, or the path of a Unix socket. */
-          url: z.string().min(1).default('http://127.0.0.1:11333'),
+          url: z.string().min(1).meta({ advice: ADVICE.rspamdUrl }).default('http://127.0.0.1:11333'),
           timeoutMs: ms.default(15_000),
           concurrency: z.number().int().min(1).default(8),
         })
@@ -192,7 +208,10 @@ export const configSchema = z.strictObject({
   dns: z
     .strictObject({
       /** `address` or `address:port` of a validating resolver. */
-      servers: z.array(z.string().min(1)).min(1).default(['127.0.0.1']),
+      servers: z
+        .array(z.string().min(1).meta({ advice: ADVICE.resolver }))
+        .min(1)
+        .default(['127.0.0.1']),
       timeoutMs: ms.default(3_000),
     })
     .prefault({}),

@@ -54,7 +54,14 @@ export type MailEvent =
   | { event: 'expired'; id: QueueId; recipients: ForwardPath[]; reply: string; dsn?: QueueId }
   | { event: 'held'; id: QueueId; why: string; by: string }
   /** A new message file came of another: part of a split, release of one of many, a DSN. */
-  | { event: 'derived'; id: QueueId; parent: QueueId; why: 'split' | 'release' | 'dsn' | 'undeliverable' }
+  | {
+      event: 'derived';
+      id: QueueId;
+      parent: QueueId;
+      why: 'split' | 'release' | 'dsn' | 'undeliverable';
+      /** Who went with it; the history shows them as moved in the parent. */
+      recipients?: ForwardPath[];
+    }
   | { event: 'released'; id: QueueId; recipients: ForwardPath[]; by: string }
   | { event: 'deleted'; id: QueueId; by: string; why: 'operator' | 'expired' | 'discarded' }
   | { event: 'undeleted'; id: QueueId; by: string }

@@ -174,6 +174,10 @@ export interface Spool {
   ): Promise<void>;
   /** Durably counts a try to inspect an incoming message before it is made (in the file name); returns the new count. */
   countTry(id: QueueId): Promise<number>;
+  /** The try ended in order (an engine could not look): it does not count against the message. Not synced. */
+  forgetTries(id: QueueId): Promise<void>;
+  /** How often the inspection of an incoming message was begun and never ended. */
+  tries(id: QueueId): number;
 
   /** On record before the attempt is made. */
   recordAttempt(id: QueueId, recipients: readonly ForwardPath[], nextHop: string): Promise<void>;

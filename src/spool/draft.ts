@@ -93,12 +93,17 @@ export class MessageDraft implements Draft {
     const { files } = this.#shop;
     const offset = this.#bodyOffset;
     const reader = await files.open(path);
-    const head = await reader.read(offset, Math.min(size, MEMORY_PER_BODY)).finally(() => reader.close());
+    let head: Buffer;
+    try {
+      head = await reader.read(offset, Math.min(size, MEMORY_PER_BODY));
+    } finally {
+      await reader.close();
+    }
     return { size, sha256, head, stream: () => fileStream(files, path, { offset, size }) };
   }
 
   async commit(folder: Exclude<Folder, 'corrupt'>, given: Omit<Trailer, 'size' | 'sha256'>): Promise<void> {
-    const { files, layout, groups } = this.#shop;
+    const { layout, groups } = this.#shop;
     this.#shop.assertSound();
     if (this.#sha256 === undefined) throw new TypeError('Draft was not sealed');
     const trailer: Trailer = { ...given, size: this.#size, sha256: this.#sha256 };
@@ -110,8 +115,7 @@ export class MessageDraft implements Draft {
       await this.#syncFile();
       await this.#file?.close();
       this.#file = undefined;
-      await layout.ensure(folder, this.id);
-      await files.rename(layout.draft(this.id), layout.message(this.id, place));
+      await layout.settle(layout.draft(this.id), this.id, place);
     } catch (error) {
       await this.#drop();
       throw this.#own(error);

@@ -17,6 +17,7 @@ export class Janitor {
   readonly #layout: Layout;
   readonly #groups: SyncGroup;
   readonly #progress: ProgressStore;
+  readonly #isFull: (id: QueueId) => boolean;
   readonly #onFault: (error: unknown) => void;
   #waiting: Array<{ id: QueueId; place: Place }> = [];
   #timer: NodeJS.Timeout | undefined;
@@ -27,12 +28,15 @@ export class Janitor {
     layout: Layout;
     groups: SyncGroup;
     progress: ProgressStore;
+    /** No new message will come into this one's sub-folder: when empty it goes. */
+    isFull: (id: QueueId) => boolean;
     onFault: (error: unknown) => void;
   }) {
     this.#files = options.files;
     this.#layout = options.layout;
     this.#groups = options.groups;
     this.#progress = options.progress;
+    this.#isFull = options.isFull;
     this.#onFault = options.onFault;
   }
 
@@ -80,6 +84,12 @@ export class Janitor {
         batch.map(({ id }) => [id, undefined] as const),
         { sync: false },
       );
+      const past = new Map(
+        batch
+          .filter(({ id }) => this.#isFull(id))
+          .map((one) => [this.#layout.directory(one.place.folder, one.id), one]),
+      );
+      for (const { id, place } of past.values()) await this.#layout.prune(place.folder, id);
     }
   }
 

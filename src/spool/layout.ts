@@ -65,6 +65,19 @@ export class Layout {
     return ready;
   }
 
+  /** Renames `from` to its place in `folder`. The sub-folder may be cleared away between being made sure of and being used. */
+  async settle(from: string, id: QueueId, place: { folder: Folder; tries: number }): Promise<void> {
+    await this.ensure(place.folder, id);
+    try {
+      await this.#files.rename(from, this.message(id, place));
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'ENOENT') throw error;
+      this.#ready.delete(this.directory(place.folder, id));
+      await this.ensure(place.folder, id);
+      await this.#files.rename(from, this.message(id, place));
+    }
+  }
+
   /** Removes a sub-folder that has become empty; one in use stays (ENOTEMPTY). */
   async prune(folder: Folder, id: QueueId): Promise<void> {
     const directory = this.directory(folder, id);

@@ -12,10 +12,10 @@ import { childQueueId, type QueueId } from '../mail/queue-id.ts';
 import type { Folder, Preamble, Trailer } from './api.ts';
 import { readBody } from './body.ts';
 import { isFull, type Workshop } from './draft.ts';
+import { type Entry, newEntry } from './entry.ts';
 import type { Place } from './layout.ts';
 import { encodePreamble, encodeTrailer, openMessageFile } from './message-file.ts';
-import type { Entry, ProgressStore } from './progress.ts';
-import { newEntry } from './recovery.ts';
+import type { ProgressStore } from './progress.ts';
 
 export interface Mover extends Workshop {
   progress: ProgressStore;
@@ -49,11 +49,10 @@ async function renameWhole(
   mover: Mover,
   options: { id: QueueId; place: Place; entry: Entry; folder: Folder },
 ): Promise<Part> {
-  const { files, layout } = mover;
+  const { layout } = mover;
   const { id, place, folder } = options;
   const target: Place = { folder, tries: 0, size: place.size };
-  await layout.ensure(folder, id);
-  await files.rename(layout.message(id, place), layout.message(id, target));
+  await layout.settle(layout.message(id, place), id, target);
   await syncBoth(mover, [layout.directory(folder, id), layout.directory(place.folder, id)]);
   const entry = {
     ...options.entry,
@@ -171,8 +170,7 @@ async function writeFrom(
     } finally {
       await file.close();
     }
-    await layout.ensure(target.folder, target.id);
-    await files.rename(draft, layout.message(target.id, { folder: target.folder, tries: 0 }));
+    await layout.settle(draft, target.id, { folder: target.folder, tries: 0 });
   } catch (error) {
     await files.unlink(draft).catch(() => undefined);
     if (!isFull(error)) throw error;

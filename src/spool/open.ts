@@ -30,6 +30,8 @@ export interface SpoolOptions {
   /** Told once, when a sync or a settlement failed: the process must stop and start anew. */
   onFault: (error: SekishoError) => void;
   random?: (size: number) => Uint8Array;
+  /** Given back when the disk is full; 0 or absent: none. */
+  ballastOctets?: number;
 }
 
 /** Kept in `sequence`: what the database and the queue ids had reached, at most a second ago. */
@@ -49,10 +51,10 @@ export async function openSpool(options: SpoolOptions): Promise<SpoolStore> {
   const marker = await readSmallFile(files, layout.path('clean-stop'));
   const stopped = marker === undefined ? undefined : asSequence(marker);
   const expected = Math.max(sequence.database, stopped?.database ?? 0);
-  let store: SpoolStore | undefined;
+  const opening: { store?: SpoolStore } = {};
   const onDatabaseFault = (error: unknown): void => {
-    if (store === undefined) observe.log('error', 'Database failed during recovery', { error: describeError(error) });
-    else store.fault('Database write', error);
+    if (opening.store !== undefined) opening.store.fault('Database write', error);
+    else observe.log('error', 'Database failed during recovery', { error: describeError(error) });
   };
   const opened = await openProgress(options, { layout, expected, onFault: onDatabaseFault });
   const log = (message: string, facts: Record<string, unknown>): void => observe.log('warn', message, facts);
@@ -88,8 +90,8 @@ export async function openSpool(options: SpoolOptions): Promise<SpoolStore> {
   const space = new SpaceGuard({ files, directory: options.root, clock, limits: options.limits });
   await space.refresh();
   recovered.report.elapsedMs = clock.monotonic() - begun;
-  store = new SpoolStore({ ...options, layout, progress, space, recovered, nextSequence: message });
-  return store;
+  opening.store = new SpoolStore({ ...options, layout, progress, space, recovered, nextSequence: message });
+  return opening.store;
 }
 
 async function checkIdentity(layout: Layout, options: SpoolOptions): Promise<void> {
@@ -99,7 +101,8 @@ async function checkIdentity(layout: Layout, options: SpoolOptions): Promise<voi
   if (!options.create || names.some((name) => name !== 'tmp' && name !== 'lost+found')) {
     throw new SekishoError('SPOOL_MISSING', `Spool "${layout.root}" has no identity file`, {
       retryable: true,
-      remedy: 'Mount the data disk. Only if this is a new, empty spool: start once with --create-spool',
+      remedy:
+        'Mount the data disk. Only if the mail is gone for good: remove spool-identity.json beside the configuration and start anew',
     });
   }
   await files.makeDirectory(layout.root);

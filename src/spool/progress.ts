@@ -4,27 +4,10 @@
  * resolves, and carries a rising sequence number by which a database that silently rolled back is known at the next start.
  * A failed batch fails everybody in it and is told to `onFault`: nothing may be settled in this process any more.
  */
-import type { Stamp } from '../base/clock.ts';
 import { SekishoError } from '../base/errors.ts';
 import type { QueueId } from '../mail/queue-id.ts';
-import type { Outcome, RecipientProgress } from './api.ts';
 import type { Database, DatabaseWrite } from './database.ts';
-
-export interface Entry {
-  v: 1;
-  kind: 'mail' | 'dsn';
-  arrival: Stamp;
-  size: number;
-  sha256: string;
-  recipients: RecipientProgress[];
-  deleted?: { at: Stamp; outcome: Outcome };
-}
-
-/** The last word on a message that is gone, kept 7 days. */
-export interface Retired {
-  at: Stamp;
-  recipients: Array<{ address: string; outcome: Outcome; reply?: string }>;
-}
+import type { Entry, Retired } from './entry.ts';
 
 const BATCH = 900; // ≤ 1,000 keys a batch, the sequence included
 const CACHED = 5_000;

@@ -7,11 +7,12 @@
 import type { Stamp } from '../base/clock.ts';
 import { errorCode } from '../base/errors.ts';
 import { parseQueueId, type QueueId } from '../mail/queue-id.ts';
-import { FOLDERS, type Folder, type Preamble, type QueuedMessage, type SpoolRecovery, type Trailer } from './api.ts';
+import { FOLDERS, type Folder, type QueuedMessage, type SpoolRecovery } from './api.ts';
+import { type Entry, isSettled, newEntry, toQueued } from './entry.ts';
 import type { FileLayer } from './files.ts';
 import type { Layout, Place } from './layout.ts';
 import { readMessageLayout, type MessageLayout } from './message-file.ts';
-import type { Entry, ProgressStore } from './progress.ts';
+import type { ProgressStore } from './progress.ts';
 
 /** Found twice: the first of these stays. */
 const RANK: readonly Folder[] = ['corrupt', 'quarantine', 'held', 'queue', 'incoming'];
@@ -33,39 +34,6 @@ export interface RecoveryContext {
   layout: Layout;
   progress: ProgressStore;
   log: (message: string, facts: Record<string, unknown>) => void;
-}
-
-export function newEntry(preamble: Preamble, trailer: Trailer): Entry {
-  return {
-    v: 1,
-    kind: preamble.kind,
-    arrival: preamble.arrival,
-    size: trailer.size,
-    sha256: trailer.sha256,
-    recipients: trailer.variants.flatMap((variant) =>
-      variant.recipients.map((address) => ({ address, attempts: 0, wait: 0 })),
-    ),
-  };
-}
-
-export function isSettled(entry: Entry): boolean {
-  return entry.recipients.length > 0 && entry.recipients.every((recipient) => recipient.outcome !== undefined);
-}
-
-export function toQueued(id: QueueId, entry: Entry): QueuedMessage {
-  return {
-    id,
-    arrival: entry.arrival,
-    kind: entry.kind,
-    recipients: entry.recipients
-      .filter((recipient) => recipient.outcome === undefined)
-      .map(({ address, attempts, wait, lastAttempt }) => ({
-        address,
-        attempts,
-        wait,
-        ...(lastAttempt === undefined ? {} : { lastAttempt }),
-      })),
-  };
 }
 
 export async function recover(
@@ -241,8 +209,7 @@ class Recovery {
   async #setAside(id: QueueId, place: Place): Promise<void> {
     const { files, layout } = this.#context;
     const target: Place = { folder: 'corrupt', tries: 0, size: 0 };
-    await layout.ensure('corrupt', id);
-    await files.rename(layout.message(id, place), layout.message(id, target));
+    await layout.settle(layout.message(id, place), id, target);
     await files.syncDirectory(layout.directory('corrupt', id));
     await files.syncDirectory(layout.directory(place.folder, id));
     this.#places.set(id, target);

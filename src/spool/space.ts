@@ -22,6 +22,8 @@ export class SpaceGuard {
   #space: Space = { freeOctets: 0, totalOctets: 0, freeInodes: 0, totalInodes: 0 };
   #askedAt = 0;
   #asking = false;
+  /** Told when a write failed because the disk is full. */
+  onFull: () => void = () => undefined;
   /** Octets announced or received in open transactions. */
   #open = 0;
 
@@ -64,6 +66,7 @@ export class SpaceGuard {
   sawFull(): void {
     this.#space = { ...this.#space, freeOctets: 0 };
     this.#askedAt = this.#clock.monotonic();
+    this.onFull();
   }
 
   #refreshIfOld(): void {

@@ -4,12 +4,12 @@
  * promised in this process: every method throws SPOOL_FAULT, and `onFault` tells the entry to stop and start anew.
  */
 import type { Readable } from 'node:stream';
-import { ageOf, type Clock, type Stamp, stampOf } from '../base/clock.ts';
+import { type Clock, type Stamp, stampOf } from '../base/clock.ts';
 import { describeError, errorCode, SekishoError } from '../base/errors.ts';
 import { KeyedMutex } from '../base/keyed-mutex.ts';
 import type { ForwardPath } from '../mail/address.ts';
 import type { Transaction } from '../mail/envelope.ts';
-import { dsnQueueId, FILES_PER_FOLDER, newQueueId, type QueueId } from '../mail/queue-id.ts';
+import { dsnQueueId, folderOf, newQueueId, type QueueId } from '../mail/queue-id.ts';
 import type { Observe } from '../observe/events.ts';
 import {
   type DeferredRecipient,
@@ -17,7 +17,6 @@ import {
   type Folder,
   type Preamble,
   type QueuedMessage,
-  type RecipientProgress,
   type SettledRecipient,
   type Spool,
   type SpoolListEntry,
@@ -26,23 +25,20 @@ import {
   type Trailer,
 } from './api.ts';
 import { bodyStream } from './body.ts';
-import { MessageDraft, type Workshop } from './draft.ts';
+import { Census } from './census.ts';
+import { isFull, MessageDraft, type Workshop } from './draft.ts';
+import { type Entry, isSettled, newEntry, retire, toQueued, withOutcomes, withRecipients } from './entry.ts';
 import type { FileLayer } from './files.ts';
 import { Janitor } from './janitor.ts';
 import type { Layout, Place } from './layout.ts';
 import { readMessageLayout } from './message-file.ts';
 import { type Mover, moveMessage, replaceIncoming } from './move.ts';
-import type { Entry, ProgressStore, Retired } from './progress.ts';
-import { isSettled, newEntry, type Recovered, toQueued } from './recovery.ts';
+import type { ProgressStore } from './progress.ts';
+import type { Recovered } from './recovery.ts';
 import { writeSmallFile } from './small-file.ts';
 import type { SpaceGuard } from './space.ts';
 import { SyncGroup } from './sync-group.ts';
-
-const UNDO_MS = 10 * 60_000;
-const RETIRED_KEPT_MS = 7 * 24 * 3_600_000;
-const CHORES_MS = 15_000;
-const SWEEP_MS = 3_600_000;
-const SEQUENCE_MS = 1_000;
+import { Upkeep } from './upkeep.ts';
 
 export interface StoreOptions {
   files: FileLayer;
@@ -53,42 +49,39 @@ export interface StoreOptions {
   observe: Observe;
   recovered: Recovered;
   nextSequence: number;
+  /** Octets of the ballast file; 0: none. */
+  ballastOctets?: number;
   onFault: (error: SekishoError) => void;
   random?: (size: number) => Uint8Array;
 }
 
 export class SpoolStore implements Spool {
   readonly #options: StoreOptions;
-  readonly #places: Map<QueueId, Place>;
-  readonly #counts: Record<Folder, number> = { incoming: 0, queue: 0, held: 0, quarantine: 0, corrupt: 0 };
-  #octets = 0;
+  readonly #census: Census;
   readonly #deleted: Map<QueueId, Stamp>;
   readonly #busy = new Map<QueueId, Set<ForwardPath>>();
   readonly #mutex = new KeyedMutex<QueueId>();
   readonly #groups: SyncGroup;
   readonly #janitor: Janitor;
+  readonly #upkeep: Upkeep;
   readonly #shop: Workshop;
   readonly #mover: Mover;
   #nextSequence: number;
-  #savedSequence = '';
-  #sweptAt = 0;
   #fault: SekishoError | undefined;
   #closed = false;
   #sayQueued: ((message: QueuedMessage) => void) | undefined;
   #sayIncoming: ((id: QueueId) => void) | undefined;
-  readonly #timers: NodeJS.Timeout[];
-  #chores: Promise<void> = Promise.resolve();
 
   constructor(options: StoreOptions) {
     this.#options = options;
     const { files, layout, progress, space } = options;
-    this.#places = options.recovered.places;
+    this.#census = new Census(options.recovered.places);
     this.#deleted = options.recovered.deleted;
     this.#nextSequence = options.nextSequence;
-    for (const place of this.#places.values()) this.#count(place, 1);
     this.#groups = new SyncGroup((directory) => files.syncDirectory(directory));
     const onFault = (error: unknown): void => void this.fault('Clearing settled messages', error);
-    this.#janitor = new Janitor({ files, layout, groups: this.#groups, progress, onFault });
+    const isPast = (id: QueueId): boolean => folderOf(id) < folderOf(newQueueId(this.#nextSequence));
+    this.#janitor = new Janitor({ files, layout, groups: this.#groups, progress, isFull: isPast, onFault });
     this.#shop = {
       files,
       layout,
@@ -99,10 +92,15 @@ export class SpoolStore implements Spool {
       assertSound: () => this.#assertSound(),
     };
     this.#mover = { ...this.#shop, progress, clock: options.clock };
-    this.#timers = [
-      setInterval(() => this.#doChores(), CHORES_MS).unref(),
-      setInterval(() => this.#doSaveSequence(), SEQUENCE_MS).unref(),
-    ];
+    this.#upkeep = new Upkeep({
+      ...options,
+      ballastOctets: options.ballastOctets ?? 0,
+      deleted: this.#deleted,
+      expire: (id) => this.#expireDeleted(id),
+      nextSequence: () => this.#nextSequence,
+      isSound: () => this.#fault === undefined,
+      fault: (what, error) => this.fault(what, error),
+    });
   }
 
   // — taking mail —
@@ -123,7 +121,7 @@ export class SpoolStore implements Spool {
   #draft(preamble: Preamble, announced: number): MessageDraft {
     const onCommit = async (folder: Folder, trailer: Trailer): Promise<void> => {
       const entry = newEntry(preamble, trailer);
-      this.#place(preamble.id, { folder, tries: 0, size: trailer.size });
+      this.#census.put(preamble.id, { folder, tries: 0, size: trailer.size });
       if (preamble.kind === 'dsn') return; // its entry comes with its parent's batch
       // The 250 does not wait for this: the file is the promise. An entry that fails here is a fault of the database.
       this.#options.progress.put(preamble.id, entry).catch(() => undefined);
@@ -135,7 +133,7 @@ export class SpoolStore implements Spool {
   // — reading —
 
   async read(id: QueueId): Promise<StoredMessage | undefined> {
-    const place = this.#places.get(id);
+    const place = this.#census.get(id);
     if (place === undefined) return undefined;
     try {
       const { preamble, trailer } = await readMessageLayout(
@@ -149,7 +147,7 @@ export class SpoolStore implements Spool {
       };
       return { id, folder: place.folder, preamble, trailer, progress };
     } catch (error) {
-      if (this.#places.get(id) !== place) return this.read(id); // it moved meanwhile
+      if (this.#census.get(id) !== place) return this.read(id); // it moved meanwhile
       if (errorCode(error) === 'CORRUPT' && place.folder !== 'corrupt') {
         await this.#setAside(id, describeError(error));
         return undefined;
@@ -160,17 +158,12 @@ export class SpoolStore implements Spool {
   }
 
   async list(folder: Folder, options: { after?: QueueId; limit?: number } = {}): Promise<SpoolListEntry[]> {
-    const ids: QueueId[] = [];
-    for (const [id, place] of this.#places) {
-      if (place.folder === folder && (options.after === undefined || id > options.after)) ids.push(id);
-    }
-    ids.sort();
-    const page = ids.slice(0, options.limit ?? 1_000);
+    const page = this.#census.page(folder, { ...options, limit: options.limit ?? 1_000 });
     const rows = await Promise.all(
       page.map(async (id): Promise<SpoolListEntry | undefined> => {
         const entry = await this.#options.progress.get(id);
         const arrival = entry?.arrival ?? (folder === 'corrupt' ? undefined : (await this.read(id))?.preamble.arrival);
-        const size = this.#places.get(id)?.size ?? 0;
+        const size = this.#census.get(id)?.size ?? 0;
         const unknown = { wall: 0, mono: 0, boot: '', synchronised: false };
         return { id, folder, arrival: arrival ?? unknown, size, deleted: this.#deleted.has(id) };
       }),
@@ -179,7 +172,7 @@ export class SpoolStore implements Spool {
   }
 
   count(folder: Folder): number {
-    return this.#counts[folder];
+    return this.#census.counts[folder];
   }
 
   openVariant(message: StoredMessage, variant: number): Readable {
@@ -193,7 +186,7 @@ export class SpoolStore implements Spool {
   }
 
   #stream(message: StoredMessage, shape: { prefix: string; cuts: Array<[number, number]> }): Readable {
-    const place = this.#where(message.id);
+    const place = this.#census.where(message.id);
     const path = this.#options.layout.message(message.id, place);
     return bodyStream(this.#options.files, path, {
       shape,
@@ -207,14 +200,14 @@ export class SpoolStore implements Spool {
   onQueued(listener: (message: QueuedMessage) => void): void {
     this.#sayQueued = listener;
     for (const message of this.#options.recovered.queued.splice(0)) {
-      if (this.#places.get(message.id)?.folder === 'queue') listener(message);
+      if (this.#census.get(message.id)?.folder === 'queue') listener(message);
     }
   }
 
   onIncoming(listener: (id: QueueId) => void): void {
     this.#sayIncoming = listener;
     for (const id of this.#options.recovered.incoming.splice(0)) {
-      if (this.#places.get(id)?.folder === 'incoming') listener(id);
+      if (this.#census.get(id)?.folder === 'incoming') listener(id);
     }
   }
 
@@ -231,31 +224,46 @@ export class SpoolStore implements Spool {
     trailer: Omit<Trailer, 'size' | 'sha256'>,
   ): Promise<void> {
     return this.#exclusive(id, async () => {
-      const place = this.#where(id);
+      const place = this.#census.where(id);
       if (place.folder !== 'incoming') throw wrongState(id, place.folder);
       const entry = await replaceIncoming(this.#mover, { id, place, folder, trailer });
-      this.#place(id, { folder, tries: 0, size: entry.size });
+      this.#census.put(id, { folder, tries: 0, size: entry.size });
       this.#announce(id, folder, entry);
     });
   }
 
   countTry(id: QueueId): Promise<number> {
     return this.#exclusive(id, async () => {
-      const place = this.#where(id);
+      const place = this.#census.where(id);
       const { files, layout } = this.#options;
       const next = { ...place, tries: place.tries + 1 };
       await files.rename(layout.message(id, place), layout.message(id, next));
-      this.#place(id, next);
+      this.#census.put(id, next);
       await this.#syncGroup(layout.directory(place.folder, id));
       return next.tries;
     });
+  }
+
+  forgetTries(id: QueueId): Promise<void> {
+    return this.#exclusive(id, async () => {
+      const place = this.#census.where(id);
+      if (place.folder !== 'incoming' || place.tries === 0) return;
+      const { files, layout } = this.#options;
+      const next = { ...place, tries: 0 };
+      await files.rename(layout.message(id, place), layout.message(id, next));
+      this.#census.put(id, next);
+    });
+  }
+
+  tries(id: QueueId): number {
+    return this.#census.get(id)?.tries ?? 0;
   }
 
   // — delivering —
 
   recordAttempt(id: QueueId, recipients: readonly ForwardPath[], nextHop: string): Promise<void> {
     return this.#change(id, async (entry) => {
-      const place = this.#where(id);
+      const place = this.#census.where(id);
       if (place.folder !== 'queue' || entry.deleted !== undefined) throw wrongState(id, place.folder);
       const now = stampOf(this.#options.clock);
       const busy = this.#busy.get(id) ?? new Set();
@@ -313,7 +321,7 @@ export class SpoolStore implements Spool {
   ): Promise<QueueId> {
     return this.#change(id, async (entry) => {
       let attempt = dsn.attempt;
-      while (this.#places.has(dsnQueueId(id, attempt))) attempt += 1; // two routes bounced in the same round
+      while (this.#census.get(dsnQueueId(id, attempt)) !== undefined) attempt += 1; // two routes bounced in the same round
       const dsnId = dsnQueueId(id, attempt);
       const parent = { id, attempt };
       const draft = this.#draft({ ...preambleOf(dsnId, 'dsn', dsn.transaction), parent }, dsn.message.length);
@@ -349,15 +357,15 @@ export class SpoolStore implements Spool {
     options: { recipients?: readonly ForwardPath[] } = {},
   ): Promise<QueueId> {
     return this.#change(id, async (entry) => {
-      const place = this.#where(id);
+      const place = this.#census.where(id);
       this.#assertIdle(id);
       if (place.folder === 'incoming' || place.folder === 'corrupt' || entry.deleted !== undefined) {
         throw wrongState(id, place.folder);
       }
       const wanted = options.recipients === undefined ? {} : { recipients: options.recipients };
       const parts = await moveMessage(this.#mover, { id, place, entry, folder, ...wanted });
-      if (parts.length > 1 || parts[0]?.id !== id) this.#forget(id);
-      for (const part of parts) this.#place(part.id, part.place);
+      if (parts.length > 1 || parts[0]?.id !== id) this.#census.forget(id);
+      for (const part of parts) this.#census.put(part.id, part.place);
       for (const part of parts) this.#announce(part.id, part.place.folder, part.entry);
       return (parts.find((part) => part.place.folder === folder) ?? parts[0])?.id ?? id;
     });
@@ -365,7 +373,7 @@ export class SpoolStore implements Spool {
 
   remove(id: QueueId, outcome: 'deleted' | 'discarded' | 'expired'): Promise<void> {
     return this.#change(id, async (entry) => {
-      const place = this.#where(id);
+      const place = this.#census.where(id);
       this.#assertIdle(id);
       if (place.folder === 'corrupt') throw wrongState(id, place.folder);
       if (entry.deleted !== undefined) return;
@@ -381,7 +389,7 @@ export class SpoolStore implements Spool {
       const { deleted: _deleted, ...rest } = entry;
       await this.#options.progress.write([[id, rest]], { sync: true });
       this.#deleted.delete(id);
-      this.#announce(id, this.#where(id).folder, rest);
+      this.#announce(id, this.#census.where(id).folder, rest);
     });
   }
 
@@ -389,8 +397,8 @@ export class SpoolStore implements Spool {
 
   status(): SpoolStatus {
     return {
-      counts: { ...this.#counts },
-      octets: this.#octets,
+      counts: { ...this.#census.counts },
+      octets: this.#census.octets,
       freeOctets: this.#options.space.freeOctets,
       floorOctets: this.#options.space.floorOctets,
       ...(this.#fault === undefined ? {} : { fault: describeError(this.#fault) }),
@@ -409,6 +417,7 @@ export class SpoolStore implements Spool {
         retryable: true,
         cause: error,
       });
+      if (isFull(error)) this.#upkeep.giveRoom();
       this.#options.observe.raise('spool-fault', 'spool', describeError(this.#fault));
       this.#options.onFault(this.#fault);
     }
@@ -417,8 +426,7 @@ export class SpoolStore implements Spool {
 
   /** Finishes clearing, writes the chores down now: for tests and for a clean stop. */
   async flush(): Promise<void> {
-    this.#doChores();
-    await this.#chores;
+    await this.#upkeep.run();
     await this.#janitor.flush();
   }
 
@@ -426,10 +434,9 @@ export class SpoolStore implements Spool {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    for (const timer of this.#timers) clearInterval(timer);
     const { files, layout, progress } = this.#options;
     try {
-      await this.#chores;
+      await this.#upkeep.stop();
       if (this.#fault === undefined) await this.#janitor.flush();
     } finally {
       const database = await progress.close();
@@ -440,54 +447,18 @@ export class SpoolStore implements Spool {
     }
   }
 
-  #doChores(): void {
-    this.#chores = this.#chores
-      .then(() => this.#expireDeleted())
-      .catch(
-        (error: unknown) =>
-          void this.#options.observe.log('error', 'Spool chores failed', { error: describeError(error) }),
-      );
-  }
-
-  /** What was deleted ten minutes ago goes for good; old outcomes are forgotten. */
-  async #expireDeleted(): Promise<void> {
+  /** What was deleted ten minutes ago goes for good. */
+  #expireDeleted(id: QueueId): Promise<void> {
     const { clock, progress } = this.#options;
-    if (this.#fault !== undefined) return;
-    for (const [id, at] of this.#deleted) {
-      if (ageOf(at, clock) < UNDO_MS) continue;
-      await this.#change(id, async (entry) => {
-        if (entry.deleted === undefined) return;
-        const outcome = entry.deleted.outcome;
-        const open = entry.recipients.filter((recipient) => recipient.outcome === undefined);
-        const next = withOutcomes(
-          entry,
-          open.map(({ address }) => ({ address, outcome })),
-        );
-        await progress.write([[id, next]], { sync: true, retired: [[id, retire(next, stampOf(clock))]] });
-        this.#deleted.delete(id);
-        this.#clear(id);
-      });
-    }
-    if (clock.monotonic() - this.#sweptAt < SWEEP_MS) return;
-    this.#sweptAt = clock.monotonic();
-    await progress.forgetRetired((retired) => ageOf(retired.at, clock) > RETIRED_KEPT_MS);
-  }
-
-  #doSaveSequence(): void {
-    const { files, layout, progress } = this.#options;
-    const value = {
-      database: progress.sequence,
-      message: Math.ceil(this.#nextSequence / FILES_PER_FOLDER) * FILES_PER_FOLDER,
-    };
-    const text = JSON.stringify(value);
-    if (text === this.#savedSequence || this.#fault !== undefined || this.#closed) return;
-    this.#savedSequence = text;
-    this.#chores = this.#chores.then(async () => {
-      try {
-        await writeSmallFile(files, layout, { name: 'sequence', value });
-      } catch (error) {
-        if (errorCode(error) !== 'ENOSPC') this.fault('Sync of the sequence file', error);
-      }
+    return this.#change(id, async (entry) => {
+      if (entry.deleted === undefined) return;
+      const { outcome } = entry.deleted;
+      const open = entry.recipients.filter((recipient) => recipient.outcome === undefined);
+      const settled = open.map(({ address }) => ({ address, outcome }));
+      const next = withOutcomes(entry, settled);
+      await progress.write([[id, next]], { sync: true, retired: [[id, retire(next, stampOf(clock))]] });
+      this.#deleted.delete(id);
+      this.#clear(id);
     });
   }
 
@@ -503,7 +474,7 @@ export class SpoolStore implements Spool {
   /** Work on the entry of a message that is here; made anew from the file when the database has none. */
   #change<T>(id: QueueId, work: (entry: Entry) => Promise<T>): Promise<T> {
     return this.#exclusive(id, async () => {
-      this.#where(id);
+      this.#census.where(id);
       let entry = await this.#options.progress.get(id);
       if (entry === undefined) {
         const { preamble, trailer } = await this.#layoutOf(id);
@@ -514,37 +485,13 @@ export class SpoolStore implements Spool {
   }
 
   #layoutOf(id: QueueId): ReturnType<typeof readMessageLayout> {
-    return readMessageLayout(this.#options.files, this.#options.layout.message(id, this.#where(id)));
-  }
-
-  #where(id: QueueId): Place {
-    const place = this.#places.get(id);
-    if (place === undefined) throw new SekishoError('NOT_FOUND', `No message "${id}" in the spool`);
-    return place;
-  }
-
-  #place(id: QueueId, place: Place): void {
-    this.#forget(id);
-    this.#places.set(id, place);
-    this.#count(place, 1);
-  }
-
-  #forget(id: QueueId): void {
-    const place = this.#places.get(id);
-    if (place === undefined) return;
-    this.#places.delete(id);
-    this.#count(place, -1);
-  }
-
-  #count(place: Place, by: 1 | -1): void {
-    this.#counts[place.folder] += by;
-    this.#octets += by * place.size;
+    return readMessageLayout(this.#options.files, this.#options.layout.message(id, this.#census.where(id)));
   }
 
   /** Every recipient is settled and on record: the file may go. */
   #clear(id: QueueId): void {
-    const place = this.#where(id);
-    this.#forget(id);
+    const place = this.#census.where(id);
+    this.#census.forget(id);
     this.#janitor.retire(id, place);
   }
 
@@ -577,13 +524,12 @@ export class SpoolStore implements Spool {
 
   async #setAside(id: QueueId, detail: string): Promise<void> {
     await this.#mutex.run(id, async () => {
-      const place = this.#places.get(id);
+      const place = this.#census.get(id);
       if (place === undefined || place.folder === 'corrupt') return;
-      const { files, layout, observe } = this.#options;
+      const { layout, observe } = this.#options;
       const target: Place = { folder: 'corrupt', tries: 0, size: place.size };
-      await layout.ensure('corrupt', id);
-      await files.rename(layout.message(id, place), layout.message(id, target));
-      this.#place(id, target);
+      await layout.settle(layout.message(id, place), id, target);
+      this.#census.put(id, target);
       await this.#syncGroup(layout.directory('corrupt', id));
       await this.#syncGroup(layout.directory(place.folder, id));
       observe.emit({ event: 'corrupt', id, detail });
@@ -595,44 +541,6 @@ export class SpoolStore implements Spool {
 function preambleOf(id: QueueId, kind: 'mail' | 'dsn', transaction: Transaction): Preamble {
   const { envelope, origin, arrival } = transaction;
   return { version: 1, id, kind, envelope, origin, arrival };
-}
-
-function withRecipients(
-  entry: Entry,
-  addresses: readonly ForwardPath[],
-  change: (recipient: RecipientProgress) => RecipientProgress,
-): Entry {
-  const wanted = new Set(addresses);
-  return {
-    ...entry,
-    recipients: entry.recipients.map((recipient) =>
-      wanted.has(recipient.address) && recipient.outcome === undefined ? change(recipient) : recipient,
-    ),
-  };
-}
-
-function withOutcomes(entry: Entry, settled: readonly SettledRecipient[]): Entry {
-  const by = new Map(settled.map((recipient) => [recipient.address, recipient]));
-  return withRecipients(entry, [...by.keys()], (recipient) => {
-    const said = by.get(recipient.address) as SettledRecipient;
-    return {
-      ...recipient,
-      outcome: said.outcome,
-      ...(said.reply === undefined ? {} : { lastReply: said.reply }),
-      ...(said.nextHop === undefined ? {} : { nextHop: said.nextHop }),
-    };
-  });
-}
-
-function retire(entry: Entry, at: Stamp): Retired {
-  return {
-    at,
-    recipients: entry.recipients.map(({ address, outcome, lastReply }) => ({
-      address,
-      outcome: outcome ?? 'deleted',
-      ...(lastReply === undefined ? {} : { reply: lastReply }),
-    })),
-  };
 }
 
 function wrongState(id: QueueId, folder: Folder): SekishoError {

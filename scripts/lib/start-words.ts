@@ -1,0 +1,93 @@
+/** Every sentence of `./scripts/start` after the installation, in both languages. */
+import type { Text } from '../../src/base/i18n.ts';
+
+export const WORDS = {
+  starting: {
+    ja: '[3/3] 専用のエンジンとゲートウェイを起動します（データ: {data}）',
+    en: '[3/3] Starting the private engines and the gateway (data: {data})',
+  },
+  already: {
+    ja: 'もう動いています（pid {pid}、データ: {data}）。止めるには ./scripts/stop',
+    en: 'Already running (pid {pid}, data: {data}). ./scripts/stop ends it.',
+  },
+  portMoved: {
+    ja: '    ポート {wanted} は使われているので {port} にしました（{what}）',
+    en: '    Port {wanted} is taken, using {port} instead ({what})',
+  },
+  portTaken: {
+    ja: 'ポート {port} は別のプログラムが使っています。{file} の {key} を変えるか、そのプログラムを止めてください。',
+    en: 'Port {port} is taken by another program. Change {key} in {file}, or stop that program.',
+  },
+  configMade: { ja: '    試用の設定を作りました: {file}', en: '    Made a configuration for the trial: {file}' },
+  configKept: { ja: '    設定: {file}', en: '    Configuration: {file}' },
+  configKeys: {
+    ja: '{file} に {keys} がありません。このコマンドが動かすエンジンを使うには、次の行を加えてください:',
+    en: '{file} does not set {keys}. To use the engines that this command runs, add these lines:',
+  },
+  engineOwn: {
+    ja: '    {name}: 設定が指すものを使います（ここでは起動しません）',
+    en: '    {name}: using the one the configuration names (not started here)',
+  },
+  ready: { ja: '    {name}: 準備完了（{seconds} 秒）', en: '    {name}: ready ({seconds} s)' },
+  slow: {
+    ja: '    {name}: まだ準備中です。そのあいだのメールは預かり、準備ができしだい検査します。',
+    en: '    {name}: still loading. Mail is kept meanwhile and inspected as soon as it is ready.',
+  },
+  waiting: { ja: 'エンジンとゲートウェイの準備を待っています', en: 'waiting for the engines and the gateway' },
+  starter: {
+    ja: '    clamd のシグネチャは「お試し用のみ」（EICAR とテスト用）です。ウイルスからは守れません。',
+    en: '    clamd has starter signatures only (EICAR and a test string): it protects from nothing yet.',
+  },
+  fetching: {
+    ja: '    freshclam が本物のシグネチャを取りに行っています（数百 MB、メモリーは約 1.5 GB 使うようになります）。',
+    en: '    freshclam is fetching the real ones (hundreds of MB; clamd will then use about 1.5 GB of memory).',
+  },
+  full: { ja: '    clamd は本物のシグネチャを使っています。', en: '    clamd now uses the real signatures.' },
+  offline: { ja: '    --offline: この機械の外へは何も送りません。', en: '    --offline: nothing leaves this machine.' },
+  died: {
+    ja: '! {name} が止まりました（{status}）。{seconds} 秒後に起動し直します。記録: {log}',
+    en: '! {name} ended ({status}). Starting it again in {seconds} s. Log: {log}',
+  },
+  gatewayFailed: {
+    ja: 'ゲートウェイを起動できませんでした。最後の記録（{log}）:',
+    en: 'The gateway could not be started. The end of its log ({log}):',
+  },
+  engineFailed: {
+    ja: '{name} を起動できませんでした。最後の記録（{log}）:',
+    en: '{name} could not be started. The end of its log ({log}):',
+  },
+  stopping: { ja: '止めています…', en: 'Stopping…' },
+  killed: {
+    ja: '    {name}: 時間内に止まらなかったので強制終了しました',
+    en: '    {name}: did not stop in time and was killed',
+  },
+  stopped: { ja: '止めました。', en: 'Stopped.' },
+  reloaded: { ja: '設定の読み直しを伝えました。', en: 'Told the gateway to read its configuration again.' },
+  up: { ja: '\n動いています（{seconds} 秒で起動）。\n', en: '\nRunning (started in {seconds} s).\n' },
+  sendTo: {
+    ja: '  メールの送り先     {address} ポート {port}（外からのメール。例: alice@{domain}）',
+    en: '  Send mail to       {address} port {port} (mail from outside; for example to alice@{domain})',
+  },
+  relayFrom: { ja: '  社内からの中継     {address} ポート {port}', en: '  Relay for inside   {address} port {port}' },
+  arrived: {
+    ja: '  届いたメール       http://127.0.0.1:{page}/ または ./scripts/trial-mail',
+    en: '  See what arrived   http://127.0.0.1:{page}/ or ./scripts/trial-mail',
+  },
+  next: {
+    ja: '  次に試すこと       ./scripts/send-samples   見本のメールを送り、どうなったかを表にします\n                     ./scripts/sekisho status  様子を見ます（queue、quarantine list、trace <id> も）',
+    en: '  Try next           ./scripts/send-samples   sends sample mails and shows what became of each\n                     ./scripts/sekisho status  how it is doing (also: queue, quarantine list, trace <id>)',
+  },
+  byHand: { ja: '  手で送る           ', en: '  By hand            ' },
+  logs: { ja: '  記録               {log}', en: '  Logs               {log}' },
+  stopForeground: {
+    ja: '  止める             Ctrl-C、または別の端末で ./scripts/stop\n',
+    en: '  Stop               Ctrl-C, or ./scripts/stop in another terminal\n',
+  },
+  stopBackground: { ja: '  止める             ./scripts/stop\n', en: '  Stop               ./scripts/stop\n' },
+  gone: { ja: '裏での起動に失敗しました。記録: {log}', en: 'The start in the background failed. Log: {log}' },
+  notRunning: { ja: '動いていません。', en: 'Not running.' },
+  stopFailed: {
+    ja: '{seconds} 秒たっても止まりません（pid {pid}）。',
+    en: 'Still there after {seconds} s (pid {pid}).',
+  },
+} as const satisfies Record<string, Text>;

@@ -1,0 +1,193 @@
+/**
+ * One running trial: engines, trial mail server and gateway, begun together and stopped in reverse order. The gateway does
+ * not wait for the engines; it knows what to do while they load. Throws when something ends before it was ever ready;
+ * what dies later is started again with growing pauses, and said.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import path from 'node:path';
+import { SekishoError } from '../../src/base/errors.ts';
+import type { Config } from '../../src/config/schema.ts';
+import {
+  clamdEngine,
+  type Engine,
+  freshclamEngine,
+  hasFullDatabase,
+  rspamdEngine,
+  settleSignatures,
+  unboundEngine,
+} from '../engines/engines.ts';
+import { startTrialMailServer } from '../lab/mail-server.ts';
+import type { Layout } from './layout.ts';
+import type { Progress } from './progress.ts';
+import { WORDS } from './start-words.ts';
+import { type Death, SupervisedChild } from './supervise.ts';
+import { enginesWanted, type TrialPorts } from './trial-config.ts';
+
+/** An engine with all of ClamAV's signatures may load for longer: then we go on and say so. */
+const ENGINE_WAIT_MS = 45_000;
+const GATEWAY_WAIT_MS = 60_000;
+const GATEWAY_STOP_MS = 25_000;
+const SIGNATURE_CHECK_MS = 15_000;
+
+export interface TrialOptions {
+  layout: Layout;
+  ports: TrialPorts;
+  config: Config;
+  configFile: string;
+  offline: boolean;
+  env: NodeJS.ProcessEnv;
+  progress: Progress;
+}
+
+interface Part {
+  child: SupervisedChild;
+  ready: () => Promise<boolean>;
+  isReady: boolean;
+}
+
+export class Trial {
+  readonly #options: TrialOptions;
+  readonly #parts: Part[] = [];
+  readonly #stopping = new AbortController();
+  #closeMailServer: (() => Promise<void>) | undefined;
+  #gatewayReady = false;
+  #signatureTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: TrialOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    const { layout, ports, config, progress, offline, env } = this.#options;
+    const wanted = enginesWanted(config, layout, ports);
+    const engineOptions = { layout, dnsPort: ports.dns, offline, lab: wanted.mailServer || offline, env };
+    const engines: Engine[] = [];
+    if (wanted.unbound) engines.push(unboundEngine(engineOptions));
+    if (wanted.clamd) engines.push(clamdEngine(engineOptions));
+    if (wanted.rspamd) engines.push(rspamdEngine(engineOptions));
+    for (const name of ['unbound', 'clamd', 'rspamd'] as const)
+      if (!wanted[name]) progress.line(WORDS.engineOwn, { name });
+    if (offline) progress.line(WORDS.offline);
+    for (const engine of engines) this.#add(engine);
+    if (wanted.mailServer) await this.#startMailServer();
+    const gateway = this.#add(this.#gateway());
+    const began = Date.now();
+    await progress.during(WORDS.waiting, async () => {
+      await Promise.all(this.#parts.map((part) => this.#untilReady(part, { began, gateway: part === gateway })));
+    });
+    if (wanted.clamd) this.#watchSignatures({ fetch: !offline, engine: () => freshclamEngine(engineOptions) });
+  }
+
+  /** The gateway reads its configuration again. */
+  reload(): void {
+    this.#parts.find((part) => part.child.spec.name === 'gateway')?.child.signal('SIGHUP');
+  }
+
+  /** Pids of what runs, by name. */
+  pids(): Record<string, number> {
+    const entries = this.#parts.flatMap(({ child }) =>
+      child.pid === undefined ? [] : [[child.spec.name, child.pid] as const],
+    );
+    return Object.fromEntries(entries);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    clearInterval(this.#signatureTimer);
+    const backwards = [...this.#parts].reverse();
+    for (const { child } of backwards) {
+      const outcome = await child.stop();
+      if (outcome === 'killed') this.#options.progress.line(WORDS.killed, { name: child.spec.name });
+      if (child.spec.name === 'gateway') await this.#closeMailServer?.();
+    }
+  }
+
+  #add(engine: Engine): Part {
+    const { progress, layout } = this.#options;
+    const onDeath = (death: Death): void => {
+      progress.line(WORDS.died, {
+        name: death.name,
+        status: death.status,
+        seconds: death.restartInMs / 1_000,
+        log: path.join(layout.log, `${death.name}.log`),
+      });
+    };
+    const part: Part = { child: new SupervisedChild(engine.spec, { onDeath }), ready: engine.ready, isReady: false };
+    this.#parts.push(part);
+    part.child.start();
+    return part;
+  }
+
+  #gateway(): Engine {
+    const { layout, configFile, env } = this.#options;
+    return {
+      spec: {
+        name: 'gateway',
+        command: path.join(layout.app, 'node_modules/.bin/node'),
+        args: [path.join(layout.app, 'src/gateway.ts'), '--config', configFile, '--data', layout.data],
+        logFile: path.join(layout.log, 'gateway.log'),
+        stopMs: GATEWAY_STOP_MS,
+        env: { ...env, UV_THREADPOOL_SIZE: '16' },
+        onLine: (line) => {
+          if (line.includes('"Gateway is ready"')) this.#gatewayReady = true;
+        },
+      },
+      ready: async () => this.#gatewayReady,
+    };
+  }
+
+  async #startMailServer(): Promise<void> {
+    const { layout, ports, progress } = this.#options;
+    const server = await startTrialMailServer({
+      folder: layout.trialMail,
+      smtpPort: ports.mailServer,
+      pagePort: ports.page,
+      language: progress.language,
+      onError: (text) => progress.plain(`! trial mail server: ${text}`),
+    });
+    this.#closeMailServer = () => server.close();
+  }
+
+  async #untilReady(part: Part, options: { began: number; gateway: boolean }): Promise<void> {
+    const { progress, layout } = this.#options;
+    const { name } = part.child.spec;
+    const end = options.began + (options.gateway ? GATEWAY_WAIT_MS : ENGINE_WAIT_MS);
+    while (!this.#stopping.signal.aborted) {
+      if (await part.ready()) {
+        part.isReady = true;
+        progress.line(WORDS.ready, { name, seconds: ((Date.now() - options.began) / 1_000).toFixed(1) });
+        return;
+      }
+      // It ended twice before it ever answered: it will not get better by itself.
+      if (part.child.deaths >= 2 || (options.gateway && Date.now() > end)) {
+        const lines = part.child.lastLines.slice(-12).map((line) => `    ${line}`);
+        throw new SekishoError('CHILD_FAILED', `"${name}" could not be started`, {
+          cause: { name, log: path.join(layout.log, `${name}.log`), lines },
+        });
+      }
+      if (Date.now() > end) return progress.line(WORDS.slow, { name });
+      await sleep(100);
+    }
+  }
+
+  /** Starter signatures are said aloud until the real ones stand. */
+  #watchSignatures(options: { fetch: boolean; engine: () => Engine }): void {
+    const { layout, progress } = this.#options;
+    let full = hasFullDatabase(layout);
+    if (!full) progress.line(WORDS.starter);
+    if (options.fetch) {
+      if (!full) progress.line(WORDS.fetching);
+      this.#add(options.engine());
+    }
+    const check = (): void => {
+      settleSignatures(layout).then(
+        (now) => {
+          if (now === 'full' && !full) progress.line(WORDS.full);
+          full = now === 'full';
+        },
+        () => undefined, // a folder that cannot be read now is looked at again in a moment
+      );
+    };
+    this.#signatureTimer = setInterval(check, SIGNATURE_CHECK_MS);
+  }
+}

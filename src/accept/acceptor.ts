@@ -1,0 +1,185 @@
+/**
+ * One SMTP listener: the MX port for the Internet, or the relay port for the office's own servers. Owns the port and the
+ * sessions; knows nothing of spool, policy or engines beyond `Pipeline`. `close` stops taking connections, says 421 to
+ * whoever is idle, lets open transactions come to their reply for at most `graceMs`, then cuts; it resolves when every
+ * message that had its final dot is settled one way or the other (or the grace is over).
+ */
+import type { AddressInfo } from 'node:net';
+import type { Clock } from '../base/clock.ts';
+import { pause } from '../base/deadline.ts';
+import { describeError, errorCode, SekishoError } from '../base/errors.ts';
+import type { Resolver } from '../base/resolver.ts';
+import type { Config } from '../config/schema.ts';
+import { REPLY_STOPPING } from '../mail/reply.ts';
+import type { Observe } from '../observe/events.ts';
+import type { Pipeline, RecipientDirectory } from './api.ts';
+import { createClientNamer } from './client-name.ts';
+import { ConnectionGuard } from './connection-guard.ts';
+import type { Gate, GateSettings } from './conversation.ts';
+import { GateServer } from './library.ts';
+import { Session, type SessionContext } from './session.ts';
+
+export interface AcceptorOptions {
+  /** The configuration of this moment; asked at each connection and each MAIL. */
+  config: () => Config;
+  listener: 'mx' | 'relay';
+  pipeline: Pipeline;
+  directory: RecipientDirectory;
+  observe: Observe;
+  clock: Clock;
+  resolver: Resolver;
+  /** PEM. */
+  tls: { key: string; cert: string };
+  /** Instead of the configured port; 0 lets the system choose. */
+  port?: number;
+  timing?: Partial<AcceptorTiming>;
+}
+
+export interface AcceptorTiming {
+  /** How long a client must wait for the greeting: who talks sooner is a spam engine. 0 = greet at once. */
+  greetingDelayMs: number;
+  clientNameMs: number;
+  recipientMs: number;
+  beginMs: number;
+  writeMs: number;
+  /** For decide and commit, on top of the inspection's own deadline. */
+  finishExtraMs: number;
+  commandLineMs: number;
+  dataRate: { octetsPerSecond: number; windowMs: number };
+  /** How often deadlines are looked at. */
+  watchMs: number;
+}
+
+/** DEFAULTS: a begun command line 60 s; DATA ≥ 500 octets/s over any 60 s. The MX port makes strangers wait 100 ms. */
+function timingOf(listener: 'mx' | 'relay'): AcceptorTiming {
+  return {
+    greetingDelayMs: listener === 'mx' ? 100 : 0,
+    clientNameMs: 5_000,
+    recipientMs: 60_000,
+    beginMs: 30_000,
+    writeMs: 60_000,
+    finishExtraMs: 60_000,
+    commandLineMs: 60_000,
+    dataRate: { octetsPerSecond: 500, windowMs: 60_000 },
+    watchMs: 1_000,
+  };
+}
+
+export interface Acceptor {
+  /** Rejects with LISTEN_FAILED when the port cannot be had. */
+  listen(): Promise<{ address: string; port: number }>;
+  /** Sessions open now. */
+  sessions(): number;
+  /** For handshakes from now on. */
+  updateTls(tls: { key: string; cert: string }): void;
+  close(options: { graceMs: number }): Promise<void>;
+}
+
+export async function createAcceptor(options: AcceptorOptions): Promise<Acceptor> {
+  const timing: AcceptorTiming = { ...timingOf(options.listener), ...options.timing };
+  const guard = new ConnectionGuard();
+  const working = new Set<Promise<unknown>>();
+  let stopping = false;
+
+  const context: SessionContext = {
+    config: options.config,
+    listener: options.listener,
+    pipeline: options.pipeline,
+    directory: options.directory,
+    observe: options.observe,
+    clock: options.clock,
+    guard,
+    nameOf: createClientNamer({ resolver: options.resolver, deadlineMs: timing.clientNameMs }),
+    stopping: () => stopping,
+    deadlines: timing,
+    track: (work) => {
+      const settled = work
+        .catch((error: unknown) => options.observe.log('error', `Ending a message failed: ${describeError(error)}`))
+        .finally(() => working.delete(settled));
+      working.add(settled);
+    },
+  };
+  const gate: Gate = {
+    open: (peer) => new Session(context, peer),
+    settings: () => settingsOf(options.config(), timing),
+    now: () => options.clock.monotonic(),
+    stopping: () => stopping,
+    failed: (what, error) => options.observe.log('error', `${what} failed: ${describeError(error)}`),
+  };
+  const server = new GateServer(gate, options.tls);
+  // of single connections: a client that went away, a handshake that failed
+  server.on('error', (error: Error) => options.observe.log('debug', `Session ended: ${describeError(error)}`));
+  let watching: NodeJS.Timeout | undefined;
+
+  /** Beyond the limit a few sockets are needed to say 421; beyond those a cut connection has to do. */
+  function limitSockets(): void {
+    server.server.maxConnections = options.config().listeners[options.listener].maxSessions + 256;
+  }
+
+  async function drain(graceMs: number): Promise<void> {
+    const end = performance.now() + graceMs;
+    while ((server.live.size > 0 || working.size > 0) && performance.now() < end) {
+      for (const connection of server.live) if (connection.isIdle()) connection.say(REPLY_STOPPING);
+      await pause(20);
+    }
+  }
+
+  return {
+    listen: async () => {
+      const listener = options.config().listeners[options.listener];
+      const port = options.port ?? listener.port;
+      limitSockets();
+      await new Promise<void>((resolve, reject) => {
+        const failed = (error: Error): void => reject(listenError(error, listener.address, port));
+        server.server.once('error', failed);
+        server.listen({ port, host: listener.address }, () => {
+          server.server.off('error', failed);
+          resolve();
+        });
+      });
+      watching = setInterval(() => {
+        limitSockets();
+        server.watch();
+      }, timing.watchMs);
+      watching.unref();
+      const bound = server.server.address() as AddressInfo;
+      return { address: bound.address, port: bound.port };
+    },
+    sessions: () => guard.size,
+    updateTls: (tls) => server.updateSecureContext(tls),
+    close: async ({ graceMs }) => {
+      stopping = true;
+      if (server.server.listening) server.server.close();
+      await drain(graceMs);
+      for (const connection of server.live) connection.cut();
+      clearInterval(watching);
+      await drain(1_000); // what was cut drops its intake: a moment for that, not more
+    },
+  };
+}
+
+function settingsOf(config: Config, timing: AcceptorTiming): GateSettings {
+  return {
+    hostname: config.hostname,
+    messageOctets: config.limits.messageOctets,
+    idleMs: config.timeouts.sessionIdleMs,
+    totalMs: config.timeouts.sessionTotalMs,
+    handshakeMs: config.timeouts.tlsHandshakeMs,
+    lineMs: timing.commandLineMs,
+    greetingDelayMs: timing.greetingDelayMs,
+    errors: config.limits.errorsPerSession,
+    junkCommands: config.limits.junkCommandsPerSession,
+    dataRate: timing.dataRate,
+  };
+}
+
+function listenError(error: Error, address: string, port: number): SekishoError {
+  const code = errorCode(error);
+  const remedy =
+    code === 'EADDRINUSE' ? 'Stop the program that uses the port, or choose another one in "listeners"' : undefined;
+  return new SekishoError('LISTEN_FAILED', `Cannot listen on "${address}" port ${port} (${code ?? error.message})`, {
+    retryable: true,
+    cause: error,
+    ...(remedy === undefined ? {} : { remedy }),
+  });
+}

@@ -1,0 +1,70 @@
+/**
+ * smtp-server's command reader with our own reading of DATA. The library goes on cutting command lines; between 354 and the
+ * final dot the octets go through `DataParser` to a target, chunk by chunk with its backpressure, and what a client
+ * pipelined behind the dot is read as commands only after the target has answered. Touches the library's insides, as
+ * `library.ts` does.
+ */
+import { SMTPStream } from 'smtp-server/lib/smtp-stream.js';
+import { DataParser } from './data-parser.ts';
+
+/** Neither method rejects. */
+export interface DataTarget {
+  write: (content: Buffer) => Promise<void>;
+  end: () => Promise<void>;
+}
+
+export class GateStream extends SMTPStream {
+  #data: { parser: DataParser; target: DataTarget } | undefined;
+  #received = 0;
+  #blocked = false;
+
+  get inData(): boolean {
+    return this.#data !== undefined;
+  }
+
+  /** Octets of the current message as sent. */
+  get received(): number {
+    return this.#received;
+  }
+
+  /** We are the slow one. */
+  get blocked(): boolean {
+    return this.#blocked;
+  }
+
+  /** From the next octet on it is message; `end` is called once, and the next command is read after it resolved. */
+  beginData(target: DataTarget): void {
+    this.#data = { parser: new DataParser(), target };
+    this.#received = 0;
+    this._dataMode = true;
+  }
+
+  override _feedDataStream(chunk: Buffer, done: (error?: Error | null) => void): void {
+    this.#feed(chunk, done).catch((error: unknown) => this.destroy(error instanceof Error ? error : undefined));
+  }
+
+  async #feed(chunk: Buffer, done: (error?: Error | null) => void): Promise<void> {
+    const rest = await this.#take(chunk);
+    if (rest === undefined) done();
+    else this._write(rest, 'buffer', done);
+  }
+
+  /** Hands over what is message; what is behind the final dot comes back, once the target has answered. */
+  async #take(chunk: Buffer): Promise<Buffer | undefined> {
+    const data = this.#data;
+    if (data === undefined) return undefined;
+    this.#received += chunk.length;
+    const { content, rest } = data.parser.feed(chunk);
+    if (content.length > 0) {
+      this.#blocked = true;
+      await data.target.write(content);
+      this.#blocked = false;
+    }
+    if (rest === undefined) return undefined;
+    this._dataMode = false;
+    this._remainder = '';
+    this.#data = undefined;
+    await data.target.end();
+    return rest;
+  }
+}

@@ -1,0 +1,41 @@
+#!/usr/bin/env node
+/** The `sekisho` command: composition only. What it can do is in control/cli/; exit codes in `sekisho help exit-codes`. */
+import { readFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { checkConfigFile } from './config/check-file.ts';
+import { runCli } from './control/cli/run.ts';
+import { createControlClient } from './control/client.ts';
+
+// `sekisho queue list | head` closes our output early: that is no error of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  env: process.env,
+  columns: process.stdout.isTTY ? process.stdout.columns : undefined,
+  now: () => Date.now(),
+  user: process.env['SUDO_USER'] ?? nameOfUser(),
+  version: versionOf(),
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+  connect: createControlClient,
+  checkFile: checkConfigFile,
+});
+
+/** A uid without an entry in the user database has no name. */
+function nameOfUser(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid-${process.getuid?.() ?? 'unknown'}`;
+  }
+}
+
+function versionOf(): string {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  return version;
+}

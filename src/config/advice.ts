@@ -1,0 +1,38 @@
+/** What a kind of value may be, in words with an example: said by the schema, by problems, and by the reference. */
+import type { Text } from '../base/i18n.ts';
+
+export const ADVICE = {
+  port: { en: 'a port number from 1 to 65535', ja: '1 から 65535 までのポート番号' },
+  address: {
+    en: 'an IP address like "0.0.0.0" or "::"',
+    ja: '"0.0.0.0" や "::" のような IP アドレス',
+  },
+  network: {
+    en: 'a network like "192.168.1.0/24", or an address like "192.168.1.5"',
+    ja: '"192.168.1.0/24" のようなネットワーク、または "192.168.1.5" のようなアドレス',
+  },
+  hostName: {
+    en: 'a full host name like "mx.example.com"',
+    ja: '"mx.example.com" のような完全なホスト名',
+  },
+  hostOrAddress: {
+    en: 'a host name like "mail.office.example", or an IP address like "192.0.2.25"',
+    ja: '"mail.office.example" のようなホスト名、または "192.0.2.25" のような IP アドレス',
+  },
+  domainName: {
+    en: 'a mail domain like "office.example" or "会社.example"',
+    ja: '"office.example" や "会社.example" のようなメールドメイン',
+  },
+  thresholds: {
+    en: 'rising thresholds: tag ≤ quarantine ≤ reject',
+    ja: '順に大きくなるしきい値: tag ≤ quarantine ≤ reject',
+  },
+  resolver: {
+    en: 'a DNS server like "127.0.0.1", "127.0.0.1:5353" or "[::1]:53"',
+    ja: '"127.0.0.1"、"127.0.0.1:5353"、"[::1]:53" のような DNS サーバー',
+  },
+  rspamdUrl: {
+    en: 'a URL like "http://127.0.0.1:11333", or the path of a Unix socket like "/run/rspamd/worker.sock"',
+    ja: '"http://127.0.0.1:11333" のような URL、または "/run/rspamd/worker.sock" のような Unix ソケットのパス',
+  },
+} as const satisfies Record<string, Text>;

@@ -1,0 +1,295 @@
+/**
+ * The one contract of the control sockets: which verbs there are, what each takes and gives, and who may call it. Server,
+ * client, CLI and API are typed by this table. Over the wire a verb is HTTP on a Unix socket: GET with query parameters or
+ * POST with a JSON object; errors are `application/problem+json` {code, message, remedy}. There is one socket per caller.
+ */
+import { z } from 'zod';
+import type { Milliseconds } from '../base/brand.ts';
+import { DIRECTIONS } from '../mail/envelope.ts';
+import * as shape from './shapes.ts';
+
+export const CALLERS = ['cli', 'admin', 'console', 'portal'] as const;
+export type Caller = (typeof CALLERS)[number];
+
+export const DEFAULT_DEADLINE_MS = 30_000;
+
+export interface VerbDefinition {
+  method: 'GET' | 'POST';
+  path: string;
+  callers: readonly Caller[];
+  deadlineMs: Milliseconds;
+  request: z.ZodType;
+  response: z.ZodType;
+}
+
+/** As in observe/history-api.ts, which control may not import; the gateway's handler is where the compiler compares them. */
+export const HISTORY_STATES = [
+  'corrupt',
+  'incoming',
+  'held',
+  'quarantined',
+  'deferred',
+  'queued',
+  'bounced',
+  'expired',
+  'rejected',
+  'not-taken',
+  'refused',
+  'discarded',
+  'deleted',
+  'delivered',
+  'moved',
+] as const;
+
+const OPERATORS = ['cli', 'admin', 'console'] as const;
+const PEOPLE = ['cli', 'admin'] as const;
+
+const queueId = z.string().trim().min(1).max(80).toUpperCase().transform(lowerDsnMark);
+/** Query parameters come as text. */
+const wholeNumber = z.union([
+  z.number(),
+  z
+    .string()
+    .regex(/^\d{1,15}$/, 'Give a whole number')
+    .transform(Number),
+]);
+const limit = wholeNumber.pipe(z.number().int().min(1).max(500)).default(50);
+const generationNumber = wholeNumber.pipe(z.number().int().min(1));
+const cursor = z.string().min(1).max(500).exactOptional();
+const word = z.string().min(1).max(320);
+/** ISO 8601 or milliseconds since 1970; handlers get milliseconds. */
+const instant = z.union([wholeNumber, z.string().max(40)]).transform((value, context): number => {
+  const ms = typeof value === 'number' ? value : Date.parse(value);
+  if (Number.isFinite(ms)) return ms;
+  context.addIssue({ code: 'custom', message: 'Give a time like "2026-11-21T09:00:00Z"' });
+  return z.NEVER;
+});
+
+/** Anything JSON can say, but not nothing at all. */
+const jsonValue = z.unknown().refine((value) => value !== undefined, 'Give a value');
+
+const nothing = z.strictObject({});
+const byId = z.strictObject({ id: queueId });
+const inLanguage = z.strictObject({ id: queueId, language: shape.language.default('en') });
+const stateAnswer = z.object({ id: z.string(), state: shape.messageState });
+const deleteAnswer = z.object({ id: z.string(), deletedUntil: shape.time });
+
+/** Which messages to try again at once: exactly one way to name them. */
+const retryRequest = z
+  .strictObject({
+    id: queueId.exactOptional(),
+    hop: word.exactOptional(),
+    domain: word.exactOptional(),
+    all: z.literal(true).exactOptional(),
+  })
+  .refine((request) => Object.keys(request).length === 1, 'Name exactly one of id, hop, domain, all');
+
+export const VERBS = {
+  status: verb('GET', '/v1/status', { callers: OPERATORS, request: nothing, response: shape.status }),
+  'engines.list': verb('GET', '/v1/engines', {
+    callers: OPERATORS,
+    request: nothing,
+    response: z.object({ engines: z.array(shape.engine) }),
+  }),
+  'alarms.list': verb('GET', '/v1/alarms', {
+    callers: OPERATORS,
+    request: nothing,
+    response: z.object({ alarms: z.array(shape.alarm) }),
+  }),
+
+  'queue.list': verb('GET', '/v1/queue/list', {
+    callers: PEOPLE,
+    request: z.strictObject({
+      /** all: everything but the quarantine. */
+      state: z.enum(['all', 'incoming', 'active', 'deferred', 'held', 'corrupt']).default('all'),
+      hop: word.exactOptional(),
+      /** Of a recipient. */
+      domain: word.exactOptional(),
+      limit,
+      cursor,
+    }),
+    response: z.object({ entries: z.array(shape.queueEntry), total: shape.count, cursor: z.string().optional() }),
+  }),
+  'queue.show': verb('GET', '/v1/queue/show', { callers: PEOPLE, request: byId, response: shape.messageDetails }),
+  'queue.retry': verb('POST', '/v1/queue/retry', {
+    callers: PEOPLE,
+    deadlineMs: 60_000,
+    request: retryRequest,
+    /** How many messages are due now. */
+    response: z.object({ count: shape.count }),
+  }),
+  'queue.hold': verb('POST', '/v1/queue/hold', { callers: PEOPLE, request: byId, response: stateAnswer }),
+  'queue.unhold': verb('POST', '/v1/queue/unhold', {
+    callers: PEOPLE,
+    /** `force`: needed for mail that was held because nobody could look into it. */
+    request: z.strictObject({ id: queueId, force: z.boolean().exactOptional() }),
+    response: stateAnswer,
+  }),
+  'queue.delete': verb('POST', '/v1/queue/delete', { callers: PEOPLE, request: byId, response: deleteAnswer }),
+  'queue.undelete': verb('POST', '/v1/queue/undelete', { callers: PEOPLE, request: byId, response: stateAnswer }),
+
+  'quarantine.list': verb('GET', '/v1/quarantine/list', {
+    callers: PEOPLE,
+    request: z.strictObject({
+      limit,
+      cursor,
+      text: word.exactOptional(),
+      sender: word.exactOptional(),
+      recipient: word.exactOptional(),
+    }),
+    response: z.object({ entries: z.array(shape.quarantineEntry), total: shape.count, cursor: z.string().optional() }),
+  }),
+  'quarantine.show': verb('GET', '/v1/quarantine/show', {
+    callers: PEOPLE,
+    request: byId,
+    response: shape.quarantineDetails,
+  }),
+  'quarantine.release': verb('POST', '/v1/quarantine/release', {
+    callers: PEOPLE,
+    /** Without recipients: to all. */
+    request: z.strictObject({
+      id: queueId,
+      recipients: z.array(word).min(1).max(1_000).exactOptional(),
+      /** Needed for a virus, and for mail nobody looked into. */
+      force: z.boolean().exactOptional(),
+    }),
+    response: z.object({
+      id: z.string(),
+      /** The id under which it is queued: another one when only some recipients were released. */
+      queuedAs: z.string(),
+      /** It was released before; nothing was done now. */
+      already: z.boolean(),
+      released: z.array(z.string()),
+      remaining: z.array(z.string()),
+    }),
+  }),
+  'quarantine.delete': verb('POST', '/v1/quarantine/delete', {
+    callers: PEOPLE,
+    request: byId,
+    response: deleteAnswer,
+  }),
+  'quarantine.undelete': verb('POST', '/v1/quarantine/undelete', {
+    callers: PEOPLE,
+    request: byId,
+    response: stateAnswer,
+  }),
+
+  'history.search': verb('GET', '/v1/history', {
+    callers: PEOPLE,
+    request: z.strictObject({
+      /** Words, each anywhere in subject, header From or addresses. */
+      text: word.exactOptional(),
+      sender: word.exactOptional(),
+      recipient: word.exactOptional(),
+      id: queueId.exactOptional(),
+      from: instant.exactOptional(),
+      to: instant.exactOptional(),
+      messageId: word.exactOptional(),
+      client: word.exactOptional(),
+      state: z.enum(HISTORY_STATES).exactOptional(),
+      direction: z.enum(DIRECTIONS).exactOptional(),
+      limit,
+      cursor,
+    }),
+    response: z.object({ entries: z.array(shape.historyEntry), cursor: z.string().optional() }),
+  }),
+  trace: verb('GET', '/v1/trace', { callers: PEOPLE, request: inLanguage, response: shape.trace }),
+  explain: verb('GET', '/v1/explain', { callers: PEOPLE, request: inLanguage, response: shape.explanation }),
+
+  'config.show': verb('GET', '/v1/config', {
+    callers: OPERATORS,
+    request: z.strictObject({ path: word.exactOptional() }),
+    /** With all defaults, secrets hidden. `value` is absent when nothing stands at `path`. */
+    response: z.object({ file: z.string(), generation: shape.count, value: z.unknown().optional() }),
+  }),
+  'config.check': verb('POST', '/v1/config/check', {
+    callers: PEOPLE,
+    request: z.strictObject({ candidate: jsonValue }),
+    response: z.object({ ok: z.boolean(), problems: z.array(shape.configProblem) }),
+  }),
+  'config.set': verb('POST', '/v1/config/set', {
+    callers: PEOPLE,
+    deadlineMs: 60_000,
+    request: z.strictObject({ path: word, value: jsonValue }),
+    response: shape.configChange,
+  }),
+  'config.unset': verb('POST', '/v1/config/unset', {
+    callers: PEOPLE,
+    deadlineMs: 60_000,
+    request: z.strictObject({ path: word }),
+    response: shape.configChange,
+  }),
+  'config.reload': verb('POST', '/v1/config/reload', {
+    callers: OPERATORS,
+    deadlineMs: 60_000,
+    request: nothing,
+    response: shape.configChange,
+  }),
+  'config.generations': verb('GET', '/v1/config/generations', {
+    callers: PEOPLE,
+    request: nothing,
+    response: z.object({ current: shape.count, generations: z.array(shape.generation) }),
+  }),
+  'config.diff': verb('GET', '/v1/config/diff', {
+    callers: PEOPLE,
+    request: z.strictObject({ from: generationNumber, to: generationNumber }),
+    response: z.object({ differences: z.array(shape.difference) }),
+  }),
+  'config.rollback': verb('POST', '/v1/config/rollback', {
+    callers: OPERATORS,
+    deadlineMs: 60_000,
+    request: z.strictObject({ generation: generationNumber }),
+    response: shape.configChange,
+  }),
+
+  'metrics.text': verb('GET', '/v1/metrics', {
+    callers: PEOPLE,
+    request: nothing,
+    response: z.object({ contentType: z.string(), text: z.string() }),
+  }),
+  'log.level': verb('POST', '/v1/log/level', {
+    callers: PEOPLE,
+    /** Without a level: only tells. Until the next start. */
+    request: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).exactOptional() }),
+    response: z.object({ level: z.enum(['debug', 'info', 'warn', 'error']) }),
+  }),
+} as const satisfies Record<string, VerbDefinition>;
+
+export type VerbName = keyof typeof VERBS;
+export const VERB_NAMES = Object.keys(VERBS) as VerbName[];
+
+/** What a caller gives. */
+export type VerbInput<V extends VerbName> = z.input<(typeof VERBS)[V]['request']>;
+/** What the handler gets: checked, defaults filled in. */
+export type VerbRequest<V extends VerbName> = z.output<(typeof VERBS)[V]['request']>;
+export type VerbAnswer<V extends VerbName> = z.output<(typeof VERBS)[V]['response']>;
+
+export interface CallContext {
+  caller: Caller;
+  /** For records: `cli (root)`. What is in parentheses is the caller's own word. */
+  by: string;
+  /** Aborts at the deadline, and when the caller hangs up. */
+  signal: AbortSignal;
+}
+
+/** What the gateway gives: one function a verb. Throws SekishoError (`NOT_FOUND`, `WRONG_STATE`, …); anything else is a bug. */
+export type GatewayHandlers = {
+  [V in VerbName]: (request: VerbRequest<V>, context: CallContext) => Promise<VerbAnswer<V>> | VerbAnswer<V>;
+};
+
+/** What an error looks like on the wire (RFC 9457, with our names). */
+export const problemSchema = z.object({ code: z.string(), message: z.string(), remedy: z.string().optional() });
+export type Problem = z.output<typeof problemSchema>;
+
+function verb<Request extends z.ZodType, Response extends z.ZodType>(
+  method: 'GET' | 'POST',
+  path: string,
+  rest: { callers: readonly Caller[]; deadlineMs?: Milliseconds; request: Request; response: Response },
+): Omit<VerbDefinition, 'request' | 'response'> & { request: Request; response: Response } {
+  return { method, path, deadlineMs: DEFAULT_DEADLINE_MS, ...rest };
+}
+
+/** Ids may be typed in either case; their one lower-case letter marks a DSN (`….d3`). */
+function lowerDsnMark(id: string): string {
+  return id.replaceAll(/\.D(?=\d)/g, '.d');
+}

@@ -1,0 +1,341 @@
+/**
+ * One job: reads the message, sends it to the recipients of this hop in as few transactions as variants and sizes allow,
+ * and writes down what became of each. The attempt is on record before the first command; a delivery is settled durably
+ * before anything else happens. Throws only for trouble of our own: `SettlingFailed` when a delivery could not be recorded
+ * (delivery must stop, or it would send twice), otherwise what the spool threw.
+ */
+import type { Milliseconds } from '../base/brand.ts';
+import { ageOf, type Clock } from '../base/clock.ts';
+import { describeError, errorCode } from '../base/errors.ts';
+import type { Config } from '../config/schema.ts';
+import type { ForwardPath } from '../mail/address.ts';
+import type { Recipient } from '../mail/envelope.ts';
+import type { QueueId } from '../mail/queue-id.ts';
+import type { Observe } from '../observe/events.ts';
+import type { Spool, StoredMessage, Variant } from '../spool/api.ts';
+import { type FailedRecipient, type FailureOptions, settleFailed } from './bounce.ts';
+import type { Classified } from './classify.ts';
+import type { Session } from './connect.ts';
+import type { InFlight } from './in-flight.ts';
+import type { Reached } from './reach.ts';
+import { expiryOf, isOwnServer, type RouteKey, routeKey, routingDomain, type Target } from './route.ts';
+import { type Job, remainingWait, retryPause } from './schedule.ts';
+import { MAX_RECIPIENTS, type Outgoing, type RecipientResult, type Sent, sendMessage } from './send.ts';
+
+export interface AttemptContext {
+  spool: Spool;
+  observe: Observe;
+  clock: Clock;
+  config: Config;
+  random: () => number;
+  token: () => string;
+  inFlight: InFlight;
+  /** The hop's key this job stands at. */
+  key: RouteKey;
+  /** A session ready for MAIL: a kept one, or a new one. */
+  acquire: () => Promise<Reached>;
+  release: (session: Session) => void;
+  /** How a transaction went, for the hop's concurrency. */
+  onSent: (sent: Sent) => void;
+}
+
+export type AttemptEnd =
+  /** Come back for these; nobody when empty. `unreachable`: no server of the hop was willing. */
+  | { end: 'done'; again: Array<{ domain: string; wait: Milliseconds }>; unreachable?: string }
+  /** Nothing was tried: the hop is away, the message waits for it untouched. */
+  | { end: 'untouched'; unreachable: string }
+  /** The configuration sends this domain elsewhere now. */
+  | { end: 'reroute' };
+
+/** A settlement that could not be made durable. */
+export class SettlingFailed extends Error {
+  override readonly name = 'SettlingFailed';
+}
+
+const NOTHING: AttemptEnd = { end: 'done', again: [] };
+/** A message whose file is being split is left alone for this long. */
+const CLOSED_MS = 1_000;
+
+export async function attemptJob(job: Job, context: AttemptContext): Promise<AttemptEnd> {
+  if (routeKey(job.domain, context.config) !== context.key) return { end: 'reroute' };
+  if (context.inFlight.isClosed(job.id)) return { end: 'done', again: [{ domain: job.domain, wait: CLOSED_MS }] };
+  const message = await context.spool.read(job.id);
+  // Held, deleted or finished in the meantime: whoever did that is in charge of it.
+  if (message === undefined || message.folder !== 'queue' || message.progress.deleted !== undefined) return NOTHING;
+  const mine = recipientsFor(job, message, context);
+  if (mine.length === 0) return NOTHING;
+  context.inFlight.claim(job.id, mine);
+  const attempt = new Attempt(job, message, context);
+  try {
+    return await attempt.run(mine);
+  } finally {
+    context.inFlight.release(job.id, mine);
+  }
+}
+
+/** Not settled, not being served, of this hop; others of the same hop (a smarthost) come along when they are due. */
+function recipientsFor(job: Job, message: StoredMessage, context: AttemptContext): ForwardPath[] {
+  return message.progress.recipients
+    .filter((recipient) => {
+      if (recipient.outcome !== undefined || context.inFlight.isClaimed(message.id, recipient.address)) return false;
+      const domain = routingDomain(recipient.address, context.config) ?? '';
+      if (routeKey(domain, context.config) !== context.key) return false;
+      return domain === job.domain || remainingWait(recipient, context.clock) <= 0;
+    })
+    .map((recipient) => recipient.address);
+}
+
+interface Batch {
+  variant: number;
+  recipients: Recipient[];
+}
+
+function batchesOf(message: StoredMessage, mine: readonly ForwardPath[]): { batches: Batch[]; orphans: ForwardPath[] } {
+  const wanted = new Set(mine);
+  const said = new Map(message.preamble.envelope.recipients.map((recipient) => [recipient.address, recipient]));
+  const batches: Batch[] = [];
+  for (const [variant, { recipients }] of message.trailer.variants.entries()) {
+    const here = recipients.filter((address) => wanted.delete(address));
+    for (let at = 0; at < here.length; at += MAX_RECIPIENTS) {
+      const part = here.slice(at, at + MAX_RECIPIENTS);
+      batches.push({ variant, recipients: part.map((address) => said.get(address) ?? { address }) });
+    }
+  }
+  return { batches, orphans: [...wanted] };
+}
+
+export function variantSize(message: StoredMessage, variant: Variant): number {
+  const cut = variant.cuts.reduce((sum, [start, end]) => sum + end - start, 0);
+  return Buffer.byteLength(variant.prefix) + message.trailer.size - cut;
+}
+
+export function hopName(target: Target): string {
+  return `${target.host}[${target.address}]:${target.port}`;
+}
+
+class Attempt {
+  readonly #job: Job;
+  readonly #message: StoredMessage;
+  readonly #context: AttemptContext;
+  readonly #failed: FailedRecipient[] = [];
+  readonly #again = new Map<string, Milliseconds>();
+  #session: Session | undefined;
+
+  constructor(job: Job, message: StoredMessage, context: AttemptContext) {
+    this.#job = job;
+    this.#message = message;
+    this.#context = context;
+  }
+
+  async run(mine: readonly ForwardPath[]): Promise<AttemptEnd> {
+    let unreachable: string | undefined;
+    const { batches, orphans } = batchesOf(this.#message, mine);
+    let untouched = false;
+    if (orphans.length > 0) {
+      // Cannot be: then it stays where it is, and a person looks; the others get their mail.
+      this.#context.observe.raise('internal-error', this.#message.id, `No variant for ${orphans.join(', ')}`);
+    }
+    try {
+      for (const [at, batch] of batches.entries()) {
+        const reached = await this.#sendSomewhere(batch);
+        if (reached === 'sent') continue;
+        if (reached === 'corrupt') return NOTHING; // its file is out of the queue
+        const rest = batches.slice(at).flatMap((each) => each.recipients);
+        if (reached.failed === 'servers' || reached.word.verdict === 'deferred') unreachable = reached.word.reply;
+        untouched = !(await this.#withoutServer(rest, reached));
+        break;
+      }
+    } finally {
+      if (this.#session !== undefined) this.#context.release(this.#session);
+    }
+    await this.#giveUp(mine);
+    if (untouched && unreachable !== undefined) return { end: 'untouched', unreachable };
+    const again = [...this.#again].map(([domain, wait]) => ({ domain, wait }));
+    return { end: 'done', again, ...(unreachable === undefined ? {} : { unreachable }) };
+  }
+
+  async #reach(): Promise<Reached> {
+    if (this.#session !== undefined && !this.#session.lost.aborted) return { session: this.#session };
+    const reached = await this.#context.acquire();
+    this.#session = 'session' in reached ? reached.session : undefined;
+    return reached;
+  }
+
+  /** Over a kept session, and when that has died meanwhile over the next; a new one is never stale, so this ends. */
+  async #sendSomewhere(batch: Batch): Promise<'sent' | 'corrupt' | Exclude<Reached, { session: Session }>> {
+    for (let first = true; ; first = false) {
+      const reached = await this.#reach();
+      if (!('session' in reached)) return reached;
+      if (first) await this.#recordAttempt(batch, hopName(reached.session.target));
+      const done = await this.#send(reached.session, batch);
+      if (done !== 'stale') return done;
+      reached.session.cut('Stale');
+    }
+  }
+
+  async #recordAttempt(batch: Batch, nextHop: string): Promise<void> {
+    const recipients = batch.recipients.map((recipient) => recipient.address);
+    await this.#context.spool.recordAttempt(this.#message.id, recipients, nextHop);
+    this.#context.observe.emit({ event: 'attempt', id: this.#message.id, nextHop, recipients });
+  }
+
+  async #send(session: Session, batch: Batch): Promise<'sent' | 'corrupt' | 'stale'> {
+    const { observe, config, key } = this.#context;
+    const sent = await sendMessage(session, this.#outgoing(batch), { config, ownServer: isOwnServer(key) });
+    if (sent.stale === true) return 'stale';
+    if (sent.sourceError !== undefined) {
+      const { code, detail } = sent.sourceError;
+      observe.log('error', 'Reading a message for delivery failed', { id: this.#message.id, code, detail });
+      if (code === 'CORRUPT') return 'corrupt';
+    } else {
+      this.#context.onSent(sent);
+    }
+    await this.#record(sent.results, { nextHop: hopName(session.target), remoteMta: session.target.host });
+    return 'sent';
+  }
+
+  #outgoing(batch: Batch): Outgoing {
+    const { envelope } = this.#message.preamble;
+    const variant = this.#message.trailer.variants[batch.variant];
+    if (variant === undefined) throw new TypeError(`Message ${this.#message.id} has no variant ${batch.variant}`);
+    return {
+      reversePath: envelope.reversePath,
+      recipients: batch.recipients,
+      size: variantSize(this.#message, variant),
+      eightBit: envelope.eightBit,
+      smtpUtf8: envelope.smtpUtf8,
+      ...(envelope.ret === undefined ? {} : { ret: envelope.ret }),
+      ...(envelope.envid === undefined ? {} : { envid: envelope.envid }),
+      body: () => this.#context.spool.openVariant(this.#message, batch.variant),
+    };
+  }
+
+  /**
+   * No session to be had. A server of our own is waited for, and the message stays untouched unless its time is up; any
+   * other destination has been tried by this. False when nothing was touched.
+   */
+  async #withoutServer(rest: readonly Recipient[], reached: Exclude<Reached, { session: Session }>): Promise<boolean> {
+    const { spool, key } = this.#context;
+    const addresses = rest.map((recipient) => recipient.address);
+    if (isOwnServer(key) && !this.#isExpired()) return false;
+    if (!isOwnServer(key)) await spool.recordAttempt(this.#message.id, addresses, key);
+    const results = addresses.map((address) => ({ address, ...reached.word }));
+    const remote = reached.remoteMta === undefined ? {} : { remoteMta: reached.remoteMta };
+    await this.#record(results, { nextHop: key, ...remote });
+    return true;
+  }
+
+  /** Delivered ones first and durably; then the rest is told to the spool or kept for `#giveUp`. */
+  async #record(results: readonly RecipientResult[], where: { nextHop: string; remoteMta?: string }): Promise<void> {
+    const delivered = results.filter((each) => each.verdict === 'delivered');
+    if (delivered.length > 0) await this.#settleDelivered(delivered, where.nextHop);
+    const deferred = results.filter((each) => each.verdict === 'deferred');
+    const expired = this.#isExpired() ? deferred : [];
+    if (expired.length === 0 && deferred.length > 0) {
+      await this.#defer(deferred, { nextHop: where.nextHop, progress: delivered.length > 0 });
+    }
+    const fail = (outcome: 'bounced' | 'expired') => (each: RecipientResult): void => {
+      // A word of our own (5.6.7, DNS, lost connection) is not something the peer said.
+      const spoken = /^\d{3}(?: |$)/.test(each.reply) && where.remoteMta !== undefined;
+      this.#failed.push({
+        ...wordsOf(each),
+        outcome,
+        nextHop: where.nextHop,
+        ...(spoken && where.remoteMta !== undefined ? { remoteMta: where.remoteMta } : {}),
+      });
+    };
+    expired.forEach(fail('expired'));
+    results.filter((each) => each.verdict === 'bounced').forEach(fail('bounced'));
+  }
+
+  async #settleDelivered(delivered: readonly RecipientResult[], nextHop: string): Promise<void> {
+    const { spool, observe } = this.#context;
+    const { id, preamble } = this.#message;
+    try {
+      const outcomes = delivered.map(({ address, reply }) => ({ address, reply, nextHop, outcome: 'delivered' as const }));
+      await spool.settle(id, outcomes);
+    } catch (error) {
+      // Taken away while it was on the wire: the delivery stands, there is nothing left to record it in.
+      if (!isGone(error)) throw new SettlingFailed(`Settling message ${id} failed: ${describeError(error)}`, { cause: error });
+      observe.log('warn', 'A message was taken away while it was delivered', { id });
+    }
+    const delayMs = ageOf(preamble.arrival, this.#context.clock);
+    for (const [reply, group] of Map.groupBy(delivered, (each) => each.reply)) {
+      observe.emit({ event: 'delivered', id, recipients: group.map((each) => each.address), nextHop, reply, delayMs });
+    }
+  }
+
+  async #defer(deferred: readonly RecipientResult[], options: { nextHop: string; progress: boolean }): Promise<void> {
+    const { spool, observe, config, random } = this.#context;
+    const { id, progress } = this.#message;
+    const attempts = new Map(progress.recipients.map((recipient) => [recipient.address, recipient.attempts]));
+    const waits = deferred.map((each) => {
+      // The peer takes so many at once and no more: the next ones follow, as long as each round serves somebody.
+      const atOnce = each.fewer === true && options.progress;
+      const pause = { retryMs: config.delivery.retryMs, random };
+      return { ...each, wait: atOnce ? 0 : retryPause((attempts.get(each.address) ?? 0) + 1, pause) };
+    });
+    const { nextHop } = options;
+    await spool.defer(id, waits.map(({ address, reply, wait }) => ({ address, reply, wait, nextHop })));
+    for (const { address, wait } of waits) {
+      const domain = routingDomain(address, config) ?? this.#job.domain;
+      this.#again.set(domain, Math.min(wait, this.#again.get(domain) ?? Number.POSITIVE_INFINITY));
+    }
+    for (const [reply, group] of Map.groupBy(waits, (each) => each.reply)) {
+      const waitMs = Math.min(...group.map((each) => each.wait));
+      observe.emit({ event: 'deferred', id, recipients: group.map((each) => each.address), nextHop, reply, waitMs });
+    }
+  }
+
+  #isExpired(): boolean {
+    return isExpired(this.#job, this.#message, this.#context);
+  }
+
+  async #giveUp(mine: readonly ForwardPath[]): Promise<void> {
+    if (this.#failed.length === 0) return;
+    // Their fate is known: they are in nobody's way any more (a split waits for all who are).
+    this.#context.inFlight.release(this.#message.id, mine);
+    await failRecipients(this.#message.id, this.#failed, this.#context);
+  }
+}
+
+function wordsOf(result: RecipientResult): Pick<FailedRecipient, 'address'> & Pick<Classified, 'status' | 'reply'> {
+  return { address: result.address, status: result.status, reply: result.reply };
+}
+
+/** Settles, with DSN, hold or silence, on the newest state of the message; one such step at a time for each message. */
+export async function failRecipients(
+  id: QueueId,
+  failed: readonly FailedRecipient[],
+  context: Pick<AttemptContext, 'spool' | 'inFlight'> & Omit<FailureOptions, 'alone'>,
+): Promise<void> {
+  await context.inFlight.inTurn(id, async () => {
+    const fresh = await context.spool.read(id);
+    if (fresh === undefined || fresh.folder !== 'queue') return;
+    const open = new Set(fresh.progress.recipients.filter((each) => each.outcome === undefined).map((each) => each.address));
+    const still = failed.filter((each) => open.has(each.address));
+    try {
+      await settleFailed(fresh, still, { ...context, alone: (which, work) => context.inFlight.alone(which, work) });
+    } catch (error) {
+      if (!isGone(error)) throw error;
+    }
+  });
+}
+
+/** Older than its time, by clocks that can be trusted: nothing expires before the machine knows the time. */
+export function isExpired(
+  job: Job,
+  message: StoredMessage,
+  context: Pick<AttemptContext, 'clock' | 'config' | 'key'>,
+): boolean {
+  const { clock } = context;
+  if (!clock.synchronised()) return false;
+  // Within this run the monotonic age holds even when the arrival's own stamp cannot be compared.
+  const age = Math.max(ageOf(message.preamble.arrival, clock), clock.monotonic() - job.born);
+  return age >= expiryOf({ kind: message.preamble.kind, key: context.key }, context.config);
+}
+
+/** Someone was faster (released, deleted, held): normal, and theirs. */
+function isGone(error: unknown): boolean {
+  return ['NOT_FOUND', 'WRONG_STATE'].includes(errorCode(error) ?? '');
+}

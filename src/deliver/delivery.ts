@@ -1,0 +1,453 @@
+/**
+ * Delivery: what is queued goes out, to the right server, when it is due, at a pace that server bears. The spool is the
+ * record and is asked anew before each attempt; here are only slim jobs, hops and timers. A mail server of ours that is
+ * away is probed and its mail kept untouched; other destinations pause by the retry schedule. Own trouble never loses a
+ * message: the job comes back later; only a settlement that cannot be recorded stops all of delivery (`halted`, alarm
+ * spool-fault), because going on would send twice: the process must start anew.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Milliseconds } from '../base/brand.ts';
+import { ageOf } from '../base/clock.ts';
+import { describeError, errorCode } from '../base/errors.ts';
+import { Limiter } from '../base/limiter.ts';
+import type { Resolver } from '../base/resolver.ts';
+import type { Config } from '../config/schema.ts';
+import type { ForwardPath } from '../mail/address.ts';
+import type { QueuedMessage } from '../spool/api.ts';
+import type { Delivery, DeliveryOptions, DeliveryStatus, HopStatus, RetryFilter } from './api.ts';
+import { type AttemptContext, type AttemptEnd, attemptJob, failRecipients, isExpired, SettlingFailed } from './attempt.ts';
+import { callAhead, type RecipientAnswer } from './call-ahead.ts';
+import type { Session } from './connect.ts';
+import { Hop, type HopJob, IDLE_SESSION_MS } from './hop.ts';
+import { InFlight } from './in-flight.ts';
+import { probeHop, probePause } from './probe.ts';
+import { type Reached, reachHop } from './reach.ts';
+import {
+  concurrencyCeiling,
+  expiryOf,
+  isOwnServer,
+  type RouteKey,
+  relayDomainOf,
+  routeKey,
+  routingDomain,
+} from './route.ts';
+import { laterHeap, remainingWait, retryPause } from './schedule.ts';
+
+export type { Delivery, DeliveryOptions, DeliveryStatus, HopStatus, RetryFilter } from './api.ts';
+export type { RecipientAnswer } from './call-ahead.ts';
+
+/** Transactions in all (Postfix: default_process_limit 100). */
+export const MAX_ACTIVE = 100;
+/** Recipients asked for at the same time. */
+const MAX_CALL_AHEAD = 10;
+/** How often mail that waits for a hop which is away is looked through for what has expired. */
+const SWEEP_MS = 60_000;
+/** setTimeout's limit is 2^31−1 ms; waking once an hour costs nothing. */
+const MAX_TIMER_MS = 3_600_000;
+
+export function createDelivery(options: DeliveryOptions): Delivery {
+  const engine = new Engine(options);
+  // Registered at once, so that nothing the spool tells at its start is missed, whoever starts first.
+  options.spool.onQueued((message) => engine.queue(message));
+  return engine;
+}
+
+class Engine implements Delivery {
+  readonly #options: DeliveryOptions;
+  readonly #random: () => number;
+  readonly #hops = new Map<RouteKey, Hop>();
+  readonly #later = laterHeap<HopJob>();
+  /** Hops that may start a job. */
+  readonly #runnable = new Set<Hop>();
+  readonly #inFlight = new InFlight();
+  readonly #working = new Set<Promise<void>>();
+  readonly #sessions = new Set<Session>();
+  readonly #stopping = new AbortController();
+  readonly #callAheads = new Limiter(MAX_CALL_AHEAD);
+  #active = 0;
+  #started = false;
+  #halted: string | undefined;
+  #wake: NodeJS.Timeout | undefined;
+  #sweeper: NodeJS.Timeout | undefined;
+  #sweeping = false;
+
+  constructor(options: DeliveryOptions) {
+    this.#options = options;
+    this.#random = options.random ?? Math.random;
+  }
+
+  start(): void {
+    if (this.#started) return;
+    this.#started = true;
+    this.#sweeper = setInterval(() => this.#sweep(), this.#options.tuning?.sweepMs ?? SWEEP_MS);
+    this.#pump();
+  }
+
+  async stop({ graceMs }: { graceMs: Milliseconds }): Promise<void> {
+    this.#started = false;
+    clearTimeout(this.#wake);
+    clearInterval(this.#sweeper);
+    for (const hop of this.#hops.values()) clearTimeout(hop.timer);
+    const cut = setTimeout(() => {
+      this.#stopping.abort();
+      for (const session of this.#sessions) session.cut('Stopping');
+    }, graceMs);
+    try {
+      while (this.#working.size > 0) await Promise.allSettled(this.#working);
+    } finally {
+      clearTimeout(cut);
+      this.#stopping.abort();
+    }
+    await Promise.all([...this.#hops.values()].map((hop) => hop.pool.close()));
+  }
+
+  status(): DeliveryStatus {
+    const now = this.#options.clock.monotonic();
+    const oldest = new Map<Hop, Milliseconds>();
+    const see = (job: HopJob): void => {
+      oldest.set(job.hop, Math.max(now - job.born, oldest.get(job.hop) ?? 0));
+    };
+    for (const job of this.#later.values()) see(job);
+    let due = 0;
+    const hops = [...this.#hops.values()].map((hop): HopStatus => {
+      due += hop.ready.size;
+      for (const job of hop.ready.values()) see(job);
+      return {
+        key: hop.key,
+        state: hop.state,
+        active: hop.active,
+        waiting: hop.ready.size + hop.later,
+        limit: hop.limit,
+        ...(hop.lastError === undefined ? {} : { lastError: hop.lastError }),
+        oldestMs: oldest.get(hop) ?? 0,
+      };
+    });
+    const halted = this.#halted === undefined ? {} : { halted: this.#halted };
+    return { hops, due, waiting: this.#later.size, ...halted };
+  }
+
+  retryNow(filter: RetryFilter): number {
+    const matches = (job: HopJob): boolean =>
+      (filter.id === undefined || job.id === filter.id) &&
+      (filter.hop === undefined || job.hop.key === filter.hop) &&
+      (filter.domain === undefined || job.domain === filter.domain.toLowerCase());
+    let count = 0;
+    const hops = new Set<Hop>();
+    for (const hop of this.#hops.values()) {
+      const here = hop.ready.values().reduce((sum, job) => sum + (matches(job) ? 1 : 0), 0);
+      if (here > 0) hops.add(hop);
+      count += here;
+    }
+    const taken = this.#later.take(matches);
+    for (const job of taken) {
+      hops.add(job.hop);
+      job.hop.later -= 1;
+      this.#ready(job);
+    }
+    for (const hop of hops) if (hop.state === 'down') this.#tryHop(hop);
+    this.#pump();
+    return count + taken.length;
+  }
+
+  checkRecipient(address: ForwardPath): Promise<RecipientAnswer> {
+    return callAhead(address, {
+      ...this.#targetOptions(),
+      limiter: this.#callAheads,
+      downBecause: (key) => {
+        const hop = this.#hops.get(key);
+        return hop !== undefined && hop.state !== 'up' ? (hop.lastError ?? 'it is being probed') : undefined;
+      },
+    });
+  }
+
+  /** One job for each recipient domain. */
+  queue(message: QueuedMessage): void {
+    const { clock } = this.#options;
+    const config = this.#options.config();
+    const now = clock.monotonic();
+    const due = new Map<string, Milliseconds>();
+    for (const recipient of message.recipients) {
+      const domain = routingDomain(recipient.address, config) ?? '';
+      const wait = remainingWait(recipient, clock);
+      due.set(domain, Math.min(wait, due.get(domain) ?? Number.POSITIVE_INFINITY));
+    }
+    const born = Math.floor(now - ageOf(message.arrival, clock));
+    for (const [domain, wait] of due) {
+      const hop = this.#hopFor(domain);
+      this.#place({ id: message.id, domain: hop.nameOf(domain), kind: message.kind, born, due: Math.ceil(now + wait), hop });
+    }
+    this.#pump();
+  }
+
+  #targetOptions(): { config: Config; resolver: Resolver; random: () => number; mxPort?: number } {
+    const { resolver, tuning } = this.#options;
+    const port = tuning?.mxPort === undefined ? {} : { mxPort: tuning.mxPort };
+    return { config: this.#options.config(), resolver, random: this.#random, ...port };
+  }
+
+  #hopFor(domain: string): Hop {
+    const config = this.#options.config();
+    const key = routeKey(domain, config);
+    const known = this.#hops.get(key);
+    if (known !== undefined) return known;
+    const hop: Hop = new Hop(key, {
+      ceiling: concurrencyCeiling(key, config),
+      idleMs: this.#options.tuning?.idleMs ?? IDLE_SESSION_MS,
+      onIdleEnd: () => this.#forget(hop),
+    });
+    this.#hops.set(key, hop);
+    return hop;
+  }
+
+  #place(job: HopJob): void {
+    if (job.due <= this.#options.clock.monotonic()) return this.#ready(job);
+    job.hop.later += 1;
+    this.#later.push(job);
+  }
+
+  #ready(job: HopJob): void {
+    job.hop.ready.push(job);
+    if (job.hop.open) this.#runnable.add(job.hop);
+  }
+
+  #forget(hop: Hop): void {
+    if (!hop.unused || this.#hops.get(hop.key) !== hop) return;
+    clearTimeout(hop.timer);
+    if (hop.state !== 'up') this.#options.observe.clear('mail-server-down', hop.key);
+    this.#hops.delete(hop.key);
+  }
+
+  /** Starts what may start, one job of each hop in turn, so that a long queue never stands before a short one. */
+  #pump(): void {
+    if (!this.#started || this.#halted !== undefined) return;
+    const now = this.#options.clock.monotonic();
+    for (let next = this.#later.peek(); next !== undefined && next.due <= now; next = this.#later.peek()) {
+      this.#later.pop();
+      next.hop.later -= 1;
+      this.#ready(next);
+    }
+    while (this.#runnable.size > 0 && this.#active < MAX_ACTIVE) {
+      for (const hop of this.#runnable) {
+        this.#runnable.delete(hop);
+        const job = hop.open && this.#active < MAX_ACTIVE ? hop.ready.pop() : undefined;
+        if (job !== undefined) this.#run(hop, job);
+        if (hop.open) this.#runnable.add(hop); // behind the others
+        if (this.#active >= MAX_ACTIVE) break;
+      }
+    }
+    this.#arm(now);
+  }
+
+  #arm(now: Milliseconds): void {
+    clearTimeout(this.#wake);
+    const next = this.#later.peek();
+    if (next === undefined) return;
+    this.#wake = setTimeout(() => this.#pump(), Math.min(Math.max(next.due - now, 1), MAX_TIMER_MS));
+  }
+
+  #run(hop: Hop, job: HopJob): void {
+    this.#active += 1;
+    hop.active += 1;
+    this.#track(
+      this.#attempt(hop, job)
+        .catch((error: unknown) => this.#ownTrouble(job, error))
+        .finally(() => {
+          this.#active -= 1;
+          hop.active -= 1;
+          if (hop.open) this.#runnable.add(hop);
+          this.#forget(hop);
+          this.#pump();
+        }),
+    );
+  }
+
+  #track(work: Promise<void>): void {
+    this.#working.add(work);
+    void work.finally(() => this.#working.delete(work));
+  }
+
+  async #attempt(hop: Hop, job: HopJob): Promise<void> {
+    const result = await attemptJob(job, this.#context(hop));
+    switch (result.end) {
+      case 'reroute':
+        job.hop = this.#hopFor(job.domain);
+        return this.#place(job);
+      case 'untouched':
+        this.#ready(job);
+        return this.#away(hop, result.unreachable);
+      case 'done':
+        return this.#done(hop, job, result);
+    }
+  }
+
+  #done(hop: Hop, job: HopJob, result: Extract<AttemptEnd, { end: 'done' }>): void {
+    const now = this.#options.clock.monotonic();
+    for (const { domain, wait } of result.again) {
+      const to = this.#hopFor(domain);
+      this.#place({ ...job, domain: to.nameOf(domain), hop: to, due: Math.ceil(now + wait) });
+    }
+    if (result.unreachable !== undefined) this.#away(hop, result.unreachable);
+  }
+
+  #context(hop: Hop): AttemptContext {
+    const { spool, observe, clock } = this.#options;
+    return {
+      spool,
+      observe,
+      clock,
+      config: this.#options.config(),
+      random: this.#random,
+      token: () => randomBytes(15).toString('hex'),
+      inFlight: this.#inFlight,
+      key: hop.key,
+      acquire: () => this.#acquire(hop),
+      release: (session) => {
+        this.#sessions.delete(session);
+        if (this.#started) hop.pool.give(session);
+        else void session.quit();
+      },
+      onSent: (sent) => {
+        if (sent.strained) hop.strained();
+        else hop.succeeded(concurrencyCeiling(hop.key, this.#options.config()));
+      },
+    };
+  }
+
+  async #acquire(hop: Hop): Promise<Reached> {
+    const kept = hop.pool.take();
+    const reached: Reached =
+      kept === undefined
+        ? await reachHop(hop.key, { ...this.#targetOptions(), signal: this.#stopping.signal })
+        : { session: kept };
+    if ('session' in reached) {
+      this.#sessions.add(reached.session);
+      reached.session.lost.addEventListener('abort', () => this.#sessions.delete(reached.session), { once: true });
+      if (hop.state !== 'up') this.#back(hop);
+    }
+    return reached;
+  }
+
+  /** No server of the hop was willing. Several attempts may find out at once; it is one failure. */
+  #away(hop: Hop, detail: string): void {
+    hop.lastError = detail;
+    if (!this.#started || hop.state === 'down' || (hop.state === 'probing' && isOwnServer(hop.key))) return;
+    const { observe } = this.#options;
+    hop.down(detail);
+    this.#runnable.delete(hop);
+    observe.log('warn', 'Next hop is away', { hop: hop.key, detail, waiting: hop.ready.size + hop.later });
+    if (isOwnServer(hop.key)) observe.raise('mail-server-down', hop.key, detail);
+    this.#armHop(hop);
+  }
+
+  #armHop(hop: Hop): void {
+    if (!this.#started) return;
+    const { delivery } = this.#options.config();
+    const wait = isOwnServer(hop.key)
+      ? probePause(hop.failures, delivery.probeMs)
+      : retryPause(hop.failures, { retryMs: delivery.retryMs, random: this.#random });
+    clearTimeout(hop.timer);
+    hop.timer = setTimeout(() => this.#tryHop(hop), Math.min(wait, MAX_TIMER_MS));
+  }
+
+  /** A server of ours is probed; another destination is tried with its oldest message, one at a time. */
+  #tryHop(hop: Hop): void {
+    if (!this.#started || hop.state !== 'down') return;
+    clearTimeout(hop.timer);
+    hop.state = 'probing';
+    if (isOwnServer(hop.key)) return this.#track(this.#probe(hop));
+    if (hop.open) this.#runnable.add(hop);
+    this.#pump();
+  }
+
+  async #probe(hop: Hop): Promise<void> {
+    if (!this.#isRouted(hop.key)) return this.#back(hop); // its mail is routed anew, job by job
+    const answer = await probeHop(hop.key, { ...this.#targetOptions(), signal: this.#stopping.signal });
+    if (answer.back) return this.#back(hop);
+    hop.down(answer.detail);
+    this.#armHop(hop);
+  }
+
+  #isRouted(key: RouteKey): boolean {
+    const config = this.#options.config();
+    if (key === 'smarthost') return config.outbound.smarthost !== undefined;
+    return relayDomainOf(key.slice('domain:'.length), config) !== undefined;
+  }
+
+  /** It is back: all of its mail becomes due at once, oldest first, from the starting concurrency on. */
+  #back(hop: Hop): void {
+    hop.up(concurrencyCeiling(hop.key, this.#options.config()));
+    if (isOwnServer(hop.key)) {
+      this.#options.observe.clear('mail-server-down', hop.key);
+      const jobs = this.#later.take((job) => job.hop === hop);
+      hop.later -= jobs.length;
+      for (const job of jobs) this.#ready(job);
+    }
+    this.#options.observe.log('info', 'Next hop is back', { hop: hop.key, waiting: hop.ready.size });
+    if (hop.open) this.#runnable.add(hop);
+    this.#forget(hop);
+    this.#pump();
+  }
+
+  #ownTrouble(job: HopJob, error: unknown): void {
+    const { observe, clock } = this.#options;
+    const detail = describeError(error);
+    if (error instanceof SettlingFailed || errorCode(error) === 'SPOOL_FAULT') {
+      this.#halted ??= detail;
+      observe.raise('spool-fault', 'delivery', `Delivery stopped, it would send twice: ${detail}`);
+      return;
+    }
+    observe.log('error', 'An attempt failed for a cause of our own', { id: job.id, hop: job.hop.key, detail });
+    if (errorCode(error) === undefined) observe.raise('internal-error', 'delivery', detail);
+    const wait = retryPause(1, { retryMs: this.#options.config().delivery.retryMs, random: this.#random });
+    this.#place({ ...job, due: Math.ceil(clock.monotonic() + Math.max(wait, 1_000)) });
+    this.#pump();
+  }
+
+  /** What waits for a hop that is away is never attempted, so its age is looked at here. */
+  #sweep(): void {
+    const { clock } = this.#options;
+    if (this.#sweeping || !this.#started || this.#halted !== undefined || !clock.synchronised()) return;
+    const now = clock.monotonic();
+    const config = this.#options.config();
+    const old: HopJob[] = [];
+    for (const hop of this.#hops.values()) {
+      if (hop.state === 'up') continue;
+      old.push(...hop.ready.take((job) => now - job.born >= expiryOf({ kind: job.kind, key: hop.key }, config)));
+    }
+    if (old.length === 0) return;
+    this.#sweeping = true;
+    this.#track(
+      this.#expireAll(old).finally(() => {
+        this.#sweeping = false;
+        this.#pump();
+      }),
+    );
+  }
+
+  async #expireAll(jobs: readonly HopJob[]): Promise<void> {
+    for (const job of jobs) {
+      if (!this.#started || this.#halted !== undefined) return; // the spool tells of them again at the next start
+      await this.#expire(job).catch((error: unknown) => this.#ownTrouble(job, error));
+    }
+  }
+
+  async #expire(job: HopJob): Promise<void> {
+    const context = this.#context(job.hop);
+    const message = await context.spool.read(job.id);
+    if (message === undefined || message.folder !== 'queue') return;
+    // Back to the queue when it is younger than the guess, or when a change of configuration sends it elsewhere.
+    if (routeKey(job.domain, context.config) !== job.hop.key || !isExpired(job, message, context)) return this.#ready(job);
+    const reply = job.hop.lastError ?? 'The mail server cannot be reached';
+    const recipients = message.progress.recipients.filter(
+      (each) => each.outcome === undefined && (routingDomain(each.address, context.config) ?? '') === job.domain,
+    );
+    const failed = recipients.map(({ address }) => ({
+      address,
+      outcome: 'expired' as const,
+      status: '5.4.7',
+      reply,
+      nextHop: job.hop.key,
+    }));
+    await failRecipients(job.id, failed, context);
+  }
+}

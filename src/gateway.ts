@@ -1,0 +1,276 @@
+/**
+ * The gateway process: composition only. Boot order from top to bottom, stop in reverse.
+ *
+ *   node src/gateway.ts --config FILE --data DIR
+ *
+ * SIGTERM, SIGINT: a clean stop (sessions end, attempts end or are cut, the spool closes with its marker). SIGHUP: reload the
+ * configuration. Exit codes: 0 clean stop · 64 usage · 70 a bug · 75 the spool is not trusted any more or a step of the boot
+ * failed: start again · 78 no valid configuration.
+ */
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { systemClock } from './base/clock.ts';
+import { describeError, errorCode, SekishoError } from './base/errors.ts';
+import { createResolver } from './base/resolver.ts';
+import { openConfigStore } from './config/store.ts';
+import { createControlServer } from './control/server.ts';
+import { createDelivery } from './deliver/delivery.ts';
+import { createRecipientDirectory } from './accept/directory.ts';
+import { createChores } from './gateway/chores.ts';
+import { createHandlers } from './gateway/handlers.ts';
+import { closedDoor } from './gateway/closed-door.ts';
+import { createDoors } from './gateway/doors.ts';
+import { openSpoolPatiently } from './gateway/spool-identity.ts';
+import { createInspectors } from './inspect/inspectors.ts';
+import { createHistory } from './observe/history.ts';
+import { createLog } from './observe/log.ts';
+import { createMetrics, createMetricsServer } from './observe/metrics.ts';
+import { createObserver } from './observe/observer.ts';
+import { createPipeline } from './pipeline.ts';
+import { createIncomingWork } from './pipeline-incoming.ts';
+import { createQuarantine } from './quarantine/quarantine.ts';
+
+const USAGE = 'Usage: gateway --config FILE --data DIR [--journald]';
+const STOP_GRACE_MS = 15_000;
+
+interface Arguments {
+  config: string;
+  data: string;
+  journald: boolean;
+}
+
+async function main({ config: configFile, data, journald }: Arguments): Promise<void> {
+  const stack = new AsyncDisposableStack();
+  const clock = systemClock();
+
+  // 1 · what tells
+  mkdirSync(path.join(data, 'run'), { recursive: true, mode: 0o700 });
+  mkdirSync(path.join(data, 'history'), { recursive: true, mode: 0o700 });
+  const log = createLog({ level: 'info', journald });
+  const metrics = createMetrics();
+  stack.defer(() => metrics.close());
+  stack.defer(() => log.flush());
+  const history = createHistory({
+    file: path.join(data, 'history', 'history.sqlite'),
+    days: 400,
+    subjects: true,
+    clock,
+    onFault: (detail) =>
+      detail === undefined
+        ? observe.clear('history-fault', 'history')
+        : observe.raise('history-fault', 'history', detail),
+  });
+  stack.use(history);
+  const observe = createObserver({ log, metrics, history, clock });
+  const end = exitWith(log.flush);
+  process.on('uncaughtException', (error) => {
+    observe.log('error', 'Gateway ends because of a bug', { error: describeError(error), stack: error.stack });
+    end(70);
+  });
+
+  // 2 · configuration
+  const store = await openConfigStore({
+    file: configFile,
+    clock,
+    fallBack: true,
+    onRefused: (problems) =>
+      observe.raise(
+        'config-refused',
+        'config',
+        problems.map((problem) => `${problem.path}: ${problem.message.en}`).join('; '),
+      ),
+    onAccepted: () => observe.clear('config-refused', 'config'),
+  });
+  const config = () => store.current();
+  observe.setLogLevel(config().log.level);
+  history.configure(config().history);
+  const resolver = followedResolver(config);
+
+  // 3 · the spool, before any listener opens; while it is not there, the doors say 421
+  const door = await closedDoor(config(), observe);
+  const spool = await openSpoolPatiently({
+    root: path.join(data, 'spool'),
+    record: path.join(store.directory, 'spool-identity.json'),
+    clock,
+    observe,
+    limits: () => config().spool,
+    onFault: (error) => {
+      observe.log('error', 'Gateway ends, the spool must be verified by a new process', {
+        error: describeError(error),
+      });
+      end(75);
+    },
+  });
+  stack.use(spool);
+
+  // 4 · the stages
+  const inspectors = await createInspectors({
+    config,
+    resolver,
+    observe,
+    clock,
+    runDir: path.join(data, 'run'),
+    workerEntry: path.join(import.meta.dirname, 'inspect.ts'),
+  });
+  stack.use(inspectors);
+  const delivery = createDelivery({ config, spool, resolver, observe, clock });
+  stack.defer(() => delivery.stop({ graceMs: STOP_GRACE_MS }));
+  const parts = { config, spool, inspectors, observe, clock };
+  const pipeline = createPipeline(parts);
+  const incoming = createIncomingWork(parts);
+  stack.defer(() => incoming.stop());
+  const quarantine = createQuarantine({ spool, observe, clock, config });
+  const chores = createChores({ quarantine, observe });
+  stack.defer(() => chores.stop());
+
+  // 5 · the doors
+  const directory = await createRecipientDirectory({
+    config,
+    callAhead: (address) => delivery.checkRecipient(address),
+    clock,
+    cacheFile: path.join(data, 'recipients.json'),
+    observe,
+    baseDirectory: store.directory,
+  });
+  stack.use(directory);
+  const doors = createDoors({
+    config,
+    data,
+    configDirectory: store.directory,
+    pipeline,
+    directory,
+    observe,
+    clock,
+    resolver,
+  });
+  stack.defer(() => doors.close({ graceMs: STOP_GRACE_MS }));
+
+  // 6 · control
+  const startedAt = clock.wall();
+  const handlers = createHandlers({
+    store,
+    spool,
+    inspectors,
+    delivery,
+    quarantine,
+    history,
+    observe,
+    metrics,
+    clock,
+    doors,
+    startedAt,
+    log,
+  });
+  const control = await createControlServer({
+    socket: path.join(data, 'run', 'control.sock'),
+    caller: 'cli',
+    handlers,
+    observe,
+  });
+  stack.use(control);
+  const { metrics: metricsAt } = config();
+  if (metricsAt.port !== undefined) {
+    stack.use(await createMetricsServer({ metrics, address: metricsAt.address, port: metricsAt.port }));
+  }
+
+  // 7 · mail flows
+  delivery.start();
+  incoming.start();
+  await door.close();
+  const listening = await doors.open();
+  store.onChange(async (next, previous) => {
+    observe.setLogLevel(next.log.level);
+    history.configure(next.history);
+    await doors.follow(next, previous);
+  });
+  observe.log('info', 'Gateway is ready', { listening, spool: spool.status().recovery, config: store.file });
+
+  process.on('SIGHUP', () => {
+    store.reload({ by: 'SIGHUP' }).then(
+      (result) =>
+        observe.log(
+          result.ok ? 'info' : 'warn',
+          result.ok ? 'Configuration was read again' : 'Configuration was refused, the old one runs on',
+          result.ok ? { changed: result.changed } : { problems: result.problems },
+        ),
+      (error: unknown) =>
+        observe.log('error', 'Configuration could not be read again', { error: describeError(error) }),
+    );
+  });
+  let stopping = false;
+  const stop = (signal: string): void => {
+    if (stopping) return;
+    stopping = true;
+    observe.log('info', 'Gateway stops', { signal });
+    stack.disposeAsync().then(
+      () => end(0),
+      (error: unknown) => {
+        observe.log('error', 'Gateway did not stop cleanly', { error: describeError(error) });
+        end(75);
+      },
+    );
+  };
+  process.on('SIGTERM', () => stop('SIGTERM'));
+  process.on('SIGINT', () => stop('SIGINT'));
+}
+
+/** DNS servers may change with the configuration: a resolver that looks at it for each question. */
+function followedResolver(
+  config: () => { dns: { servers: string[]; timeoutMs: number } },
+): ReturnType<typeof createResolver> {
+  let settings = config().dns;
+  let resolver = createResolver(settings);
+  const current = (): typeof resolver => {
+    const next = config().dns;
+    if (next !== settings) {
+      settings = next;
+      resolver = createResolver(settings);
+    }
+    return resolver;
+  };
+  return {
+    query: (name, type) => current().query(name, type),
+    a: (name) => current().a(name),
+    aaaa: (name) => current().aaaa(name),
+    mx: (name) => current().mx(name),
+    txt: (name) => current().txt(name),
+    ptr: (address) => current().ptr(address),
+  };
+}
+
+/** Ends the process once the log is out; the second call does nothing. */
+function exitWith(flush: (deadlineMs?: number) => Promise<void>): (code: number) => void {
+  let ending = false;
+  return (code) => {
+    if (ending) return;
+    ending = true;
+    flush(1_000).then(
+      () => process.exit(code),
+      () => process.exit(code),
+    );
+  };
+}
+
+function readArguments(): Arguments | undefined {
+  try {
+    const { values } = parseArgs({
+      options: { config: { type: 'string' }, data: { type: 'string' }, journald: { type: 'boolean', default: false } },
+    });
+    if (values.config === undefined || values.data === undefined) return undefined;
+    return { config: path.resolve(values.config), data: path.resolve(values.data), journald: values.journald };
+  } catch {
+    return undefined;
+  }
+}
+
+const given = readArguments();
+if (given === undefined) {
+  process.stderr.write(`${USAGE}\n`);
+  process.exit(64);
+}
+main(given).catch((error: unknown) => {
+  const remedy = error instanceof SekishoError && error.remedy !== undefined ? `\n${error.remedy}` : '';
+  process.stderr.write(`${describeError(error)}${remedy}\n`);
+  process.exit(errorCode(error) === 'CONFIG_INVALID' ? 78 : 75);
+});

@@ -1,0 +1,99 @@
+/** The listeners as the configuration wants them: opened together, moved when address or port change, closed in order. */
+import path from 'node:path';
+import type { Pipeline, RecipientDirectory } from '../accept/api.ts';
+import { type Acceptor, createAcceptor } from '../accept/acceptor.ts';
+import { loadOrCreateCertificate } from '../accept/certificate.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Resolver } from '../base/resolver.ts';
+import type { Config } from '../config/schema.ts';
+import type { Observe } from '../observe/events.ts';
+
+export const LISTENERS = ['mx', 'relay'] as const;
+export type ListenerName = (typeof LISTENERS)[number];
+
+export interface DoorState {
+  name: ListenerName;
+  address: string;
+  port: number;
+  open: boolean;
+  sessions: number;
+}
+
+export interface Doors {
+  open(): Promise<Array<{ name: ListenerName; address: string; port: number }>>;
+  /** After a change: a new door opens before the old one closes; when it cannot, the change is taken back (rejects). */
+  follow(next: Config, previous: Config): Promise<void>;
+  state(): DoorState[];
+  close(options: { graceMs: number }): Promise<void>;
+}
+
+const FOLLOW_GRACE_MS = 30_000;
+
+export function createDoors(options: {
+  config: () => Config;
+  data: string;
+  configDirectory: string;
+  pipeline: Pipeline;
+  directory: RecipientDirectory;
+  observe: Observe;
+  clock: Clock;
+  resolver: Resolver;
+}): Doors {
+  const { observe } = options;
+  const open = new Map<ListenerName, { acceptor: Acceptor; address: string; port: number }>();
+
+  async function certificate(config: Config): Promise<{ key: string; cert: string }> {
+    const own = config.tls;
+    const resolve = (file: string): string => path.resolve(options.configDirectory, file);
+    return loadOrCreateCertificate({
+      dir: options.data,
+      hostname: config.hostname,
+      ...(own.certificate === undefined ? {} : { certificate: resolve(own.certificate) }),
+      ...(own.key === undefined ? {} : { key: resolve(own.key) }),
+    });
+  }
+
+  async function openOne(name: ListenerName, config: Config): Promise<void> {
+    const acceptor = await createAcceptor({
+      ...options,
+      listener: name,
+      tls: await certificate(config),
+      port: config.listeners[name].port,
+    });
+    const at = await acceptor.listen();
+    open.set(name, { acceptor, ...at });
+  }
+
+  return {
+    open: async () => {
+      for (const name of LISTENERS) if (options.config().listeners[name].enabled) await openOne(name, options.config());
+      return [...open].map(([name, { address, port }]) => ({ name, address, port }));
+    },
+    follow: async (next, previous) => {
+      for (const name of LISTENERS) {
+        const [wanted, had] = [next.listeners[name], previous.listeners[name]];
+        if (wanted.enabled === had.enabled && wanted.port === had.port && wanted.address === had.address) continue;
+        const old = open.get(name);
+        if (wanted.enabled) await openOne(name, next);
+        else open.delete(name);
+        observe.log('info', 'Listener moved', { listener: name, address: wanted.address, port: wanted.port });
+        old?.acceptor.close({ graceMs: FOLLOW_GRACE_MS }).catch((error: unknown) => {
+          observe.log('error', 'Old listener did not close', { listener: name, error: String(error) });
+        });
+      }
+      if (JSON.stringify(next.tls) === JSON.stringify(previous.tls) && next.hostname === previous.hostname) return;
+      const made = await certificate(next);
+      for (const { acceptor } of open.values()) acceptor.updateTls(made);
+    },
+    state: () =>
+      LISTENERS.map((name) => {
+        const door = open.get(name);
+        const { address, port } = door ?? options.config().listeners[name];
+        return { name, address, port, open: door !== undefined, sessions: door?.acceptor.sessions() ?? 0 };
+      }),
+    close: async (grace) => {
+      await Promise.all([...open.values()].map(({ acceptor }) => acceptor.close(grace)));
+      open.clear();
+    },
+  };
+}

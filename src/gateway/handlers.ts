@@ -1,0 +1,153 @@
+/**
+ * What the verbs of the control sockets do: each joins the stages it needs and answers in the contract's shapes. Trouble is
+ * a SekishoError with a remedy; anything else is a bug and is told as such. Every change is durable before it is answered.
+ */
+import type { Clock } from '../base/clock.ts';
+import { SekishoError } from '../base/errors.ts';
+import type { ChangeResult, ConfigStore } from '../config/store.ts';
+import type { GatewayHandlers, VerbAnswer } from '../control/contract.ts';
+import type { Delivery } from '../deliver/api.ts';
+import type { Inspectors } from '../inspect/api.ts';
+import type { QueueId } from '../mail/queue-id.ts';
+import type { History } from '../observe/history-api.ts';
+import type { Log } from '../observe/log.ts';
+import type { Metrics } from '../observe/metrics.ts';
+import type { Observer } from '../observe/observer.ts';
+import type { Quarantine } from '../quarantine/api.ts';
+import type { Spool } from '../spool/api.ts';
+import type { Doors } from './doors.ts';
+import { quarantineHandlers } from './quarantine-handlers.ts';
+import { queueHandlers } from './queue-handlers.ts';
+import { storyHandlers } from './story-handlers.ts';
+import { iso } from './views.ts';
+
+export const VERSION = '0.1.0';
+
+export interface HandlerParts {
+  store: ConfigStore;
+  spool: Spool;
+  inspectors: Inspectors;
+  delivery: Delivery;
+  quarantine: Quarantine;
+  history: History;
+  observe: Observer;
+  metrics: Metrics;
+  clock: Clock;
+  doors: Doors;
+  log: Log;
+  /** Wall clock, ms. */
+  startedAt: number;
+}
+
+export function createHandlers(parts: HandlerParts): GatewayHandlers {
+  return {
+    ...stateHandlers(parts),
+    ...queueHandlers(parts),
+    ...quarantineHandlers(parts),
+    ...storyHandlers(parts),
+    ...configHandlers(parts),
+  };
+}
+
+export function asQueueId(text: string): QueueId {
+  return text as QueueId; // the contract's pattern was checked; an id nobody has is NOT_FOUND
+}
+
+function stateHandlers(
+  parts: HandlerParts,
+): Pick<GatewayHandlers, 'status' | 'engines.list' | 'alarms.list' | 'metrics.text' | 'log.level'> {
+  const { store, spool, inspectors, delivery, observe, clock, doors, metrics, log } = parts;
+  const alarms = (): VerbAnswer<'alarms.list'>['alarms'] =>
+    observe.alarms().map((row) => ({
+      name: row.name,
+      key: row.key,
+      detail: row.detail,
+      since: iso(row.first),
+      lastAt: iso(row.last),
+      times: row.count,
+      title: row.title,
+      remedy: row.remedy,
+    }));
+  return {
+    status: () => {
+      const config = store.current();
+      const figures = spool.status();
+      return {
+        version: VERSION,
+        state: figures.fault === undefined ? 'running' : 'faulted',
+        hostname: config.hostname,
+        startedAt: iso(parts.startedAt),
+        uptimeMs: Math.max(0, clock.wall() - parts.startedAt),
+        listeners: doors.state(),
+        spool: {
+          ...figures,
+          floorOctets: Math.round(figures.floorOctets),
+          freeOctets: Math.round(figures.freeOctets),
+        },
+        hops: delivery.status().hops.map((hop) => ({
+          hop: hop.key,
+          state: hop.state === 'up' ? ('up' as const) : ('down' as const),
+          waiting: hop.waiting,
+          active: hop.active,
+          ...(hop.lastError === undefined ? {} : { detail: hop.lastError }),
+        })),
+        engines: inspectors.health(),
+        alarms: alarms(),
+        config: { file: store.file, generation: store.generation(), problems: [...store.refusal()] },
+      };
+    },
+    'engines.list': () => ({ engines: inspectors.health() }),
+    'alarms.list': () => ({ alarms: alarms() }),
+    'metrics.text': async () => ({ contentType: metrics.contentType, text: await metrics.text() }),
+    'log.level': ({ level }) => {
+      if (level !== undefined) observe.setLogLevel(level);
+      return { level: log.level() };
+    },
+  };
+}
+
+function configHandlers({
+  store,
+}: HandlerParts): Pick<
+  GatewayHandlers,
+  | 'config.show'
+  | 'config.check'
+  | 'config.set'
+  | 'config.unset'
+  | 'config.reload'
+  | 'config.generations'
+  | 'config.diff'
+  | 'config.rollback'
+> {
+  const answer = (result: ChangeResult): VerbAnswer<'config.set'> =>
+    result.ok
+      ? { ok: true, generation: result.generation, changed: result.changed, problems: [] }
+      : { ok: false, problems: result.problems };
+  return {
+    'config.show': ({ path }) => ({ file: store.file, generation: store.generation(), value: store.show(path) }),
+    'config.check': ({ candidate }) => {
+      const { ok, problems } = store.check(candidate);
+      return { ok, problems };
+    },
+    'config.set': async ({ path, value }, { by }) => answer(await store.set(path, value, { by })),
+    'config.unset': async ({ path }, { by }) => answer(await store.unset(path, { by })),
+    'config.reload': async (_request, { by }) => answer(await store.reload({ by })),
+    'config.generations': async () => ({
+      current: store.generation(),
+      generations: (await store.generations()).map((row) => ({
+        ...row,
+        at: typeof row.at === 'number' ? iso(row.at) : row.at,
+        why: row.why ?? '',
+      })),
+    }),
+    'config.diff': async ({ from, to }) => ({ differences: await store.diff(from, to) }),
+    'config.rollback': async ({ generation }, { by }) => answer(await store.rollback(generation, { by })),
+  };
+}
+
+/** One way to say that something is not there. */
+export function notFound(id: string): SekishoError {
+  return new SekishoError('NOT_FOUND', `Nothing is known of message "${id}"`, {
+    remedy: 'Look for it with "sekisho search"',
+  });
+}

@@ -1,0 +1,231 @@
+/**
+ * All inspectors as one: started at once for a message, each with its own deadline within the message's, its own concurrency
+ * and health. Never throws for a message or an engine: who could not look is in `missing`, and that is never "clean".
+ * Settings are read anew for each message; concurrency and the worker's memory hold from the next start.
+ */
+import path from 'node:path';
+import type { Milliseconds } from '../base/brand.ts';
+import type { Clock } from '../base/clock.ts';
+import { SekishoError } from '../base/errors.ts';
+import type { Resolver } from '../base/resolver.ts';
+import type { Finding, Inspection, InspectorName, MissingInspection, MissingReason } from '../mail/finding.ts';
+import type { Observe } from '../observe/events.ts';
+import type { EngineHealth, Inspectors, InspectRequest } from './api.ts';
+import { probeClamd, scanWithClamd } from './clamd.ts';
+import { Engine, type EngineOutcome } from './engine.ts';
+import { type WorkerJob, WORKER_PARTS } from './protocol.ts';
+import { RspamdClient } from './rspamd.ts';
+import type { InspectSettings } from './settings.ts';
+import { type PoolResult, WorkerPool } from './worker-pool.ts';
+
+/** Messages one worker looks into at a time: they wait for DNS more than they compute. */
+const JOBS_PER_WORKER = 4;
+/** Kept back from the message's deadline, so that the answer is in before it. */
+const MARGIN_MS = 200;
+const EARLY_MS = 100;
+
+export interface InspectorsOptions {
+  config: () => InspectSettings;
+  resolver: Resolver;
+  observe: Observe;
+  clock: Clock;
+  /** For the workers' private folders; made if missing. */
+  runDir: string;
+  /** The entry of the inspect process (src/inspect.ts). */
+  workerEntry: string;
+  /** The runtime that runs it; this process's own by default. */
+  execPath?: string;
+}
+
+/** What one engine says about one message. */
+interface Answer {
+  findings: Finding[];
+  missing: MissingInspection[];
+  elapsed: Inspection['elapsed'];
+}
+
+const NOTHING: Answer = { findings: [], missing: [], elapsed: {} };
+
+export function createInspectors(options: InspectorsOptions): Inspectors {
+  const { config, clock, observe } = options;
+  const engines = (): InspectSettings['engines'] => config().engines;
+  const startingMs = (): Milliseconds => engines().startingMs;
+  const rspamd = new RspamdClient({ concurrency: engines().rspamd.concurrency });
+  const pool = new WorkerPool({
+    entry: path.resolve(options.workerEntry),
+    execPath: options.execPath ?? process.execPath,
+    runDir: path.resolve(options.runDir),
+    settings: () => engines().inspect,
+    resolver: options.resolver,
+    clock,
+    observe,
+  });
+  const shared = { startingMs, clock, observe };
+  const clamdEngine = lazily(() => {
+    const probe = (signal: AbortSignal): Promise<string> => probeClamd(engines().clamd.socket, signal);
+    return new Engine({ ...shared, name: 'clamd', probe, concurrency: engines().clamd.concurrency });
+  });
+  const rspamdEngine = lazily(() => {
+    const probe = (signal: AbortSignal): Promise<string> => rspamd.probe(engines().rspamd.url, signal);
+    return new Engine({ ...shared, name: 'rspamd', probe, concurrency: engines().rspamd.concurrency });
+  });
+  const workerEngine = lazily(() => {
+    const probe = (signal: AbortSignal): Promise<string> => pool.ping(signal);
+    return new Engine({ ...shared, name: 'inspect', probe, concurrency: engines().inspect.workers * JOBS_PER_WORKER });
+  });
+  if (engines().clamd.enabled) clamdEngine.get();
+  if (engines().rspamd.enabled) rspamdEngine.get();
+  workerEngine.get();
+
+  async function antivirus(request: InspectRequest, ms: Milliseconds): Promise<Answer> {
+    const { enabled, socket, timeoutMs } = engines().clamd;
+    if (!enabled) return NOTHING;
+    const outcome = await clamdEngine
+      .get()
+      .run(Math.min(ms, timeoutMs), (signal) =>
+        scanWithClamd(socket, request.stream(), { size: request.size, signal }),
+      );
+    return answerOf('antivirus', outcome);
+  }
+
+  async function spam(request: InspectRequest, ms: Milliseconds): Promise<Answer> {
+    const { enabled, url, timeoutMs } = engines().rspamd;
+    if (!enabled) return NOTHING;
+    const message = { ...request, hostname: config().hostname };
+    const outcome = await rspamdEngine
+      .get()
+      .run(Math.min(ms, timeoutMs), async (signal) => [await rspamd.check(url, message, signal)]);
+    return answerOf('spam', outcome);
+  }
+
+  async function look(request: InspectRequest, ms: Milliseconds): Promise<Answer> {
+    const { timeoutMs } = engines().inspect;
+    const limit = Math.min(ms, timeoutMs);
+    const facts = jobFacts(request, { settings: config(), budgetMs: Math.max(500, limit * 0.8) });
+    let known: PoolResult | undefined;
+    const outcome = await workerEngine.get().run(limit, async (signal) => {
+      // A little earlier than the engine's own deadline, so that a part that is known is told.
+      known = await until(limit - EARLY_MS, signal, (soon) => pool.run(facts, request.stream, soon));
+      if (!known.poison && !complete(known)) throw late();
+    });
+    return workerAnswer(outcome, known);
+  }
+
+  async function inspect(request: InspectRequest): Promise<Inspection> {
+    const ms = Math.max(1, request.deadlineMs - MARGIN_MS);
+    const answers = await Promise.all([look(request, ms), antivirus(request, ms), spam(request, ms)]);
+    const inspection: Inspection = {
+      findings: answers.flatMap((answer) => answer.findings),
+      missing: answers.flatMap((answer) => answer.missing),
+      elapsed: Object.assign({}, ...answers.map((answer) => answer.elapsed)) as Inspection['elapsed'],
+    };
+    const missed = new Set(inspection.missing.map((missing) => missing.inspector));
+    for (const [inspector, elapsed] of Object.entries(inspection.elapsed) as Array<[InspectorName, number]>) {
+      observe.inspected(inspector, elapsed, missed.has(inspector) ? 'missing' : 'ok');
+    }
+    return inspection;
+  }
+
+  function health(): EngineHealth[] {
+    const { clamd, rspamd: spamEngine } = engines();
+    return [
+      healthOf('authentication', 'inspect', workerEngine.get()),
+      healthOf('structure', 'inspect', workerEngine.get()),
+      healthOf('antivirus', 'clamd', clamd.enabled ? clamdEngine.get() : undefined),
+      healthOf('spam', 'rspamd', spamEngine.enabled ? rspamdEngine.get() : undefined),
+    ];
+  }
+
+  async function dispose(): Promise<void> {
+    const started = [clamdEngine, rspamdEngine, workerEngine].flatMap((engine) => engine.started());
+    await Promise.all([...started.map((engine) => engine[Symbol.asyncDispose]()), pool[Symbol.asyncDispose]()]);
+    rspamd[Symbol.dispose]();
+  }
+
+  return { inspect, health, [Symbol.asyncDispose]: dispose };
+}
+
+/** An engine that is switched on by a reload starts then. */
+function lazily(make: () => Engine): { get: () => Engine; started: () => Engine[] } {
+  let engine: Engine | undefined;
+  return {
+    get: () => (engine ??= make()),
+    started: () => (engine === undefined ? [] : [engine]),
+  };
+}
+
+function jobFacts(request: InspectRequest, options: { settings: InspectSettings; budgetMs: Milliseconds }): WorkerJob {
+  const { origin, envelope } = request.transaction;
+  const { headerOctets, headerFields, mimeParts, mimeDepth, archiveDepth, archiveFiles, archiveOctets, archiveRatio } =
+    options.settings.limits;
+  return {
+    listener: origin.listener,
+    clientAddress: origin.clientAddress,
+    helo: origin.helo.slice(0, 1_000),
+    reversePath: envelope.reversePath,
+    hostname: options.settings.hostname,
+    size: request.size,
+    limits: {
+      headerOctets,
+      headerFields,
+      mimeParts,
+      mimeDepth,
+      archiveDepth,
+      archiveFiles,
+      archiveOctets,
+      archiveRatio,
+    },
+    budgetMs: options.budgetMs,
+  };
+}
+
+function complete(known: Extract<PoolResult, { poison: false }>): boolean {
+  return WORKER_PARTS.every((part) => known.result[part] !== undefined);
+}
+
+function late(): SekishoError {
+  return new SekishoError('DEADLINE', 'The inspect worker told only a part in time', { retryable: true });
+}
+
+/** Gives the work a signal that aborts after `ms`, or with `signal`, and waits for the work itself. */
+async function until<T>(ms: Milliseconds, signal: AbortSignal, work: (soon: AbortSignal) => Promise<T>): Promise<T> {
+  const soon = new AbortController();
+  const timer = setTimeout(() => soon.abort(late()), Math.max(1, ms));
+  try {
+    return await work(AbortSignal.any([signal, soon.signal]));
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function answerOf(inspector: InspectorName, outcome: EngineOutcome<Finding[]>): Answer {
+  const elapsed = { [inspector]: outcome.elapsed };
+  if (outcome.ok) return { findings: outcome.value, missing: [], elapsed };
+  return { findings: [], missing: [missingOf(inspector, outcome)], elapsed };
+}
+
+/** Each part stands for itself: a structure that was told is told, although DNS kept authentication from ending. */
+function workerAnswer(outcome: EngineOutcome<void>, known: PoolResult | undefined): Answer {
+  const elapsed = { authentication: outcome.elapsed, structure: outcome.elapsed };
+  if (known?.poison === true) return { findings: [{ kind: 'poison', detail: known.detail }], missing: [], elapsed };
+  const findings: Finding[] = [];
+  const missing: MissingInspection[] = [];
+  for (const part of WORKER_PARTS) {
+    const told = known?.result[part];
+    findings.push(...(told?.findings ?? []));
+    if (told?.trouble !== undefined) missing.push({ inspector: part, reason: 'error', detail: told.trouble });
+    else if (told === undefined) missing.push(missingOf(part, outcome));
+  }
+  return { findings, missing, elapsed };
+}
+
+function missingOf(inspector: InspectorName, outcome: EngineOutcome<unknown>): MissingInspection {
+  if (outcome.ok) return { inspector, reason: 'error', detail: 'No answer' };
+  return { inspector, reason: outcome.reason satisfies MissingReason, detail: outcome.detail };
+}
+
+function healthOf(inspector: InspectorName, name: string, engine: Engine | undefined): EngineHealth {
+  if (engine === undefined) return { inspector, engine: name, state: 'off', version: '', misses: 0 };
+  const { state, version, misses, lastError } = engine;
+  return { inspector, engine: name, state, version, misses, ...(lastError === undefined ? {} : { lastError }) };
+}

@@ -1,0 +1,179 @@
+/**
+ * The supervisor of the inspect workers. A worker that crashes or stalls is ended and replaced, with a pause that grows while
+ * that happens quickly. Its messages are suspects: each runs again, alone in a fresh worker. The one that kills that one too
+ * is *poison*; the others come back as if nothing had been. A worker that dies before it said "ready" accuses nobody.
+ */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { Readable } from 'node:stream';
+import type { Milliseconds } from '../base/brand.ts';
+import type { Clock } from '../base/clock.ts';
+import { pause } from '../base/deadline.ts';
+import { describeError, errorCode, SekishoError } from '../base/errors.ts';
+import { Limiter } from '../base/limiter.ts';
+import type { Resolver } from '../base/resolver.ts';
+import type { Observe } from '../observe/events.ts';
+import type { WorkerJob } from './protocol.ts';
+import { WORKER_DIED, WorkerProcess, type WorkerResult } from './worker-process.ts';
+
+export interface WorkerPoolOptions {
+  entry: string;
+  execPath: string;
+  /** Each worker gets a private folder in it, gone with the worker. */
+  runDir: string;
+  settings: () => { workers: number; memoryMiB: number; timeoutMs: Milliseconds };
+  resolver: Resolver;
+  clock: Clock;
+  observe: Observe;
+}
+
+export type PoolResult = { poison: false; result: WorkerResult } | { poison: true; detail: string };
+
+const FIRST_PAUSE_MS = 100;
+const LAST_PAUSE_MS = 15_000;
+/** A worker that lived this long had no trouble starting. */
+const QUIET_MS = 30_000;
+
+export class WorkerPool {
+  readonly #options: WorkerPoolOptions;
+  readonly #workers: Array<Promise<WorkerProcess> | undefined> = [];
+  readonly #living = new Set<WorkerProcess>();
+  /** Suspects are heard one after the other: a machine on its knees is not helped by many fresh workers. */
+  readonly #alone = new Limiter(2);
+  readonly #stop = new AbortController();
+  #deaths = 0;
+  #lastDeath = Number.NEGATIVE_INFINITY;
+
+  constructor(options: WorkerPoolOptions) {
+    this.#options = options;
+  }
+
+  /** Rejects with WORKER_DIED only when no worker could be had; `signal` is the deadline. */
+  async run(facts: WorkerJob, stream: () => Readable, signal: AbortSignal): Promise<PoolResult> {
+    const worker = await this.#available(signal);
+    try {
+      return { poison: false, result: await worker.run(facts, stream, signal) };
+    } catch (error) {
+      if (errorCode(error) !== WORKER_DIED || this.#stop.signal.aborted) throw error;
+      this.#options.observe.log('warn', 'A message was in work when its worker died: it runs again alone', {
+        cause: describeError(error),
+      });
+      return await this.#alone.run(() => this.#runAlone(facts, stream, signal));
+    }
+  }
+
+  async #runAlone(facts: WorkerJob, stream: () => Readable, signal: AbortSignal): Promise<PoolResult> {
+    if (signal.aborted) throw signal.reason;
+    const worker = await this.#spawn();
+    try {
+      await untilReady(worker, signal);
+      return { poison: false, result: await worker.run(facts, stream, signal) };
+    } catch (error) {
+      if (errorCode(error) !== WORKER_DIED || !worker.wasReady || this.#stop.signal.aborted) throw error;
+      return { poison: true, detail: describeError(error).slice(0, 800) };
+    } finally {
+      await worker.kill('is no longer needed');
+    }
+  }
+
+  /** The loop of every worker turns. Starts what is missing; throws when a worker does not come up. */
+  async ping(signal: AbortSignal): Promise<string> {
+    const worker = await this.#available(signal);
+    await worker.ping(signal);
+    return worker.version;
+  }
+
+  /** For tests and the status: the shared workers' process ids. */
+  pids(): number[] {
+    return [...this.#living].flatMap((worker) => (worker.pid === undefined ? [] : [worker.pid]));
+  }
+
+  async #available(signal: AbortSignal): Promise<WorkerProcess> {
+    const wanted = this.#options.settings().workers;
+    let best: WorkerProcess | undefined;
+    for (let slot = 0; slot < wanted; slot += 1) {
+      const worker = await Promise.race([this.#inSlot(slot), aborted(signal)]);
+      if (worker.dead !== undefined) continue;
+      if (best === undefined || worker.load < best.load) best = worker;
+    }
+    if (best === undefined)
+      throw new SekishoError('WORKER_MISSING', 'No inspect worker could be started', { retryable: true });
+    await untilReady(best, signal);
+    return best;
+  }
+
+  async #inSlot(slot: number): Promise<WorkerProcess> {
+    const worker = await (this.#workers[slot] ??= this.#replace(slot));
+    if (worker.dead === undefined) return worker;
+    await worker.gone();
+    return await (this.#workers[slot] ??= this.#replace(slot));
+  }
+
+  /** Fills the slot; empties it again when the worker dies, so that the next message or probe starts another. */
+  async #replace(slot: number): Promise<WorkerProcess> {
+    try {
+      await pause(this.#pauseBeforeStart(), this.#stop.signal);
+      if (this.#stop.signal.aborted) throw new SekishoError('ABORTED', 'The inspect workers are being stopped');
+      const worker = await this.#spawn();
+      void worker.gone().then(() => {
+        if (this.#stop.signal.aborted) return;
+        this.#workers[slot] = undefined;
+        const now = this.#options.clock.monotonic();
+        this.#deaths = now - this.#lastDeath < QUIET_MS ? this.#deaths + 1 : 1;
+        this.#lastDeath = now;
+        this.#options.observe.log('error', 'An inspect worker is gone', { cause: describeError(worker.dead) });
+      });
+      return worker;
+    } catch (error) {
+      this.#workers[slot] = undefined;
+      throw error;
+    }
+  }
+
+  /** The first death costs nothing (one bad message), the next ones in a row 100 ms, 200 ms … 15 s. */
+  #pauseBeforeStart(): Milliseconds {
+    if (this.#options.clock.monotonic() - this.#lastDeath >= QUIET_MS || this.#deaths <= 1) return 0;
+    return Math.min(LAST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(this.#deaths - 2, 20));
+  }
+
+  async #spawn(): Promise<WorkerProcess> {
+    const { entry, execPath, runDir, resolver, settings } = this.#options;
+    await mkdir(runDir, { recursive: true, mode: 0o700 });
+    const folder = await mkdtemp(path.join(runDir, 'worker-'));
+    const worker = new WorkerProcess({
+      entry,
+      execPath,
+      folder,
+      memoryMiB: settings().memoryMiB,
+      resolver,
+      // A stall must be noticed, and the suspect heard alone, both within the inspector's own deadline.
+      stallMs: () => Math.max(1_000, Math.min(10_000, settings().timeoutMs / 3)),
+    });
+    this.#living.add(worker);
+    void worker.gone().then(async () => {
+      this.#living.delete(worker);
+      await rm(folder, { recursive: true, force: true }).catch(() => undefined);
+    });
+    return worker;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await Promise.allSettled(this.#workers.filter((worker) => worker !== undefined));
+    await Promise.all([...this.#living].map((worker) => worker.kill('is being stopped')));
+  }
+}
+
+async function untilReady(worker: WorkerProcess, signal: AbortSignal): Promise<void> {
+  await Promise.race([worker.ready, aborted(signal)]);
+}
+
+/** Rejects when the signal aborts. The listener goes with the signal, which lives as long as one message. */
+function aborted(signal: AbortSignal): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  promise.catch(() => undefined);
+  const stop = (): void => reject(signal.reason as Error);
+  if (signal.aborted) stop();
+  else signal.addEventListener('abort', stop, { once: true });
+  return promise;
+}

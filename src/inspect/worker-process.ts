@@ -1,0 +1,306 @@
+/**
+ * One inspect worker as a child process: own socket pair, empty environment, capped heap, Node's permission model (reads the
+ * program, writes its private folder, no network, no children). Contract: `run` gives what the worker found, or rejects with
+ * `WORKER_DIED` when it crashed, stalled or broke the protocol; then the process is gone. Nothing is durable.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, realpathSync } from 'node:fs';
+import path from 'node:path';
+import type { Duplex, Readable } from 'node:stream';
+import { assertNever, type Milliseconds } from '../base/brand.ts';
+import { pause } from '../base/deadline.ts';
+import { describeError, SekishoError } from '../base/errors.ts';
+import type { Resolver } from '../base/resolver.ts';
+import type { Finding } from '../mail/finding.ts';
+import { encodeFrame, readFrames } from './frames.ts';
+import {
+  type FromWorker,
+  MAX_QUESTIONS,
+  parseFromWorker,
+  type ToWorker,
+  WORKER_PARTS,
+  type WorkerJob,
+  type WorkerPart,
+} from './protocol.ts';
+
+export const WORKER_DIED = 'WORKER_DIED';
+const CHUNK = 65_536;
+const HEARTBEAT_MS = 500;
+const ERROR_TAIL = 4_096;
+
+export interface WorkerOptions {
+  entry: string;
+  execPath: string;
+  /** Exists, 0700, for this worker alone. */
+  folder: string;
+  memoryMiB: number;
+  resolver: Resolver;
+  /** Without a sign of life for this long while it has work, the worker is stalled. */
+  stallMs: () => Milliseconds;
+}
+
+export interface PartResult {
+  findings: Finding[];
+  trouble?: string;
+}
+
+/** What the worker told until it was done, or until the caller's time was up. */
+export type WorkerResult = Partial<Record<WorkerPart, PartResult>>;
+
+interface OpenJob {
+  result: WorkerResult;
+  questions: number;
+  settled: PromiseWithResolvers<void>;
+}
+
+export class WorkerProcess {
+  readonly ready: Promise<void>;
+  version = '';
+  readonly #options: WorkerOptions;
+  readonly #child: ChildProcess;
+  readonly #socket: Duplex;
+  readonly #jobs = new Map<number, OpenJob>();
+  readonly #pings = new Map<number, () => void>();
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #gone = Promise.withResolvers<void>();
+  #counter = 0;
+  #wasReady = false;
+  #dead: SekishoError | undefined;
+  #errorTail = '';
+  #unanswered = 0;
+  #heartbeat: NodeJS.Timeout;
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+    this.#child = spawn(options.execPath, workerArguments(options), {
+      cwd: options.folder,
+      env: { TMPDIR: options.folder, UV_THREADPOOL_SIZE: '4' },
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+    });
+    this.ready = this.#ready.promise;
+    this.ready.catch(() => undefined);
+    this.#socket = this.#child.stdio[3] as Duplex;
+    this.#child.stderr?.on('data', (chunk: Buffer) => {
+      this.#errorTail = (this.#errorTail + chunk.toString('utf8')).slice(-ERROR_TAIL);
+    });
+    this.#child.once('error', (error) => {
+      this.#fail(`could not be started: ${describeError(error)}`);
+      this.#gone.resolve();
+    });
+    this.#child.once('exit', (code, signal) => {
+      this.#fail(signal === null ? `ended with code ${String(code)}` : `was ended by ${signal}`);
+    });
+    // 'close' comes when the last words on stderr are in
+    this.#child.once('close', () => this.#gone.resolve());
+    this.#socket.on('error', (error) => this.#fail(`lost its socket: ${describeError(error)}`));
+    this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS);
+    void this.#listen();
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  get load(): number {
+    return this.#jobs.size;
+  }
+
+  get dead(): SekishoError | undefined {
+    return this.#dead;
+  }
+
+  /** Did it ever say that it can work? A death before that is no message's fault. */
+  get wasReady(): boolean {
+    return this.#wasReady;
+  }
+
+  /** Resolves when both parts are in, or with what there is when the signal aborts. */
+  async run(facts: WorkerJob, stream: () => Readable, signal: AbortSignal): Promise<WorkerResult> {
+    if (this.#dead !== undefined) throw this.#dead;
+    const job = (this.#counter += 1);
+    const open: OpenJob = { result: {}, questions: 0, settled: Promise.withResolvers<void>() };
+    open.settled.promise.catch(() => undefined);
+    this.#jobs.set(job, open);
+    const stop = (): void => open.settled.resolve();
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    const source = stream();
+    try {
+      this.#send({ type: 'job', job, facts });
+      await Promise.race([this.#feed(job, source), open.settled.promise]);
+      await open.settled.promise;
+      return open.result;
+    } finally {
+      signal.removeEventListener('abort', stop);
+      source.destroy();
+      this.#jobs.delete(job);
+      if (this.#dead === undefined) this.#send({ type: 'cancel', job });
+    }
+  }
+
+  /** Resolves when the worker's loop turned; the caller brings the deadline. */
+  async ping(signal: AbortSignal): Promise<void> {
+    if (this.#dead !== undefined) throw this.#dead;
+    const ping = (this.#counter += 1);
+    const answered = Promise.withResolvers<void>();
+    this.#pings.set(ping, answered.resolve);
+    const stop = (): void => answered.reject(new SekishoError('DEADLINE', 'The inspect worker did not answer a ping'));
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      this.#send({ type: 'ping', ping });
+      await Promise.race([answered.promise, this.#gone.promise.then(() => Promise.reject(this.#dead as Error))]);
+    } finally {
+      signal.removeEventListener('abort', stop);
+      this.#pings.delete(ping);
+    }
+  }
+
+  /** Resolves when the process has ended. */
+  gone(): Promise<void> {
+    return this.#gone.promise;
+  }
+
+  /** Ends it at once, by its process id; resolves when it is gone. */
+  async kill(why: string): Promise<void> {
+    this.#fail(why);
+    await this.#gone.promise;
+  }
+
+  async #feed(job: number, source: Readable): Promise<void> {
+    for await (const chunk of source as AsyncIterable<Buffer>) {
+      for (let at = 0; at < chunk.length; at += CHUNK) {
+        if (!this.#jobs.has(job) || this.#dead !== undefined) return;
+        if (this.#send({ type: 'body', job }, chunk.subarray(at, at + CHUNK))) continue;
+        await Promise.race([once(this.#socket, 'drain'), this.#gone.promise]);
+      }
+    }
+    if (this.#jobs.has(job)) this.#send({ type: 'end', job });
+  }
+
+  #send(message: ToWorker, payload?: Buffer): boolean {
+    if (this.#socket.destroyed) return false;
+    return this.#socket.write(encodeFrame(message, payload));
+  }
+
+  async #listen(): Promise<void> {
+    try {
+      for await (const { message } of readFrames(this.#socket)) {
+        const parsed = parseFromWorker(message);
+        if (parsed === undefined) throw new SekishoError('FRAME', 'It does not speak the protocol');
+        this.#unanswered = 0;
+        this.#hear(parsed);
+      }
+      this.#fail('closed its socket');
+    } catch (error) {
+      this.#fail(`broke off: ${describeError(error)}`);
+    }
+  }
+
+  #hear(message: FromWorker): void {
+    switch (message.type) {
+      case 'ready':
+        this.version = message.version;
+        this.#wasReady = true;
+        this.#ready.resolve();
+        return;
+      case 'pong':
+        this.#pings.get(message.ping)?.();
+        return;
+      case 'ask':
+        void this.#answer(message);
+        return;
+      case 'part': {
+        const open = this.#jobs.get(message.job);
+        if (open === undefined) return; // cancelled meanwhile
+        const { findings, trouble } = message;
+        open.result[message.part] = trouble === undefined ? { findings } : { findings, trouble };
+        if (WORKER_PARTS.every((part) => open.result[part] !== undefined)) open.settled.resolve();
+        return;
+      }
+      default:
+        assertNever(message);
+    }
+  }
+
+  /** Never rejects; over the limit, or for a job that is over, the answer is "trouble" (a temperror, never a fail). */
+  async #answer(ask: Extract<FromWorker, { type: 'ask' }>): Promise<void> {
+    const { question } = ask;
+    const open = this.#jobs.get(ask.job);
+    if (open === undefined || open.questions >= MAX_QUESTIONS) {
+      this.#send({ type: 'answer', question, outcome: 'trouble', records: [] });
+      return;
+    }
+    open.questions += 1;
+    try {
+      const { exists, records } = await this.#options.resolver.query(ask.name, ask.recordType);
+      const outcome = records.length > 0 ? 'found' : exists ? 'no-data' : 'no-name';
+      this.#send({ type: 'answer', question, outcome, records: records.slice(0, 500) });
+    } catch {
+      this.#send({ type: 'answer', question, outcome: 'trouble', records: [] });
+    }
+  }
+
+  /** Counts own turns, not the wall: when this process itself was held up, the worker is not to blame. */
+  #beat(): void {
+    if (this.#jobs.size === 0 || !this.#wasReady) {
+      this.#unanswered = 0;
+      return;
+    }
+    this.#unanswered += 1;
+    const silent = (this.#unanswered - 1) * HEARTBEAT_MS;
+    if (silent >= this.#options.stallMs()) {
+      this.#fail(`stalled for ${silent} ms`);
+      return;
+    }
+    this.#send({ type: 'ping', ping: (this.#counter += 1) });
+  }
+
+  #fail(why: string): void {
+    if (this.#dead !== undefined) return;
+    this.#dead = died(`${why}`);
+    clearInterval(this.#heartbeat);
+    this.#ready.reject(this.#dead);
+    if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill('SIGKILL');
+    void this.#bury(why);
+  }
+
+  /** Waits (briefly) for the exit and the last words, then tells whoever has a message in this worker. */
+  async #bury(why: string): Promise<void> {
+    await Promise.race([this.#gone.promise, pause(1_000)]);
+    this.#socket.destroy();
+    const tail = this.#errorTail.trim().split('\n').slice(-12).join(' | ').slice(0, 600);
+    const dead = died(tail === '' ? why : `${why} (${tail})`);
+    this.#dead = dead;
+    for (const open of this.#jobs.values()) open.settled.reject(dead);
+  }
+}
+
+function died(how: string): SekishoError {
+  return new SekishoError(WORKER_DIED, `The inspect worker ${how}`, { retryable: true });
+}
+
+function workerArguments(options: WorkerOptions): string[] {
+  const { entry, folder, memoryMiB } = options;
+  return [
+    '--permission', // no network, no child process, no worker thread, no native addon
+    `--allow-fs-read=${programFolder(entry)}`,
+    `--allow-fs-read=${folder}`,
+    `--allow-fs-write=${folder}`,
+    `--max-old-space-size=${memoryMiB}`,
+    '--disable-warning=ExperimentalWarning',
+    '--disable-warning=SecurityWarning',
+    entry,
+  ];
+}
+
+/** The folder that holds the program and its packages: the nearest one upwards with a package.json. */
+function programFolder(entry: string): string {
+  let folder = path.dirname(realpathSync(entry));
+  while (!existsSync(path.join(folder, 'package.json'))) {
+    const parent = path.dirname(folder);
+    if (parent === folder) return path.dirname(entry);
+    folder = parent;
+  }
+  return folder;
+}

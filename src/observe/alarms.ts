@@ -1,0 +1,163 @@
+/**
+ * Trouble of our own while it lasts: raised, counted, cleared, each with what to do about it in both languages. A name
+ * without words does not compile. Nothing here is durable: after a restart what is still wrong raises itself again.
+ */
+import type { Text } from '../base/i18n.ts';
+import type { AlarmName } from './events.ts';
+
+export interface AlarmRow {
+  name: AlarmName;
+  /** Which instance: an engine, a host, a queue id. */
+  key: string;
+  /** The latest detail. */
+  detail: string;
+  /** Wall clock, ms. */
+  first: number;
+  last: number;
+  count: number;
+  title: Text;
+  remedy: Text;
+  /** Set in a row of the past. */
+  cleared?: number;
+}
+
+export const ALARM_WORDS: Readonly<Record<AlarmName, { title: Text; remedy: Text }>> = {
+  'engine-down': {
+    title: { ja: '検査エンジンが停止しています', en: 'An inspection engine is down' },
+    remedy: {
+      ja: '新着メールは 451 で待ってもらっています（失われません）。エンジンの状態とメモリ・ディスクの空きを確認し、エンジンを再起動してください。',
+      en: 'New mail is asked to come again (451); nothing is lost. Look at the engine’s state, free memory and disk, then restart the engine.',
+    },
+  },
+  'engine-starting': {
+    title: { ja: '検査エンジンを起動しています', en: 'An inspection engine is starting' },
+    remedy: {
+      ja: '通常は 5 分以内に終わります。その間のメールは受け取って検査待ちにします。終わらないときはエンジンのログを確認してください。',
+      en: 'Usually over within 5 minutes; mail is taken meanwhile and inspected later. If it lasts, read the engine’s log.',
+    },
+  },
+  'disk-low': {
+    title: { ja: 'ディスクの空きが足りません', en: 'The disk is nearly full' },
+    remedy: {
+      ja: '受信を 452 で止めています（配送は続きます）。不要なファイルや隔離メールを削除するか、ディスクを増やしてください。',
+      en: 'New mail is answered 452; delivery goes on. Remove files or quarantined mail that nobody needs, or give it a larger disk.',
+    },
+  },
+  'spool-fault': {
+    title: { ja: 'スプールに書き込めません', en: 'The spool cannot be written' },
+    remedy: {
+      ja: 'ゲートウェイは再起動して確認をやり直します。繰り返すときはディスクの故障を疑い、カーネルのログと S.M.A.R.T. を調べて交換してください。',
+      en: 'The gateway restarts and checks again. If it comes back suspect the disk: read the kernel log and S.M.A.R.T. values, and replace it.',
+    },
+  },
+  'spool-recovered': {
+    title: { ja: 'スプールの索引を作り直しました', en: 'The spool’s index was rebuilt' },
+    remedy: {
+      ja: '残っていたメールはすべて再び送信待ちになりました。配送済みの宛先に同じメールがもう一度届くことがあります。操作は不要です。',
+      en: 'All mail still present is queued again; recipients already served may get a second copy. There is nothing to do.',
+    },
+  },
+  'corrupt-message': {
+    title: { ja: '壊れたメールを取り分けました', en: 'A damaged message was set aside' },
+    remedy: {
+      ja: 'スプールの corrupt フォルダにあります。送信者に再送を頼んでください。続くときはディスクとメモリを検査してください。',
+      en: 'It lies in the spool’s folder corrupt. Ask the sender to send it again. If more follow, test disk and memory.',
+    },
+  },
+  'poison-message': {
+    title: { ja: '検査を二度止めたメールを隔離しました', en: 'A message that stopped inspection twice is quarantined' },
+    remedy: {
+      ja: '不用意に解放しないでください。内容を確かめ、必要なら開発元に報告してください。',
+      en: 'Do not release it lightly. Look at what it is, and report it to the makers if you can.',
+    },
+  },
+  undeliverable: {
+    title: { ja: '届けられないメールを保留しました', en: 'Undeliverable mail is held' },
+    remedy: {
+      ja: '差出人が確認できないため、不達通知は送っていません。保留中のメールを見て、削除するか宛先を直して解放してください。',
+      en: 'Its sender is not verified, so no DSN was sent. Look at the held mail: delete it, or mend the route and release it.',
+    },
+  },
+  'mail-server-down': {
+    title: { ja: '社内メールサーバーに接続できません', en: 'The mail server cannot be reached' },
+    remedy: {
+      ja: 'メールはこの箱で預かっています（既定 7 日）。サーバーの電源、ネットワーク、ポートを確認してください。復帰すればすぐに配送します。',
+      en: 'The box keeps the mail (7 days by default). Check the server’s power, network and port; delivery goes on as soon as it is back.',
+    },
+  },
+  'inspection-late': {
+    title: { ja: '検査が遅れています', en: 'Inspection is late' },
+    remedy: {
+      ja: '検査待ちのメールは検査が終わるまで届きません。エンジンの負荷とメモリを確認してください。24 時間を超えたものは保留されます。',
+      en: 'Mail waiting for inspection is not delivered before it. Look at the engines’ load and memory. What waits 24 hours is held.',
+    },
+  },
+  'config-refused': {
+    title: { ja: '設定を読み込めませんでした', en: 'The configuration was refused' },
+    remedy: {
+      ja: '前の設定のまま動いています。表示された項目と値を直して、もう一度読み込んでください。',
+      en: 'The one before stays in force. Mend the key and value named, and load it again.',
+    },
+  },
+  'history-fault': {
+    title: { ja: '履歴を記録できません', en: 'The history cannot be written' },
+    remedy: {
+      ja: 'メールの受信と配送には影響しません。ディスクの空きと履歴フォルダの権限を確認してください。欠けた分はログに残っています。',
+      en: 'Mail is not touched by it. Check free space and the rights of the history folder; what is missing stands in the log.',
+    },
+  },
+  'internal-error': {
+    title: { ja: '内部エラーが起きました', en: 'An internal error happened' },
+    remedy: {
+      ja: '該当のメールは 451 で再送を待っています（失われません）。ログの該当箇所を添えて開発元に報告してください。',
+      en: 'The mail concerned was answered 451 and comes again. Report it to the makers with the lines of the log around it.',
+    },
+  },
+};
+
+/** More instances than this at once share one row with the key `…`. */
+const MAX_ACTIVE = 1_000;
+const MAX_PAST = 100;
+
+export interface AlarmBoard {
+  /** The row when it was not standing before, undefined when it was only counted. */
+  raise(name: AlarmName, key: string, told: { detail: string; at: number }): AlarmRow | undefined;
+  /** The row that ended, undefined when none stood. */
+  clear(name: AlarmName, key: string, at: number): AlarmRow | undefined;
+  /** Standing now, oldest first. Copies. */
+  active(): AlarmRow[];
+  /** Cleared ones, newest first, the last 100. */
+  past(): AlarmRow[];
+  count(name: AlarmName): number;
+}
+
+export function createAlarmBoard(): AlarmBoard {
+  const active = new Map<string, AlarmRow>();
+  const past: AlarmRow[] = [];
+  const label = (name: AlarmName, key: string): string => `${name}\u0000${key}`;
+  return {
+    raise: (name, asked, { detail, at }) => {
+      const key = active.has(label(name, asked)) || active.size < MAX_ACTIVE ? asked : '…';
+      const standing = active.get(label(name, key));
+      if (standing !== undefined) {
+        Object.assign(standing, { detail, last: at, count: standing.count + 1 });
+        return undefined;
+      }
+      const row: AlarmRow = { name, key, detail, first: at, last: at, count: 1, ...ALARM_WORDS[name] };
+      active.set(label(name, key), row);
+      return { ...row };
+    },
+    clear: (name, key, at) => {
+      const row = active.get(label(name, key));
+      if (row === undefined) return undefined;
+      active.delete(label(name, key));
+      row.cleared = at;
+      past.unshift(row);
+      past.length = Math.min(past.length, MAX_PAST);
+      return { ...row };
+    },
+    active: () => [...active.values()].map((row) => ({ ...row })),
+    past: () => past.map((row) => ({ ...row })),
+    count: (name) => [...active.values()].filter((row) => row.name === name).length,
+  };
+}

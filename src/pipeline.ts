@@ -1,0 +1,287 @@
+/**
+ * The way of a message: accept → inspect → decide → commit. Everything between the first octet of DATA and the reply to its
+ * final dot is told here, from top to bottom.
+ *
+ * A 250 is given only for what is durable. Own trouble is a 4xx and an alarm, never a 5xx, never an uninspected delivery.
+ * What cannot be inspected in time is committed as *incoming* and inspected after its 250 (`pipeline-incoming.ts`).
+ */
+import type { Intake, Pipeline } from './accept/api.ts';
+import { type Clock, stampOf } from './base/clock.ts';
+import { describeError, errorCode } from './base/errors.ts';
+import type { Config } from './config/schema.ts';
+import { decide } from './decide/decide.ts';
+import { groupVariants, settleReply, shareOf } from './decide/summary.ts';
+import type { Inspectors } from './inspect/api.ts';
+import { type Domain, type ForwardPath, parseDomain } from './mail/address.ts';
+import { composeAuthenticationResults, ownResultsCuts } from './mail/authentication-results.ts';
+import type { Decision } from './mail/decision.ts';
+import type { Origin, Transaction } from './mail/envelope.ts';
+import type { Finding, Inspection } from './mail/finding.ts';
+import { parseHeader } from './mail/header.ts';
+import type { QueueId } from './mail/queue-id.ts';
+import { composeReceived } from './mail/received.ts';
+import { ownTrouble, REPLY_FULL, REPLY_STOPPING, type Reply, reply } from './mail/reply.ts';
+import { mergeCuts, ownFieldCuts, spamHeaders, tagSubject } from './mail/tag.ts';
+import type { MailEvent, Observe } from './observe/events.ts';
+import type { BodySource, Draft, Spool, Trailer, Variant } from './spool/api.ts';
+
+/** At most this share of the room above the floor may wait for inspection. */
+const INCOMING_SHARE = 0.2;
+
+export interface PipelineParts {
+  config: () => Config;
+  spool: Spool;
+  inspectors: Inspectors;
+  observe: Observe;
+  clock: Clock;
+}
+
+/** Where a message goes; `incoming` has no decisions yet. */
+export type Target = 'incoming' | 'queue' | 'held' | 'quarantine';
+export type TrailerDraft = Omit<Trailer, 'size' | 'sha256'>;
+type Received = Extract<MailEvent, { event: 'received' }>;
+
+export function createPipeline(parts: PipelineParts): Pipeline {
+  return {
+    admits: (origin, announcedSize) => admits(parts, origin, announcedSize),
+    begin: async (transaction) => {
+      const refused = admits(parts, transaction.origin, transaction.announcedSize);
+      if (refused !== undefined) return refused;
+      try {
+        return intake(parts, transaction, await parts.spool.begin(transaction));
+      } catch (error) {
+        return replyToTrouble(parts, 'Beginning a message', error);
+      }
+    },
+  };
+}
+
+/** At MAIL and at DATA: is there room, can anything be inspected, may more wait for inspection? undefined = go on. */
+function admits(
+  { spool, inspectors, observe, config }: PipelineParts,
+  _origin: Origin,
+  announced = 0,
+): Reply | undefined {
+  const status = spool.status();
+  if (status.fault !== undefined) return REPLY_STOPPING;
+  if (!spool.hasRoom(announced)) {
+    observe.raise('disk-low', 'spool', `${status.freeOctets} octets free, floor is ${Math.round(status.floorOctets)}`);
+    return REPLY_FULL;
+  }
+  observe.clear('disk-low', 'spool');
+  const engines = inspectors.health();
+  const down = engines.find((engine) => engine.state === 'down');
+  if (down !== undefined) return reply(451, '4.3.0', 'Mail cannot be checked right now, please try again later');
+  const waits = engines.some((engine) => engine.state === 'starting' || engine.state === 'slow');
+  if (waits && !mayWait(spool, config().spool.maxIncoming)) {
+    observe.raise('inspection-late', 'incoming', `${spool.count('incoming')} messages wait for inspection`);
+    return reply(451, '4.3.0', 'Too much mail waits to be checked, please try again later');
+  }
+  return undefined;
+}
+
+function mayWait(spool: Spool, maxIncoming: number): boolean {
+  const { octets, freeOctets, floorOctets } = spool.status();
+  const room = Math.max(0, freeOctets - floorOctets);
+  return spool.count('incoming') < maxIncoming && octets <= INCOMING_SHARE * (room + octets);
+}
+
+function intake(parts: PipelineParts, transaction: Transaction, draft: Draft): Intake {
+  return {
+    write: (chunk) => draft.write(chunk),
+    abort: () => draft.abort().catch((error: unknown) => void replyToTrouble(parts, 'Dropping a message', error)),
+    finish: async () => {
+      try {
+        return await finish(parts, transaction, draft);
+      } catch (error) {
+        await draft.abort().catch(() => undefined); // already committed or already gone
+        return replyToTrouble(parts, `Taking message "${draft.id}"`, error);
+      }
+    },
+  };
+}
+
+/** After the final dot. */
+async function finish(parts: PipelineParts, transaction: Transaction, draft: Draft): Promise<Reply> {
+  const { spool, config } = parts;
+  const source = await draft.seal();
+
+  // inspect: all inspectors at once, each with its deadline
+  const inspection = await parts.inspectors.inspect({
+    id: draft.id,
+    transaction,
+    size: source.size,
+    stream: () => source.stream(),
+    deadlineMs: config().timeouts.inspectionMs,
+  });
+
+  // decide: pure
+  const decisions = decideFor(parts, transaction, inspection);
+  const settled = settleReply(decisions, draft.id);
+
+  // commit, or refuse
+  switch (settled.state) {
+    case 'rejected':
+    case 'discarded':
+      await draft.abort();
+      return tell(parts, { transaction, draft, source, inspection, decisions }, settled.state, settled.reply);
+    case 'deferred': {
+      const down = inspection.missing.some((missing) => missing.reason === 'down');
+      if (down || !mayWait(spool, config().spool.maxIncoming)) {
+        await draft.abort();
+        return tell(parts, { transaction, draft, source, inspection, decisions }, 'deferred', settled.reply);
+      }
+      await draft.commit('incoming', { decisions: [], variants: [], inspection });
+      const accepted = reply(250, '2.0.0', `Ok: queued as ${draft.id}`);
+      return tell(parts, { transaction, draft, source, inspection, decisions: [] }, 'incoming', accepted);
+    }
+    case 'queue':
+    case 'quarantine':
+    case 'held':
+    case 'mixed': {
+      const trailer = trailerOf(
+        parts,
+        { id: draft.id, transaction, head: source.head, size: source.size },
+        inspection,
+        decisions,
+      );
+      const shares = sharesOf(decisions);
+      await draft.commit(shares.first, trailer);
+      await partWays(spool, draft.id, shares);
+      const state = shares.first;
+      return tell(parts, { transaction, draft, source, inspection, decisions }, state, settled.reply);
+    }
+  }
+}
+
+export function decideFor(
+  parts: Pick<PipelineParts, 'config'>,
+  transaction: Pick<Transaction, 'envelope' | 'origin'>,
+  inspection: Inspection,
+): Decision[] {
+  const { policy, domains } = parts.config();
+  return decide({
+    envelope: transaction.envelope,
+    origin: transaction.origin,
+    inspection,
+    policy,
+    domains: domains.map(({ name }) => parseDomain(name)).filter((domain): domain is Domain => domain !== undefined),
+    relayClient: transaction.origin.listener === 'relay',
+  });
+}
+
+/** Where recipients part: all go where the strictest share goes, then the others are moved out, durably, before the 250. */
+export interface Shares {
+  first: Target;
+  others: Array<{ folder: 'queue' | 'held' | 'quarantine'; recipients: ForwardPath[] }>;
+}
+
+const STRICTEST = ['quarantine', 'held', 'queue'] as const;
+
+export function sharesOf(decisions: readonly Decision[]): Shares {
+  const shares = Map.groupBy(decisions, (decision) => shareOf(decision.action));
+  // Somebody's share cannot be decided yet: nobody's is, and the message is decided again as a whole.
+  if (shares.has('incoming')) return { first: 'incoming', others: [] };
+  const present = STRICTEST.filter((folder) => shares.has(folder));
+  const others = present.slice(1).map((folder) => ({
+    folder,
+    recipients: (shares.get(folder) ?? []).map(({ recipient }) => recipient),
+  }));
+  return { first: present[0] ?? 'quarantine', others };
+}
+
+export async function partWays(spool: Spool, id: QueueId, shares: Shares): Promise<void> {
+  let rest = id;
+  for (const { folder, recipients } of shares.others) {
+    const moved = await spool.move(rest, folder, { recipients });
+    // The parts of a split are `.1` (moved) and `.2` (stayed).
+    if (moved !== rest) rest = `${rest}.2` as QueueId;
+  }
+}
+
+/** Decisions, findings, and how the message goes out to each group of recipients. */
+export function trailerOf(
+  parts: Pick<PipelineParts, 'config' | 'clock'>,
+  message: { id: QueueId; transaction: Transaction; head: Buffer; size: number },
+  inspection: Inspection,
+  decisions: readonly Decision[],
+): TrailerDraft {
+  const groups = groupVariants(decisions, (decision) => headerEdits(parts, message, inspection.findings, decision));
+  const variants: Variant[] = groups.filter((group) => group.action !== 'discard').map((group) => group.variant);
+  return { decidedAt: stampOf(parts.clock), decisions: [...decisions], inspection, variants };
+}
+
+/** What we add in front and leave out: trace, results, tag; forged results with our id, forged fields of ours. */
+function headerEdits(
+  { config, clock }: Pick<PipelineParts, 'config' | 'clock'>,
+  message: { id: QueueId; transaction: Transaction; head: Buffer; size: number },
+  findings: readonly Finding[],
+  decision: Decision,
+): Pick<Variant, 'prefix' | 'cuts'> {
+  const { transaction, head } = message;
+  const { hostname } = config();
+  const { recipients } = transaction.envelope;
+  const only = recipients.length === 1 ? recipients[0]?.address : undefined;
+  const received = composeReceived(transaction, {
+    hostname,
+    id: message.id,
+    now: clock.wall(),
+    ...(only === undefined ? {} : { recipient: only }),
+  });
+  // What the office sends out goes as it is: results are for the office's own readers.
+  if (transaction.origin.listener === 'relay') return { prefix: received, cuts: [] };
+  const header = parseHeader(head);
+  const tag =
+    decision.tag === undefined
+      ? undefined
+      : tagSubject(head, decision.tag, { header, whole: head.length === message.size });
+  const results = composeAuthenticationResults({ hostname, findings, reversePath: transaction.envelope.reversePath });
+  return {
+    prefix: received + results + spamHeaders(findings, decision) + (tag?.prefix ?? ''),
+    cuts: mergeCuts(ownResultsCuts(header, hostname), ownFieldCuts(header), tag?.cuts ?? []),
+  };
+}
+
+/** One event for the whole message; gives the reply back. */
+function tell(
+  { observe }: PipelineParts,
+  facts: {
+    transaction: Transaction;
+    draft: Draft;
+    source: BodySource;
+    inspection: Inspection;
+    decisions: readonly Decision[];
+  },
+  state: Received['state'],
+  answer: Reply,
+): Reply {
+  const { transaction, draft, source, inspection, decisions } = facts;
+  const summary = inspection.findings.find((finding) => finding.kind === 'summary');
+  observe.emit({
+    event: 'received',
+    id: draft.id,
+    direction: transaction.origin.direction,
+    origin: transaction.origin,
+    reversePath: transaction.envelope.reversePath,
+    recipients: transaction.envelope.recipients.map(({ address }) => address),
+    size: source.size,
+    subject: summary?.subject ?? '',
+    messageId: summary?.messageId ?? '',
+    from: summary?.from ?? '',
+    findings: inspection.findings,
+    decisions: decisions.map(({ recipient, action, reason }) => ({ recipient, action, reason })),
+    state,
+    reply: `${answer.code} ${answer.enhanced} ${answer.text}`,
+  });
+  return answer;
+}
+
+/** Trouble of our own: the peer hears 4xx, the log hears all of it. */
+function replyToTrouble({ observe }: PipelineParts, what: string, error: unknown): Reply {
+  const code = errorCode(error);
+  if (code === 'SPOOL_FULL') return REPLY_FULL;
+  observe.log('error', `${what} failed`, { code, error: describeError(error) });
+  if (code === 'SPOOL_FAULT' || code === 'SPOOL_CLOSED') return REPLY_STOPPING;
+  observe.raise('internal-error', code ?? 'bug', describeError(error));
+  return ownTrouble();
+}

@@ -1,0 +1,122 @@
+/**
+ * What an end-to-end test stands in: a folder, a DNS that knows our example names, real engines as asked for, a mail
+ * server behind (the octet-keeping sink), a second sink as the way out, and the gateway. All of it ends with the test file.
+ */
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { z } from 'zod';
+import type { ConfigInput } from '../../src/config/schema.ts';
+import { type Clamd, startClamd } from '../support/clamd.ts';
+import { type Gateway, startGateway } from '../support/gateway.ts';
+import { type Rspamd, startRspamd } from '../support/rspamd.ts';
+import { type SmtpSink, startSmtpSink } from '../support/smtp-sink.ts';
+import { type DnsServer, startUnbound } from '../support/unbound.ts';
+
+export const CORPUS = path.resolve(import.meta.dirname, '../corpus');
+export const CORPUS_DNS = z.array(z.string()).parse(JSON.parse(readFileSync(path.join(CORPUS, 'dns.json'), 'utf8')));
+
+/** example.com vouches for this machine; nospf.example says nothing; the office publishes that only others may send for it. */
+const RECORDS = [
+  'example.com. 300 IN TXT "v=spf1 ip4:127.0.0.1 -all"',
+  'example.com. 300 IN MX 10 mx.example.com.',
+  'mx.example.com. 300 IN A 127.0.0.1',
+  'client.example.com. 300 IN A 127.0.0.1',
+  'nospf.example. 300 IN MX 10 mx.example.com.',
+  'office.example. 300 IN TXT "v=spf1 ip4:192.0.2.1 -all"',
+  'office.example. 300 IN MX 10 gw.office.example.',
+  '1.0.0.127.in-addr.arpa. 300 IN PTR client.example.com.',
+  ...CORPUS_DNS,
+];
+
+export interface World {
+  readonly dir: string;
+  readonly dns: DnsServer;
+  readonly clamd: Clamd | undefined;
+  readonly rspamd: Rspamd | undefined;
+  /** The mail server behind. */
+  readonly office: SmtpSink;
+  /** Where everything outward goes. */
+  readonly outside: SmtpSink;
+  readonly gateway: Gateway;
+  readonly config: ConfigInput;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface WorldOptions {
+  clamd?: boolean;
+  rspamd?: boolean;
+  /** Another mail server than the sink. */
+  officePort?: (dir: string) => Promise<number>;
+  config?: Partial<ConfigInput>;
+}
+
+export async function startWorld(options: WorldOptions = {}): Promise<World> {
+  const stack = new AsyncDisposableStack();
+  try {
+    const dir = await mkdtemp(path.join(os.tmpdir(), 'sekisho-e2e-'));
+    await chmod(dir, 0o755); // engines run as other users
+    stack.defer(() => rm(dir, { recursive: true, force: true }));
+    const dns = stack.use(await startUnbound({ dir, records: RECORDS, broken: ['broken.example'] }));
+    const [clamd, rspamd] = await Promise.all([
+      options.clamd === true ? startClamd({ dir }) : undefined,
+      options.rspamd === true ? startRspamd({ dir, dns }) : undefined,
+    ]);
+    if (clamd !== undefined) stack.use(clamd);
+    if (rspamd !== undefined) stack.use(rspamd);
+    const office = stack.use(await startSmtpSink());
+    const outside = stack.use(await startSmtpSink());
+    const officePort = (await options.officePort?.(dir)) ?? office.port;
+    const config = worldConfig({ dns, clamd, rspamd, officePort, outsidePort: outside.port }, options.config);
+    const gateway = stack.use(await startGateway({ dir, config }));
+    const owned = stack.move();
+    return {
+      dir,
+      dns,
+      clamd,
+      rspamd,
+      office,
+      outside,
+      gateway,
+      config,
+      [Symbol.asyncDispose]: () => owned.disposeAsync(),
+    };
+  } catch (error) {
+    await stack.disposeAsync();
+    throw error;
+  }
+}
+
+/** Short pauses, so that a test sees in seconds what an owner sees in minutes; everything else as it ships. */
+function worldConfig(
+  peers: {
+    dns: DnsServer;
+    clamd: Clamd | undefined;
+    rspamd: Rspamd | undefined;
+    officePort: number;
+    outsidePort: number;
+  },
+  more: Partial<ConfigInput> = {},
+): ConfigInput {
+  return {
+    hostname: 'gw.office.example',
+    language: 'en',
+    domains: [
+      {
+        name: 'office.example',
+        servers: [{ host: '127.0.0.1', port: peers.officePort }],
+        recipients: { check: 'any' },
+      },
+    ],
+    outbound: { smarthost: { host: '127.0.0.1', port: peers.outsidePort } },
+    dns: { servers: [peers.dns.address], timeoutMs: 2_000 },
+    engines: {
+      clamd: peers.clamd === undefined ? { enabled: false } : { socket: peers.clamd.socket },
+      rspamd: peers.rspamd === undefined ? { enabled: false } : { url: peers.rspamd.socket },
+    },
+    delivery: { retryMs: [500, 1_000], probeMs: 500 },
+    spool: { floorOctets: 1_048_576, floorPercent: 1 },
+    ...more,
+  };
+}

@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { systemClock } from '../../src/base/clock.ts';
+import type { Resolver } from '../../src/base/resolver.ts';
+import type { Inspectors } from '../../src/inspect/api.ts';
+import { type PoolResult, WorkerPool } from '../../src/inspect/worker-pool.ts';
+import { silentObserve } from '../../src/observe/events.ts';
+import { fakeResolver, of, PLAIN, requestFor, settings, stateOf, withInspectors, WORKER_ENTRY, type Zone } from './support.ts';
+
+const FRAGILE = path.join(import.meta.dirname, 'fixtures/fragile-worker.ts');
+const STILLBORN = path.join(import.meta.dirname, 'fixtures/stillborn-worker.ts');
+const QUICK = settings((draft) => {
+  draft.engines.inspect.timeoutMs = 12_000;
+  draft.engines.inspect.memoryMiB = 96;
+});
+
+const ZONE: Zone = { 'example.com': { TXT: [['v=spf1 ip4:192.0.2.0/24 -all']] } };
+
+async function awaitUp(inspectors: Inspectors): Promise<void> {
+  for (let tries = 0; tries < 200 && stateOf(inspectors, 'structure') !== 'up'; tries += 1) await sleep(50);
+  assert.equal(stateOf(inspectors, 'structure'), 'up');
+}
+
+for (const [word, manner] of [
+  ['DIE-OF-THIS', 'crashes'],
+  ['THROW-AT-THIS', 'throws'],
+  ['STALL-ON-THIS', 'hangs'],
+  ['EAT-MEMORY', 'runs out of memory'],
+  ['TALK-NONSENSE', 'talks nonsense'],
+]) {
+  test(`a message on which the worker ${manner} twice is poison; the others come back unharmed`, async () => {
+    await withInspectors({ workerEntry: FRAGILE, settings: QUICK, zone: ZONE }, async (inspectors) => {
+      await awaitUp(inspectors);
+      const [poison, ...others] = await Promise.all([
+        inspectors.inspect(requestFor(`${PLAIN}${word}\r\n`)),
+        inspectors.inspect(requestFor(PLAIN)),
+        inspectors.inspect(requestFor(PLAIN.replace('Good', 'Bad'))),
+      ]);
+      assert.deepEqual(poison?.findings.map(({ kind }) => kind), ['poison']);
+      assert.deepEqual(poison?.missing, []);
+      for (const other of others) {
+        assert.deepEqual(other.missing, []);
+        assert.equal(of(other, 'spf')[0]?.result, 'pass');
+        assert.deepEqual(of(other, 'poison'), []);
+      }
+      // and the next message finds a worker
+      assert.deepEqual((await inspectors.inspect(requestFor(PLAIN))).missing, []);
+      assert.equal(stateOf(inspectors, 'structure'), 'up');
+    });
+  });
+}
+
+test('a worker that cannot start accuses no message: the inspection is missing and the engine goes down', async () => {
+  const impatient = settings((draft) => {
+    draft.engines.startingMs = 300;
+  });
+  await withInspectors({ workerEntry: STILLBORN, settings: impatient }, async (inspectors) => {
+    const inspection = await inspectors.inspect(requestFor(PLAIN, { deadlineMs: 5_000 }));
+    assert.deepEqual(of(inspection, 'poison'), []);
+    assert.deepEqual(inspection.missing.map(({ inspector }) => inspector).toSorted(), ['authentication', 'structure']);
+    for (let tries = 0; tries < 200 && stateOf(inspectors, 'structure') !== 'down'; tries += 1) await sleep(50);
+    assert.equal(stateOf(inspectors, 'structure'), 'down');
+    const begin = performance.now();
+    const refused = await inspectors.inspect(requestFor(PLAIN));
+    assert.ok(performance.now() - begin < 100, 'down answers at once');
+    assert.ok(refused.missing.every(({ reason }) => reason === 'down'));
+    assert.match(refused.missing[0]?.detail ?? '', /no such library/);
+  });
+});
+
+/** A pool whose DNS waits until it is told to go on. */
+async function withPool<T>(
+  work: (pool: WorkerPool, dns: { go: () => void; asked: Promise<void> }) => Promise<T>,
+): Promise<T> {
+  const runDir = mkdtempSync(path.join(tmpdir(), 'sekisho-test-pool-'));
+  const gate = Promise.withResolvers<void>();
+  const asked = Promise.withResolvers<void>();
+  const plain = fakeResolver(ZONE);
+  const resolver: Resolver = {
+    ...plain,
+    query: async (name, type) => {
+      asked.resolve();
+      await gate.promise;
+      return await plain.query(name, type);
+    },
+  };
+  const pool = new WorkerPool({
+    entry: WORKER_ENTRY,
+    execPath: process.execPath,
+    runDir,
+    settings: () => ({ workers: 1, memoryMiB: 128, timeoutMs: 20_000 }),
+    resolver,
+    clock: systemClock(),
+    observe: silentObserve,
+  });
+  try {
+    return await work(pool, { go: gate.resolve, asked: asked.promise });
+  } finally {
+    gate.resolve();
+    await pool[Symbol.asyncDispose]();
+    assert.deepEqual(readdirSync(runDir), [], 'no private folder is left');
+    rmSync(runDir, { recursive: true, force: true });
+  }
+}
+
+function start(pool: WorkerPool, message: string, ms = 20_000): Promise<PoolResult> {
+  const request = requestFor(message);
+  const { origin, envelope } = request.transaction;
+  const facts = {
+    listener: origin.listener,
+    clientAddress: origin.clientAddress,
+    helo: origin.helo,
+    reversePath: envelope.reversePath,
+    hostname: 'mx.office.example',
+    size: request.size,
+    limits: settings().limits,
+    budgetMs: ms,
+  };
+  return pool.run(facts, request.stream, AbortSignal.timeout(ms));
+}
+
+test('a worker killed in the middle of a message is replaced, and the message is inspected all the same', async () => {
+  await withPool(async (pool, dns) => {
+    const running = start(pool, PLAIN);
+    await dns.asked;
+    const [victim] = pool.pids();
+    assert.ok(victim !== undefined);
+    process.kill(victim, 'SIGKILL');
+    dns.go();
+    const result = await running;
+    assert.ok(!result.poison);
+    assert.deepEqual(result.result.authentication?.findings.find(({ kind }) => kind === 'spf'), {
+      kind: 'spf',
+      result: 'pass',
+      domain: 'example.com',
+      helo: 'mail.example.com',
+      explanation: 'domain of taro@example.com designates 192.0.2.10 as permitted sender',
+    });
+    assert.ok(!pool.pids().includes(victim));
+  });
+});
+
+test('what a worker told before the time was up is kept: structure, although DNS never answered', async () => {
+  await withPool(async (pool, dns) => {
+    const running = start(pool, PLAIN, 2_000);
+    await dns.asked;
+    const result = await running;
+    assert.ok(!result.poison);
+    assert.ok(result.result.structure?.findings.some(({ kind }) => kind === 'summary'));
+  });
+});
+
+test('the worker has no network, no other folder and no environment', async () => {
+  const nosy = path.join(import.meta.dirname, 'fixtures/nosy-worker.ts');
+  await withInspectors({ workerEntry: nosy }, async (inspectors) => {
+    await awaitUp(inspectors);
+    const version = inspectors.health().find(({ inspector }) => inspector === 'structure')?.version;
+    assert.equal(version, 'net ERR_ACCESS_DENIED, file ERR_ACCESS_DENIED, spawn ERR_ACCESS_DENIED, env TMPDIR UV_THREADPOOL_SIZE');
+  });
+});

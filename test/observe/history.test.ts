@@ -1,0 +1,599 @@
+import assert from 'node:assert/strict';
+import { readdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { describe, it } from 'node:test';
+import { Worker } from 'node:worker_threads';
+import type { ReversePath } from '../../src/mail/address.ts';
+import { childQueueId, dsnQueueId } from '../../src/mail/queue-id.ts';
+import type { History, HistorySearch } from '../../src/observe/history-api.ts';
+import { createHistory, type HistoryOptions } from '../../src/observe/history.ts';
+import { eventually, NOON, origin, queueId, received, temporaryFolder, testClock, to } from './support.ts';
+
+interface Bench {
+  history: History;
+  file: string;
+  folder: string;
+  clock: ReturnType<typeof testClock>;
+  faults: Array<string | undefined>;
+  workers: Worker[];
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+async function bench(changes: Partial<HistoryOptions> = {}): Promise<Bench> {
+  const temporary = await temporaryFolder();
+  const file = changes.file ?? path.join(temporary.folder, 'history', 'history.sqlite');
+  const clock = testClock();
+  const faults: Array<string | undefined> = [];
+  const workers: Worker[] = [];
+  const history = createHistory({
+    file,
+    days: 400,
+    subjects: true,
+    clock,
+    onFault: (detail) => void faults.push(detail),
+    floorOctets: 0,
+    batchMs: 5,
+    retryMs: 20,
+    startWorker: (start) => {
+      const worker = new Worker(new URL('../../src/observe/history-worker.ts', import.meta.url), { workerData: start });
+      workers.push(worker);
+      return worker;
+    },
+    ...changes,
+  });
+  return {
+    history,
+    file,
+    folder: temporary.folder,
+    clock,
+    faults,
+    workers,
+    [Symbol.asyncDispose]: async () => {
+      await history[Symbol.asyncDispose]();
+      await temporary[Symbol.asyncDispose]();
+    },
+  };
+}
+
+describe('the history', () => {
+  it('shows a message with all it was told of it', async () => {
+    await using b = await bench();
+    const id = queueId();
+    b.history.record(received(id), NOON);
+    assert.deepEqual(await b.history.search({}), {
+      rows: [
+        {
+          id,
+          arrived: NOON,
+          direction: 'inbound',
+          state: 'queued',
+          reversePath: 'taro@example.com',
+          from: 'Yamada Taro <taro@example.com>',
+          subject: 'Minutes of the meeting',
+          messageId: 'm1@example.com',
+          size: 1_234,
+          client: '192.0.2.7',
+          recipientCount: 1,
+          recipients: ['hanako@office.example'],
+          reason: 'clean',
+        },
+      ],
+    });
+  });
+
+  it('finds by time, sender, recipient, queue id, subject, Message-ID, client, state and direction', async () => {
+    await using b = await bench();
+    const ids = [queueId(), queueId(), queueId(), queueId()] as const;
+    b.history.record(received(ids[0], { subject: '忘年会のお知らせ' }), NOON);
+    b.history.record(
+      received(ids[1], {
+        subject: '会議 議事録',
+        reversePath: 'bounce+1@lists.example.com' as ReversePath,
+        from: '田中一郎 <Ichiro@example.net>',
+        recipients: [to('info@xn--wgv71a119e.example'), to('soumu@office.example')],
+        messageId: '<Unique.1@example.net>',
+      }),
+      NOON + 1_000,
+    );
+    b.history.record(
+      received(ids[2], {
+        direction: 'outbound',
+        subject: 'Your invoice',
+        reversePath: '' as ReversePath,
+        state: 'rejected',
+      }),
+      NOON + 2_000,
+    );
+    b.history.record(
+      received(ids[3], {
+        subject: 'ｶｲｷﾞ室',
+        origin: { ...origin, clientAddress: '198.51.100.9' },
+        state: 'quarantine',
+        decisions: [{ recipient: to('hanako@office.example'), action: 'quarantine', reason: 'spam-quarantine' }],
+      }),
+      NOON + 3_000,
+    );
+    const found = async (query: HistorySearch): Promise<number[]> =>
+      (await b.history.search(query)).rows.map((row) => ids.indexOf(row.id ?? ids[0]));
+
+    assert.deepEqual(await found({}), [3, 2, 1, 0]);
+    assert.deepEqual(await found({ from: NOON + 1_000, to: NOON + 2_000 }), [2, 1]);
+    assert.deepEqual(await found({ text: '年会' }), [0]);
+    assert.deepEqual(await found({ text: '会議' }), [1]);
+    assert.deepEqual(await found({ text: 'かいぎ' }), [3]);
+    assert.deepEqual(await found({ text: 'voi' }), [2]);
+    assert.deepEqual(await found({ text: '田中 議事' }), [1]);
+    assert.deepEqual(await found({ text: ids[2].toLowerCase() }), [2]);
+    assert.deepEqual(await found({ id: ids[1] }), [1]);
+    assert.deepEqual(await found({ id: 'no id' }), []);
+    assert.deepEqual(await found({ sender: 'TARO@example.com' }), [3, 2, 0]);
+    assert.deepEqual(await found({ sender: 'bounce+1@lists.example.com' }), [1]);
+    assert.deepEqual(await found({ sender: 'ichiro@EXAMPLE.net' }), [1]);
+    assert.deepEqual(await found({ sender: '@example.net' }), [1]);
+    assert.deepEqual(await found({ sender: '<>' }), [2]);
+    assert.deepEqual(await found({ sender: 'ro@example.n' }), [1]);
+    assert.deepEqual(await found({ sender: '年会' }), []);
+    assert.deepEqual(await found({ recipient: 'soumu@office.example' }), [1]);
+    assert.deepEqual(await found({ recipient: '@office.example' }), [3, 2, 1, 0]);
+    assert.deepEqual(await found({ recipient: 'soum' }), [1]);
+    assert.deepEqual(await found({ recipient: '日本語.example' }), [1]);
+    assert.deepEqual(await found({ recipient: '@日本語.example' }), [1]);
+    assert.deepEqual(await found({ recipient: 'hanako', sender: '@example.com', text: '室' }), [3]);
+    assert.deepEqual(await found({ messageId: '<unique.1@example.net>' }), [1]);
+    assert.deepEqual(await found({ client: '198.51.100.9' }), [3]);
+    assert.deepEqual(await found({ client: '198.51.100.9', sender: '@example.net' }), []);
+    assert.deepEqual(await found({ state: 'quarantined' }), [3]);
+    assert.deepEqual(await found({ state: 'rejected', direction: 'outbound' }), [2]);
+    assert.deepEqual(await found({ direction: 'inbound', text: '会' }), [1, 0]);
+    assert.deepEqual(await found({ text: '"; DROP TABLE messages; --' }), []);
+  });
+
+  it('pages through everything once, newest first, whatever drives the search', async () => {
+    await using b = await bench();
+    const ids = Array.from({ length: 53 }, () => queueId());
+    // Many in one millisecond, and the clock steps back
+    for (const [at, id] of ids.entries()) b.history.record(received(id), NOON + (at % 5));
+    for (const query of [{}, { text: 'minutes' }, { sender: 'taro@example.com' }, { state: 'queued' as const }]) {
+      const seen: string[] = [];
+      const times: number[] = [];
+      let cursor: string | undefined;
+      for (let page = 0; page < 20; page += 1) {
+        const { rows, next } = await b.history.search({
+          ...query,
+          limit: 10,
+          ...(cursor === undefined ? {} : { cursor }),
+        });
+        seen.push(...rows.map((row) => row.id ?? ''));
+        times.push(...rows.map((row) => row.arrived));
+        cursor = next;
+        if (cursor === undefined) break;
+      }
+      assert.equal(new Set(seen).size, 53);
+      assert.equal(seen.length, 53);
+      assert.deepEqual(
+        times,
+        times.toSorted((x, y) => y - x),
+      );
+    }
+  });
+
+  it('follows a message to its end, recipient by recipient', async () => {
+    await using b = await bench();
+    const id = queueId();
+    const [one, two] = [to('one@office.example'), to('two@office.example')];
+    const state = async (): Promise<unknown> => {
+      const trail = await b.history.trail(id);
+      return [trail?.message.state, ...(trail?.recipients ?? []).map((r) => `${r.address} ${r.state} ${r.reply}`)];
+    };
+    b.history.record(received(id, { recipients: [one, two] }), NOON);
+    assert.deepEqual(await state(), ['queued', 'one@office.example queued ', 'two@office.example queued ']);
+    b.history.record({ event: 'attempt', id, nextHop: 'mail.office.example', recipients: [one, two] }, NOON + 1);
+    b.history.record(
+      { event: 'delivered', id, recipients: [one], nextHop: 'mail.office.example', reply: '250 ok', delayMs: 5 },
+      NOON + 2,
+    );
+    b.history.record(
+      { event: 'deferred', id, recipients: [two], nextHop: 'mail.office.example', reply: '450 later', waitMs: 60_000 },
+      NOON + 2,
+    );
+    assert.deepEqual(await state(), [
+      'deferred',
+      'one@office.example delivered 250 ok',
+      'two@office.example deferred 450 later',
+    ]);
+    b.history.record({ event: 'attempt', id, nextHop: 'mail.office.example', recipients: [two] }, NOON + 3);
+    b.history.record(
+      {
+        event: 'bounced',
+        id,
+        recipients: [two],
+        nextHop: 'mail.office.example',
+        reply: '550 no',
+        dsn: dsnQueueId(id, 1),
+      },
+      NOON + 4,
+    );
+    assert.deepEqual(await state(), [
+      'bounced',
+      'one@office.example delivered 250 ok',
+      'two@office.example bounced 550 no',
+    ]);
+    const trail = await b.history.trail(id);
+    assert.deepEqual(
+      trail?.events.map((entry) => entry.event.event),
+      ['received', 'attempt', 'delivered', 'deferred', 'attempt', 'bounced'],
+    );
+    assert.equal(trail?.recipients[0]?.reason, 'clean');
+    assert.equal(await b.history.trail(queueId()), undefined);
+  });
+
+  it('holds, releases, deletes and brings back', async () => {
+    await using b = await bench();
+    const id = queueId();
+    const hanako = to('hanako@office.example');
+    const state = async (): Promise<string | undefined> => (await b.history.trail(id))?.message.state;
+    b.history.record(
+      received(id, { state: 'quarantine', decisions: [{ recipient: hanako, action: 'quarantine', reason: 'virus' }] }),
+      NOON,
+    );
+    assert.equal(await state(), 'quarantined');
+    b.history.record({ event: 'deleted', id, by: 'admin', why: 'operator' }, NOON + 1);
+    assert.equal(await state(), 'deleted');
+    b.history.record({ event: 'undeleted', id, by: 'admin' }, NOON + 2);
+    assert.equal(await state(), 'quarantined');
+    b.history.record({ event: 'released', id, recipients: [hanako], by: 'admin' }, NOON + 3);
+    assert.equal(await state(), 'queued');
+    b.history.record({ event: 'held', id, by: 'admin', why: 'look at it' }, NOON + 4);
+    assert.equal(await state(), 'held');
+    b.history.record({ event: 'corrupt', id, detail: 'hash' }, NOON + 5);
+    assert.equal(await state(), 'corrupt');
+  });
+
+  it('learns subject and decision of an incoming message later', async () => {
+    await using b = await bench();
+    const id = queueId();
+    const hanako = to('hanako@office.example');
+    b.history.record(received(id, { state: 'incoming', decisions: [], subject: '', from: '', messageId: '' }), NOON);
+    assert.equal((await b.history.search({ state: 'incoming' })).rows.length, 1);
+    b.history.record(
+      {
+        event: 'decided',
+        id,
+        findings: [],
+        decisions: [{ recipient: hanako, action: 'deliver', reason: 'clean' }],
+        state: 'queue',
+        subject: '忘年会',
+        messageId: '<m@example.com>',
+        from: 'a@example.com',
+      },
+      NOON + 1,
+    );
+    const { rows } = await b.history.search({ text: '年会' });
+    assert.deepEqual([rows[0]?.id, rows[0]?.state, rows[0]?.reason], [id, 'queued', 'clean']);
+    assert.equal((await b.history.search({ state: 'incoming' })).rows.length, 0);
+    assert.equal((await b.history.search({ messageId: 'm@example.com' })).rows.length, 1);
+  });
+
+  it('shows the whole family from any member', async () => {
+    await using b = await bench();
+    const id = queueId();
+    const [one, two] = [to('one@office.example'), to('two@office.example')];
+    const part = childQueueId(id, 1);
+    const dsn = dsnQueueId(id, 2);
+    b.history.record(received(id, { recipients: [one, two] }), NOON);
+    b.history.record({ event: 'derived', id: part, parent: id, why: 'split', recipients: [two] }, NOON + 1);
+    b.history.record(
+      { event: 'delivered', id: part, recipients: [two], nextHop: 'h', reply: '250 ok', delayMs: 1 },
+      NOON + 2,
+    );
+    b.history.record({ event: 'bounced', id, recipients: [one], nextHop: 'h', reply: '550 no', dsn }, NOON + 3);
+    b.history.record({ event: 'derived', id: dsn, parent: id, why: 'dsn' }, NOON + 3);
+    b.history.record(
+      {
+        event: 'delivered',
+        id: dsn,
+        recipients: [to('taro@example.com')],
+        nextHop: 'mx.example.com',
+        reply: '250 thanks',
+        delayMs: 1,
+      },
+      NOON + 4,
+    );
+
+    const whole = await b.history.trail(id);
+    assert.deepEqual(
+      whole?.recipients.map((r) => [r.id, r.address, r.state]),
+      [
+        [id, one, 'bounced'],
+        [id, two, 'moved'],
+        [part, two, 'delivered'],
+      ],
+    );
+    assert.equal(whole?.message.state, 'bounced');
+    assert.deepEqual(whole?.related, [
+      { id: part, why: 'split', state: 'delivered' },
+      { id: dsn, why: 'dsn', state: 'delivered' },
+    ]);
+    assert.deepEqual(
+      whole?.events.map((e) => e.event.event),
+      ['received', 'derived', 'delivered', 'bounced', 'derived', 'delivered'],
+    );
+
+    const fromPart = await b.history.trail(part);
+    assert.equal(fromPart?.message.id, part);
+    assert.equal(fromPart?.message.subject, 'Minutes of the meeting');
+    assert.deepEqual(
+      fromPart?.related.map((r) => r.id),
+      [id, dsn],
+    );
+    const fromDsn = await b.history.trail(dsn);
+    assert.deepEqual(
+      fromDsn?.recipients.map((r) => [r.address, r.state]),
+      [['taro@example.com', 'delivered']],
+    );
+    assert.equal(fromDsn?.message.reversePath, '');
+    assert.deepEqual(
+      (await b.history.search({ id: dsn })).rows.map((row) => row.id),
+      [dsn, part, id],
+    );
+  });
+
+  it('makes a row for a message it never saw', async () => {
+    await using b = await bench();
+    const id = queueId();
+    b.history.record(
+      { event: 'delivered', id, recipients: [to('x@office.example')], nextHop: 'h', reply: '250 ok', delayMs: 1 },
+      NOON,
+    );
+    const trail = await b.history.trail(id);
+    assert.deepEqual([trail?.message.state, trail?.recipients[0]?.address], ['delivered', 'x@office.example']);
+  });
+
+  it('finds refused sessions by client, sender and recipient, and slows their flood', async () => {
+    await using b = await bench();
+    const refused = {
+      event: 'refused',
+      stage: 'rcpt',
+      origin,
+      reversePath: 'spam@example.org' as ReversePath,
+      recipient: 'nobody@office.example',
+      reply: '550 5.1.1 No such mailbox',
+    } as const;
+    for (let i = 0; i < 200; i += 1) b.history.record(refused, NOON + i);
+    for (const query of [
+      { client: '192.0.2.7' },
+      { sender: 'spam@example.org' },
+      { recipient: 'nobody' },
+      { state: 'refused' as const },
+    ]) {
+      const { rows } = await b.history.search(query);
+      assert.equal(rows.length, 60);
+      assert.deepEqual(
+        [rows[0]?.id, rows[0]?.state, rows[0]?.reason],
+        [undefined, 'refused', 'rcpt: 550 5.1.1 No such mailbox'],
+      );
+    }
+    assert.equal(b.history.status().skipped, 140);
+    b.clock.advance(60_000);
+    b.history.record(refused, NOON + 1_000);
+    assert.equal((await b.history.search({ client: '192.0.2.7' })).rows.length, 61);
+    assert.deepEqual((await b.history.search({ sender: '<>' })).rows, []);
+  });
+
+  it('keeps no subject when none is wanted, and follows a change at run time', async () => {
+    await using b = await bench({ subjects: false });
+    const id = queueId();
+    b.history.record(
+      received(id, {
+        subject: 'Secret merger',
+        findings: [{ kind: 'summary', subject: 'Secret merger', messageId: '', from: '' }],
+      }),
+      NOON,
+    );
+    assert.deepEqual((await b.history.search({ text: 'merger' })).rows, []);
+    const trail = await b.history.trail(id);
+    assert.equal(JSON.stringify(trail).includes('merger'), false);
+    b.history.configure({ subjects: true });
+    b.history.record(received(queueId(), { subject: 'Open merger' }), NOON + 1);
+    assert.equal((await b.history.search({ text: 'merger' })).rows.length, 1);
+  });
+
+  it('forgets what is older than its days, but neither what is still here nor with a wrong clock', async () => {
+    await using b = await bench({ days: 10 });
+    const day = 86_400_000;
+    const ids = Array.from({ length: 1_203 }, () => queueId());
+    for (const id of ids) {
+      b.history.record(received(id), NOON - 11 * day);
+      b.history.record(
+        { event: 'delivered', id, recipients: [to('hanako@office.example')], nextHop: 'h', reply: '250', delayMs: 1 },
+        NOON - 11 * day,
+      );
+    }
+    const [kept, open, stale] = [queueId(), queueId(), queueId()];
+    b.history.record(received(kept, { subject: 'kept' }), NOON - 9 * day);
+    b.history.record(received(open, { state: 'quarantine', decisions: [] }), NOON - 30 * day);
+    b.history.record(received(stale), NOON - 50 * day);
+    b.clock.set({ synchronised: false });
+    assert.equal(await b.history.expire(), 0);
+    b.clock.set({ synchronised: true });
+    assert.equal(await b.history.expire(), 1_204);
+    assert.deepEqual(
+      (await b.history.search({})).rows.map((row) => row.id),
+      [kept, open],
+    );
+    assert.deepEqual(
+      (await b.history.search({ sender: 'taro@example.com' })).rows.map((row) => row.id),
+      [kept, open],
+    );
+    assert.deepEqual(
+      (await b.history.search({ text: 'meeting' })).rows.map((row) => row.id),
+      [open],
+    );
+    assert.equal(b.history.status().messages, 2);
+    await b.history[Symbol.asyncDispose]();
+    const left = new DatabaseSync(b.file);
+    for (const [table, rows] of [
+      ['messages', 2],
+      ['recipients', 2],
+      ['events', 2],
+    ] as const)
+      assert.equal(left.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.['n'], rows);
+    assert.equal(left.prepare('SELECT count(DISTINCT n) AS n FROM keys').get()?.['n'], 2);
+    assert.equal(left.prepare('PRAGMA integrity_check').get()?.['integrity_check'], 'ok');
+    left.close();
+  });
+});
+
+describe('the history in trouble', () => {
+  it('writes what waits when it closes, and has it after the next start', async () => {
+    await using b = await bench({ batchMs: 60_000 });
+    const ids = Array.from({ length: 1_300 }, () => queueId());
+    for (const id of ids) b.history.record(received(id), NOON);
+    await b.history[Symbol.asyncDispose]();
+    assert.equal(b.history.status().state, 'closed');
+    await assert.rejects(b.history.search({}), { code: 'HISTORY_UNAVAILABLE' });
+    b.history.record(received(queueId()), NOON);
+    assert.equal(b.history.status().dropped, 1);
+    await using again = await bench({ file: b.file });
+    await eventually('figures', () => again.history.status().messages === 1_300);
+  });
+
+  it('starts a worker anew that died, and loses nothing', async () => {
+    await using b = await bench();
+    const [one, two, three] = [queueId(), queueId(), queueId()];
+    b.history.record(received(one), NOON);
+    assert.equal(await b.history.flush(), true);
+    b.history.record(received(two), NOON + 1);
+    await b.workers[0]?.terminate();
+    b.history.record(received(three), NOON + 2); // must neither throw nor wait
+    await eventually('second worker', () => b.workers.length === 2);
+    assert.deepEqual(
+      (await b.history.search({})).rows.map((row) => row.id),
+      [three, two, one],
+    );
+    assert.equal(b.history.status().restarts, 1);
+    assert.equal(b.history.status().state, 'up');
+    assert.match(b.faults[0] ?? '', /worker ended/i);
+    assert.equal(b.faults.at(-1), undefined);
+  });
+
+  it('writes a batch once though its worker died before it could say so', async () => {
+    await using b = await bench();
+    for (let i = 0; i < 5; i += 1) {
+      for (let j = 0; j < 20; j += 1) b.history.record(received(queueId()), NOON + i);
+      await new Promise((resolve) => setTimeout(resolve, 6 + i));
+      await b.workers.at(-1)?.terminate();
+      await eventually('next worker', () => b.workers.length === i + 2);
+    }
+    assert.equal(await b.history.flush(), true);
+    await b.history[Symbol.asyncDispose]();
+    const left = new DatabaseSync(b.file);
+    assert.equal(left.prepare('SELECT count(*) AS n FROM events').get()?.['n'], 100);
+    left.close();
+  });
+
+  it('ends a question with an error when the worker dies on it', async () => {
+    await using b = await bench();
+    await b.history.search({});
+    const asked = b.history.search({});
+    asked.catch(() => undefined);
+    await b.workers[0]?.terminate();
+    await assert.rejects(asked, { code: 'HISTORY_UNAVAILABLE' });
+    assert.deepEqual((await b.history.search({})).rows, []);
+  });
+
+  it('drops and counts what does not fit into its queue, says so once, and goes on', async () => {
+    await using b = await bench({ maxWaiting: 50, batchMs: 20 });
+    for (let i = 0; i < 120; i += 1) b.history.record(received(queueId()), NOON + i);
+    assert.equal(b.history.status().dropped, 70);
+    assert.equal(b.faults.length, 1);
+    assert.match(b.faults[0] ?? '', /behind/);
+    assert.equal(await b.history.flush(), true);
+    assert.equal(b.faults.at(-1), undefined);
+    b.history.record(received(queueId()), NOON + 200);
+    assert.equal((await b.history.search({ limit: 500 })).rows.length, 51);
+  });
+
+  it('waits while the disk is too full, and writes when there is room again', async () => {
+    await using b = await bench({ floorOctets: Number.MAX_SAFE_INTEGER });
+    b.history.record(received(queueId()), NOON);
+    await eventually('fault', () => b.faults.length > 0);
+    assert.match(b.faults[0] ?? '', /disk/);
+    assert.equal(await b.history.flush(50), false);
+    assert.equal(b.history.status().state, 'retrying');
+    assert.deepEqual((await b.history.search({})).rows, []); // what is written can still be read
+    b.history.configure({ floorOctets: 0 });
+    assert.equal(await b.history.flush(), true);
+    assert.equal(b.history.status().written, 1);
+    assert.equal(b.faults.at(-1), undefined);
+  });
+
+  it('sets a file aside that is no database, and begins anew', async () => {
+    await using first = await bench();
+    await first.history[Symbol.asyncDispose]();
+    writeFileSync(first.file, 'This is not a database. '.repeat(400));
+    await using b = await bench({ file: first.file });
+    b.history.record(received(queueId()), NOON);
+    assert.equal((await b.history.search({})).rows.length, 1);
+    assert.match(b.faults[0] ?? '', /damaged.*set aside/);
+    assert.match(b.history.status().fault ?? '', /set aside/);
+    assert.equal(b.history.status().state, 'up');
+    assert.ok(readdirSync(path.dirname(b.file)).some((name) => /^history\.sqlite\.damaged-2\d{3}-/.test(name)));
+  });
+
+  it('sets a file aside whose pages are torn, while it is running', async () => {
+    await using first = await bench();
+    for (let i = 0; i < 2_000; i += 1) first.history.record(received(queueId()), NOON + i);
+    await first.history[Symbol.asyncDispose]();
+    // Whole pages of nonsense behind the schema
+    const { open } = await import('node:fs/promises');
+    const handle = await open(first.file, 'r+');
+    const { size } = await handle.stat();
+    for (let at = 40_960; at + 4_096 < size; at += 8_192) await handle.write(Buffer.alloc(4_096, 0xa5), 0, 4_096, at);
+    await handle.close();
+    await using b = await bench({ file: first.file });
+    for (let i = 0; i < 50; i += 1) b.history.record(received(queueId()), NOON + 5_000 + i);
+    const { rows } = await b.history.search({ text: 'minutes', limit: 500 });
+    assert.equal(rows.length, 50);
+    assert.match(b.faults.find((fault) => fault !== undefined) ?? '', /damaged/);
+  });
+
+  it('does not touch a file of a newer release', async () => {
+    await using first = await bench();
+    first.history.record(received(queueId()), NOON);
+    await first.history[Symbol.asyncDispose]();
+    const newer = new DatabaseSync(first.file);
+    newer.exec('PRAGMA user_version = 99');
+    newer.close();
+    await using b = await bench({ file: first.file });
+    b.history.record(received(queueId()), NOON);
+    assert.equal((await b.history.search({})).rows.length, 1);
+    const aside = readdirSync(path.dirname(b.file)).find((name) => name.includes('.damaged-')) ?? '';
+    const kept = new DatabaseSync(path.join(path.dirname(b.file), aside));
+    assert.equal(kept.prepare('SELECT count(*) AS n FROM messages').get()?.['n'], 1);
+    kept.close();
+  });
+
+  it('takes mail though its folder cannot be made, and says why', async () => {
+    const blocked = await temporaryFolder();
+    writeFileSync(path.join(blocked.folder, 'file'), '');
+    await using b = await bench({ file: path.join(blocked.folder, 'file', 'history.sqlite') });
+    b.history.record(received(queueId()), NOON);
+    await eventually('fault', () => b.faults.length > 0);
+    assert.match(b.faults[0] ?? '', /ENOTDIR|EEXIST/);
+    assert.equal(await b.history.flush(20), false);
+    await blocked[Symbol.asyncDispose]();
+  });
+
+  it('leaves a row out that cannot be written, and keeps its neighbours', async () => {
+    await using b = await bench();
+    const bad = { ...received(queueId()), size: 1.5 };
+    b.history.record(received(queueId()), NOON);
+    b.history.record(bad, NOON + 1);
+    b.history.record(received(queueId()), NOON + 2);
+    assert.equal((await b.history.search({})).rows.length, 2);
+    assert.equal(b.history.status().dropped, 1);
+    assert.match(b.history.status().fault ?? '', /1 rows/);
+  });
+});
