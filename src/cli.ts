@@ -2,7 +2,6 @@
 /** The `sekisho` command: composition only. What it can do is in control/cli/; exit codes in `sekisho help exit-codes`. */
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { checkConfigFile } from './config/check-file.ts';
 import { runCli } from './control/cli/run.ts';
 import { createControlClient } from './control/client.ts';
 
@@ -21,7 +20,8 @@ process.exitCode = await runCli(process.argv.slice(2), {
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
   connect: createControlClient,
-  checkFile: checkConfigFile,
+  // Only this command needs the whole schema: the others start without it.
+  checkFile: async (file) => (await import('./config/check-file.ts')).checkConfigFile(file),
 });
 
 /** A uid without an entry in the user database has no name. */

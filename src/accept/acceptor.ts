@@ -5,6 +5,7 @@
  * message that had its final dot is settled one way or the other (or the grace is over).
  */
 import type { AddressInfo } from 'node:net';
+import { createSecureContext } from 'node:tls';
 import type { Clock } from '../base/clock.ts';
 import { pause } from '../base/deadline.ts';
 import { describeError, errorCode, SekishoError } from '../base/errors.ts';
@@ -70,7 +71,7 @@ export interface Acceptor {
   listen(): Promise<{ address: string; port: number }>;
   /** Sessions open now. */
   sessions(): number;
-  /** For handshakes from now on. */
+  /** For handshakes from now on. Throws, and keeps the old one, when the new one cannot be used. */
   updateTls(tls: { key: string; cert: string }): void;
   close(options: { graceMs: number }): Promise<void>;
 }
@@ -146,7 +147,11 @@ export async function createAcceptor(options: AcceptorOptions): Promise<Acceptor
       return { address: bound.address, port: bound.port };
     },
     sessions: () => guard.size,
-    updateTls: (tls) => server.updateSecureContext(tls),
+    updateTls: (tls) => {
+      // tried first: the library forgets the working one before it looks at the new one
+      createSecureContext(tls);
+      server.updateSecureContext(tls);
+    },
     close: async ({ graceMs }) => {
       stopping = true;
       if (server.server.listening) server.server.close();

@@ -34,6 +34,8 @@ export interface Conversation {
   reset(): void;
   /** Is there a MAIL that was accepted? */
   inTransaction(): boolean;
+  /** The connection ends the session with this 421: too many errors, too slow, too early. */
+  dismissed(stage: 'connect' | 'data', answer: Reply): void;
   closed(): void;
 }
 

@@ -20,6 +20,9 @@ const CR = 13;
 const LF = 10;
 const DOT = 46;
 const NOTHING = Buffer.alloc(0);
+/** A native copy costs as much as about this many octets in the loop. */
+const WORTH_COPYING = 64;
+const SEARCH_AGAIN = 512;
 
 export interface DataStep {
   /** Octets of the message, dots undone. */
@@ -52,11 +55,27 @@ export class DataParser {
     return false;
   }
 
+  /**
+   * Octet by octet where dot lines are dense, by native search and copy where they are rare: neither a message of dots nor a
+   * style sheet with a `.class` here and there costs much more than plain text.
+   */
   #walk(chunk: Buffer): DataStep {
     const out = Buffer.allocUnsafe(chunk.length + 1);
     let length = 0;
     let state = this.#state;
+    let searchAt = 0;
     for (let at = 0; at < chunk.length; at += 1) {
+      if (state === TEXT && at >= searchAt) {
+        const found = chunk.indexOf('\r\n.', at);
+        const end = found < 0 ? chunk.length : found + 2;
+        if (end - at < WORTH_COPYING && found >= 0) searchAt = at + SEARCH_AGAIN;
+        else {
+          length += chunk.copy(out, length, at, end);
+          state = found < 0 ? tailState(chunk.subarray(at)) : LINE_START;
+          at = end;
+          if (at >= chunk.length) break;
+        }
+      }
       const octet = chunk[at] as number;
       if (state === AFTER_DOT_CR) {
         if (octet === LF) {

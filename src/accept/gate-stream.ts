@@ -60,7 +60,8 @@ export class GateStream extends SMTPStream {
       await data.target.write(content);
       this.#blocked = false;
     }
-    if (rest === undefined) return undefined;
+    // connection lost or closed by us meanwhile: its client never hears of an answer, so there is none to work for
+    if (rest === undefined || this.isClosed) return undefined;
     this._dataMode = false;
     this._remainder = '';
     this.#data = undefined;

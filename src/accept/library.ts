@@ -141,7 +141,6 @@ export class GateConnection extends SMTPConnection implements Peer {
       }
       const delay = this.#gate.settings().greetingDelayMs;
       if (delay === 0) this.connectionReady();
-      // a client that speaks before the greeting is told 421 by the library: only spam engines cannot wait
       else setTimeout(() => this.connectionReady(), delay).unref();
     });
   }
@@ -158,7 +157,7 @@ export class GateConnection extends SMTPConnection implements Peer {
   override send(code: number, data?: string | string[] | null, context?: string | false): void {
     if (code >= 500) this.#errors += 1;
     if (code >= 500 && this.#errors >= this.#gate.settings().errors && this._ready) {
-      super.send(421, '4.7.0 Too many errors, closing', false);
+      this.#dismiss('connect', reply(421, '4.7.0', 'Too many errors, closing'));
       return;
     }
     super.send(code, data, context);
@@ -170,7 +169,7 @@ export class GateConnection extends SMTPConnection implements Peer {
     parser.on('error', (error: Error) => {
       const tooLong = error.message === 'Command line too long';
       if (!tooLong) this.#gate.failed('Reading commands', error);
-      this.say(tooLong ? reply(421, '4.7.0', 'Command line too long, closing') : REPLY_STOPPING);
+      this.#dismiss('connect', tooLong ? reply(421, '4.7.0', 'Command line too long, closing') : REPLY_STOPPING);
     });
     return parser;
   }
@@ -178,11 +177,16 @@ export class GateConnection extends SMTPConnection implements Peer {
   override _onCommand(command: Buffer, callback?: () => void): void {
     this.#lineSince = undefined;
     this._unrecognizedCommands = 0; // counted by us, with a limit that is a setting
+    if (!this._ready && !this._upgrading) {
+      // only spam engines cannot wait for a greeting (RFC 5321 §4.3.1 has the client wait)
+      this.#dismiss('connect', reply(421, '4.7.0', 'You spoke before the greeting, closing'));
+      return;
+    }
     const verb = command.toString('latin1').split(' ', 1)[0]?.trim().toUpperCase() ?? '';
-    if (this._ready && !this._upgrading && (JUNK.has(verb) || !this._isSupported(verb))) {
+    if (!this._upgrading && (JUNK.has(verb) || !this._isSupported(verb))) {
       this.#junk += 1;
       if (this.#junk > this.#gate.settings().junkCommands) {
-        this.say(reply(421, '4.7.0', 'Too many commands without a message, closing'));
+        this.#dismiss('connect', reply(421, '4.7.0', 'Too many commands without a message, closing'));
         return;
       }
     }
@@ -272,20 +276,24 @@ export class GateConnection extends SMTPConnection implements Peer {
         this.#handshake.socket.destroy();
       return;
     }
-    if (this.#finishing || this.#busy) return;
-    if (now - this.#openedAt > settings.totalMs)
-      return this.say(reply(421, '4.4.2', 'The session took too long, closing'));
     const parser = this._parser;
-    if (!(parser instanceof GateStream)) return;
+    if (this.#finishing || this.#busy || !(parser instanceof GateStream)) return;
+    if (now - this.#openedAt > settings.totalMs && !parser.blocked)
+      return this.#dismiss('connect', reply(421, '4.4.2', 'The session took too long, closing'));
     if (parser.inData) {
       if (this.#rate?.tooSlow(now, parser.received, parser.blocked) === true)
-        this.say(reply(421, '4.4.2', 'The data came too slowly, closing'));
+        this.#dismiss('data', reply(421, '4.4.2', 'The data came too slowly, closing'));
       return;
     }
     if (parser._remainder === '') this.#lineSince = undefined;
     else this.#lineSince ??= now;
     if (this.#lineSince !== undefined && now - this.#lineSince > settings.lineMs)
-      this.say(reply(421, '4.4.2', 'The command took too long, closing'));
+      this.#dismiss('connect', reply(421, '4.4.2', 'The command took too long, closing'));
+  }
+
+  #dismiss(stage: 'connect' | 'data', answer: Reply): void {
+    this.#conversation.dismissed(stage, answer);
+    this.say(answer);
   }
 
   async #receive(sink: DataSink, content: Buffer): Promise<void> {

@@ -37,6 +37,8 @@ export class Reception {
   #octets = 0;
   #refusal: Reply | undefined;
   #ended = false;
+  /** The write in flight; never rejects. */
+  #writing: Promise<void> = Promise.resolve();
 
   constructor(intake: Intake, options: ReceptionOptions) {
     this.#intake = intake;
@@ -60,7 +62,8 @@ export class Reception {
     const content = this.#lines.feed(chunk);
     const problem = this.#examine(content);
     if (problem !== undefined) return this.#refuse(problem);
-    await this.#hand(content);
+    this.#writing = this.#hand(content);
+    await this.#writing;
   }
 
   async end(): Promise<Reply> {
@@ -85,6 +88,8 @@ export class Reception {
   /** The connection is gone. After the final dot the result stands, before it no trace is left. */
   async abort(): Promise<void> {
     if (this.#refusal !== undefined || this.#ended) return;
+    this.#ended = true;
+    // an intake is not asked two things at once
     await this.#abortIntake();
   }
 
@@ -113,11 +118,11 @@ export class Reception {
   async #refuse(refusal: Reply): Promise<void> {
     if (this.#refusal !== undefined || this.#ended) return;
     this.#refusal = refusal;
+    this.#ended = true;
     await this.#abortIntake();
   }
 
   async #abortIntake(): Promise<void> {
-    this.#ended = true;
     try {
       await withDeadline('Dropping a message', { ms: this.#options.writeMs }, () => this.#intake.abort());
     } catch (error) {

@@ -58,6 +58,8 @@ export class Session implements Conversation {
   #clientName: string | undefined;
   #transaction: OpenTransaction | undefined;
   #reception: Reception | undefined;
+  /** Of the last MAIL, accepted or not: for the record of a refusal. */
+  #said: ReversePath | undefined;
   #messages = 0;
   #closed = false;
 
@@ -109,6 +111,10 @@ export class Session implements Conversation {
     return this.#transaction !== undefined;
   }
 
+  dismissed(stage: 'connect' | 'data', answer: Reply): void {
+    this.#refused(stage, answer);
+  }
+
   closed(): void {
     this.#closed = true;
     this.#context.guard.leave(this.#peer.id);
@@ -133,6 +139,7 @@ export class Session implements Conversation {
   }
 
   #mail(line: Buffer): Reply {
+    this.#said = undefined;
     if (this.#context.stopping()) return REPLY_STOPPING;
     if (this.#transaction !== undefined) return reply(503, '5.5.1', 'A transaction is already open');
     const config = this.#context.config();
@@ -147,6 +154,7 @@ export class Session implements Conversation {
       return reply(553, '5.6.7', 'This address needs the SMTPUTF8 parameter');
     const reversePath = parseReversePath(command.path);
     if (reversePath === undefined) return reply(553, '5.1.7', 'Bad sender address syntax');
+    this.#said = reversePath;
     const refusal = this.#context.pipeline.admits(this.#origin(), parameters.announcedSize);
     if (refusal !== undefined) return refusal;
     this.#transaction = { config, reversePath, ...parameters, recipients: [], keys: new Set() };
@@ -201,7 +209,7 @@ export class Session implements Conversation {
       origin: this.#origin(),
       envelope: {
         reversePath: open.reversePath,
-        recipients: open.recipients,
+        recipients: [...open.recipients],
         smtpUtf8: open.smtpUtf8,
         eightBit: open.eightBit,
       },
@@ -296,7 +304,7 @@ export class Session implements Conversation {
   }
 
   #refused(stage: Stage, answer: Reply, line?: Buffer): void {
-    const reversePath = this.#transaction?.reversePath;
+    const reversePath = this.#transaction?.reversePath ?? (stage === 'mail' ? this.#said : undefined);
     this.#context.observe.emit({
       event: 'refused',
       stage,

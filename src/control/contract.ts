@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import type { Milliseconds } from '../base/brand.ts';
 import { DIRECTIONS } from '../mail/envelope.ts';
+import { parseQueueId, type QueueId } from '../mail/queue-id.ts';
 import * as shape from './shapes.ts';
 
 export const CALLERS = ['cli', 'admin', 'console', 'portal'] as const;
@@ -44,7 +45,15 @@ export const HISTORY_STATES = [
 const OPERATORS = ['cli', 'admin', 'console'] as const;
 const PEOPLE = ['cli', 'admin'] as const;
 
-const queueId = z.string().trim().min(1).max(80).toUpperCase().transform(lowerDsnMark);
+const queueId = z
+  .string()
+  .max(100)
+  .transform((text, context): QueueId => {
+    const id = parseQueueId(lowerDsnMark(text.trim().toUpperCase()));
+    if (id !== undefined) return id;
+    context.addIssue({ code: 'custom', message: 'Give a queue id like "0000K3M-7Q2ABCDEFGHJK"' });
+    return z.NEVER;
+  });
 /** Query parameters come as text. */
 const wholeNumber = z.union([
   z.number(),

@@ -165,7 +165,10 @@ class Attempt {
   async #sendSomewhere(batch: Batch): Promise<'sent' | 'corrupt' | Exclude<Reached, { session: Session }>> {
     for (let first = true; ; first = false) {
       const reached = await this.#reach();
-      if (!('session' in reached)) return reached;
+      if (!('session' in reached)) {
+        if (!first) await this.#endAttempt(batch, reached);
+        return reached;
+      }
       if (first) await this.#recordAttempt(batch, hopName(reached.session.target));
       const done = await this.#send(reached.session, batch);
       if (done !== 'stale') return done;
@@ -177,6 +180,15 @@ class Attempt {
     const recipients = batch.recipients.map((recipient) => recipient.address);
     await this.#context.spool.recordAttempt(this.#message.id, recipients, nextHop);
     this.#context.observe.emit({ event: 'attempt', id: this.#message.id, nextHop, recipients });
+  }
+
+  /** The attempt on record came to nothing, and no other session was to be had: the message is nobody's again. */
+  async #endAttempt(batch: Batch, reached: Exclude<Reached, { session: Session }>): Promise<void> {
+    const { reply } = reached.word;
+    await this.#context.spool.defer(
+      this.#message.id,
+      batch.recipients.map(({ address }) => ({ address, reply, nextHop: this.#context.key, wait: 0 })),
+    );
   }
 
   async #send(session: Session, batch: Batch): Promise<'sent' | 'corrupt' | 'stale'> {
@@ -234,16 +246,18 @@ class Attempt {
     if (expired.length === 0 && deferred.length > 0) {
       await this.#defer(deferred, { nextHop: where.nextHop, progress: delivered.length > 0 });
     }
-    const fail = (outcome: 'bounced' | 'expired') => (each: RecipientResult): void => {
-      // A word of our own (5.6.7, DNS, lost connection) is not something the peer said.
-      const spoken = /^\d{3}(?: |$)/.test(each.reply) && where.remoteMta !== undefined;
-      this.#failed.push({
-        ...wordsOf(each),
-        outcome,
-        nextHop: where.nextHop,
-        ...(spoken && where.remoteMta !== undefined ? { remoteMta: where.remoteMta } : {}),
-      });
-    };
+    const fail =
+      (outcome: 'bounced' | 'expired') =>
+      (each: RecipientResult): void => {
+        // A word of our own (5.6.7, DNS, lost connection) is not something the peer said.
+        const spoken = /^\d{3}(?: |$)/.test(each.reply) && where.remoteMta !== undefined;
+        this.#failed.push({
+          ...wordsOf(each),
+          outcome,
+          nextHop: where.nextHop,
+          ...(spoken && where.remoteMta !== undefined ? { remoteMta: where.remoteMta } : {}),
+        });
+      };
     expired.forEach(fail('expired'));
     results.filter((each) => each.verdict === 'bounced').forEach(fail('bounced'));
   }
@@ -252,11 +266,17 @@ class Attempt {
     const { spool, observe } = this.#context;
     const { id, preamble } = this.#message;
     try {
-      const outcomes = delivered.map(({ address, reply }) => ({ address, reply, nextHop, outcome: 'delivered' as const }));
+      const outcomes = delivered.map(({ address, reply }) => ({
+        address,
+        reply,
+        nextHop,
+        outcome: 'delivered' as const,
+      }));
       await spool.settle(id, outcomes);
     } catch (error) {
       // Taken away while it was on the wire: the delivery stands, there is nothing left to record it in.
-      if (!isGone(error)) throw new SettlingFailed(`Settling message ${id} failed: ${describeError(error)}`, { cause: error });
+      if (!isGone(error))
+        throw new SettlingFailed(`Settling message ${id} failed: ${describeError(error)}`, { cause: error });
       observe.log('warn', 'A message was taken away while it was delivered', { id });
     }
     const delayMs = ageOf(preamble.arrival, this.#context.clock);
@@ -276,7 +296,10 @@ class Attempt {
       return { ...each, wait: atOnce ? 0 : retryPause((attempts.get(each.address) ?? 0) + 1, pause) };
     });
     const { nextHop } = options;
-    await spool.defer(id, waits.map(({ address, reply, wait }) => ({ address, reply, wait, nextHop })));
+    await spool.defer(
+      id,
+      waits.map(({ address, reply, wait }) => ({ address, reply, wait, nextHop })),
+    );
     for (const { address, wait } of waits) {
       const domain = routingDomain(address, config) ?? this.#job.domain;
       this.#again.set(domain, Math.min(wait, this.#again.get(domain) ?? Number.POSITIVE_INFINITY));
@@ -312,12 +335,16 @@ export async function failRecipients(
   await context.inFlight.inTurn(id, async () => {
     const fresh = await context.spool.read(id);
     if (fresh === undefined || fresh.folder !== 'queue') return;
-    const open = new Set(fresh.progress.recipients.filter((each) => each.outcome === undefined).map((each) => each.address));
+    const open = new Set(
+      fresh.progress.recipients.filter((each) => each.outcome === undefined).map((each) => each.address),
+    );
     const still = failed.filter((each) => open.has(each.address));
     try {
       await settleFailed(fresh, still, { ...context, alone: (which, work) => context.inFlight.alone(which, work) });
     } catch (error) {
       if (!isGone(error)) throw error;
+      // Someone was faster, or nothing happened at all; in the latter case the job must come back.
+      if ((await context.spool.read(id))?.folder === 'queue') throw error;
     }
   });
 }

@@ -98,7 +98,11 @@ function hasAuthorsSignature(inspection: Inspection, domain: string): boolean {
   });
 }
 
-async function sendDsn(message: StoredMessage, failed: readonly FailedRecipient[], options: FailureOptions): Promise<void> {
+async function sendDsn(
+  message: StoredMessage,
+  failed: readonly FailedRecipient[],
+  options: FailureOptions,
+): Promise<void> {
   const { spool, clock } = options;
   const transaction = dsnTransaction(message, options);
   const originalHeader = await readHeader(spool.openBody(message));
@@ -184,7 +188,11 @@ export async function readHeader(body: Readable): Promise<Buffer> {
   return header.subarray(0, lastLine < 0 ? MAX_RETURNED_HEADER : lastLine + 2);
 }
 
-async function doubleBounce(message: StoredMessage, failed: readonly FailedRecipient[], options: FailureOptions): Promise<void> {
+async function doubleBounce(
+  message: StoredMessage,
+  failed: readonly FailedRecipient[],
+  options: FailureOptions,
+): Promise<void> {
   await options.spool.settle(message.id, failed.map(settled));
   tell(message.id, failed, options);
   const words = failed.map((each) => `<${each.address}> ${each.reply}`).join('; ');
@@ -198,12 +206,21 @@ async function holdUndeliverable(
   { spool, observe }: FailureOptions,
 ): Promise<void> {
   const recipients = failed.map((each) => each.address);
+  // Ends the attempt on record, or the file could not be moved; and the last reply is there for whoever looks at it.
+  await spool.defer(
+    message.id,
+    failed.map(({ address, reply, nextHop }) => ({ address, reply, nextHop, wait: 0 })),
+  );
   const id = await spool.move(message.id, 'held', { recipients });
   if (id !== message.id) observe.emit({ event: 'derived', id, parent: message.id, why: 'undeliverable', recipients });
   observe.emit({ event: 'held', id, why: 'undeliverable', by: 'gateway' });
   const words = failed.map((each) => `<${each.address}> ${each.reply}`).join('; ');
   const from = message.preamble.envelope.reversePath;
-  observe.raise('undeliverable', id, `Held: nobody vouches for the reverse-path <${from}>, so no DSN was sent: ${words}`);
+  observe.raise(
+    'undeliverable',
+    id,
+    `Held: nobody vouches for the reverse-path <${from}>, so no DSN was sent: ${words}`,
+  );
 }
 
 function settled(failed: FailedRecipient): SettledRecipient {

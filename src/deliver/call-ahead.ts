@@ -75,7 +75,8 @@ async function askOne(
   options.signal.addEventListener('abort', cut, { once: true });
   try {
     const utf8 = needsSmtpUtf8(address);
-    if (utf8 && !session.offers('SMTPUTF8')) return { known: 'unknown', detail: 'The mail server does not offer SMTPUTF8' };
+    if (utf8 && !session.offers('SMTPUTF8'))
+      return { known: 'unknown', detail: 'The mail server does not offer SMTPUTF8' };
     const limit = { ms: options.config.timeouts.commandMs };
     const [mail] = session.commands([`MAIL FROM:<>${utf8 ? ' SMTPUTF8' : ''}`], limit);
     const first = await mail;

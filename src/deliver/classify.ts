@@ -58,7 +58,8 @@ export function classifyReply(
 ): Classified {
   const { code } = reply;
   // A bare code says nothing of why: the class with 0.0 (RFC 3463 §3.1).
-  const status = (kind: 2 | 4 | 5): string => (reply.enhanced === undefined ? `${kind}.0.0` : `${kind}${reply.enhanced.slice(1)}`);
+  const status = (kind: 2 | 4 | 5): string =>
+    reply.enhanced === undefined ? `${kind}.0.0` : `${kind}${reply.enhanced.slice(1)}`;
   const deferred = (): Classified => ({ verdict: 'deferred', status: status(4), reply: reply.text });
   if (code >= 200 && code < 300 && stage !== 'connect') {
     return { verdict: 'delivered', status: status(2), reply: reply.text };
@@ -100,6 +101,7 @@ export function ownWord(verdict: 'deferred' | 'bounced', status: string, text: s
 export function readRecipientReply(reply: HopReply): 'yes' | 'no' | 'unknown' {
   if (reply.code >= 250 && reply.code <= 252) return 'yes';
   if ([550, 551, 553].includes(reply.code) && reply.enhanced === undefined) return 'no';
-  if (reply.code >= 550 && reply.code <= 553 && reply.enhanced !== undefined && /^5\.1\./.test(reply.enhanced)) return 'no';
+  if (reply.code >= 550 && reply.code <= 553 && reply.enhanced !== undefined && /^5\.1\./.test(reply.enhanced))
+    return 'no';
   return 'unknown';
 }

@@ -140,7 +140,9 @@ async function dial(target: Target, options: { ms: Milliseconds; signal?: AbortS
 
 function place(target: Target): string {
   const address = net.isIPv6(target.address) ? `[${target.address}]` : target.address;
-  return target.host === target.address ? `${address}:${target.port}` : `${target.host} [${target.address}]:${target.port}`;
+  return target.host === target.address
+    ? `${address}:${target.port}`
+    : `${target.host} [${target.address}]:${target.port}`;
 }
 
 class LibrarySession implements Session {
@@ -173,7 +175,8 @@ class LibrarySession implements Session {
 
   get socket(): Writable {
     const socket = this.#connection._socket;
-    if (socket === false || socket === null) throw new SekishoError('SESSION_LOST', 'Connection closed', { retryable: true });
+    if (socket === false || socket === null)
+      throw new SekishoError('SESSION_LOST', 'Connection closed', { retryable: true });
     return socket;
   }
 
@@ -205,10 +208,12 @@ class LibrarySession implements Session {
   reply(options: { ms: Milliseconds }): Promise<HopReply> {
     const { promise, resolve } = Promise.withResolvers<HopReply>();
     this.#connection._responseActions.push((line) => resolve(parseHopReply(line)));
-    const waiting = withDeadline('A reply', { ms: options.ms, signal: this.lost }, () => promise).catch((error: unknown) => {
-      this.cut(describeError(error));
-      throw this.lost.reason; // the first cause
-    });
+    const waiting = withDeadline('A reply', { ms: options.ms, signal: this.lost }, () => promise).catch(
+      (error: unknown) => {
+        this.cut(describeError(error));
+        throw this.lost.reason; // the first cause
+      },
+    );
     waiting.catch(() => undefined);
     return waiting;
   }

@@ -15,7 +15,14 @@ import type { Config } from '../config/schema.ts';
 import type { ForwardPath } from '../mail/address.ts';
 import type { QueuedMessage } from '../spool/api.ts';
 import type { Delivery, DeliveryOptions, DeliveryStatus, HopStatus, RetryFilter } from './api.ts';
-import { type AttemptContext, type AttemptEnd, attemptJob, failRecipients, isExpired, SettlingFailed } from './attempt.ts';
+import {
+  type AttemptContext,
+  type AttemptEnd,
+  attemptJob,
+  failRecipients,
+  isExpired,
+  SettlingFailed,
+} from './attempt.ts';
 import { callAhead, type RecipientAnswer } from './call-ahead.ts';
 import type { Session } from './connect.ts';
 import { Hop, type HopJob, IDLE_SESSION_MS } from './hop.ts';
@@ -174,7 +181,14 @@ class Engine implements Delivery {
     const born = Math.floor(now - ageOf(message.arrival, clock));
     for (const [domain, wait] of due) {
       const hop = this.#hopFor(domain);
-      this.#place({ id: message.id, domain: hop.nameOf(domain), kind: message.kind, born, due: Math.ceil(now + wait), hop });
+      this.#place({
+        id: message.id,
+        domain: hop.nameOf(domain),
+        kind: message.kind,
+        born,
+        due: Math.ceil(now + wait),
+        hop,
+      });
     }
     this.#pump();
   }
@@ -436,7 +450,8 @@ class Engine implements Delivery {
     const message = await context.spool.read(job.id);
     if (message === undefined || message.folder !== 'queue') return;
     // Back to the queue when it is younger than the guess, or when a change of configuration sends it elsewhere.
-    if (routeKey(job.domain, context.config) !== job.hop.key || !isExpired(job, message, context)) return this.#ready(job);
+    if (routeKey(job.domain, context.config) !== job.hop.key || !isExpired(job, message, context))
+      return this.#ready(job);
     const reply = job.hop.lastError ?? 'The mail server cannot be reached';
     const recipients = message.progress.recipients.filter(
       (each) => each.outcome === undefined && (routingDomain(each.address, context.config) ?? '') === job.domain,

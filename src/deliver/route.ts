@@ -79,10 +79,18 @@ export async function findTargets(key: RouteKey, options: TargetOptions): Promis
   if (key.startsWith('mx:')) {
     const resolved = await resolveDomain(key.slice(3), { ...options, hostname: config.hostname });
     if ('failure' in resolved) return resolved;
-    return { targets: resolved.addresses.map((found) => ({ ...found, port: options.mxPort ?? SMTP_PORT, tls: config.outbound.tls })) };
+    return {
+      targets: resolved.addresses.map((found) => ({
+        ...found,
+        port: options.mxPort ?? SMTP_PORT,
+        tls: config.outbound.tls,
+      })),
+    };
   }
-  const servers = key === 'smarthost' ? smarthosts(config) : (relayDomainOf(key.slice('domain:'.length), config)?.servers ?? []);
-  if (servers.length === 0) return { failure: ownWord('deferred', '4.3.5', `No mail server is configured for "${key}"`) };
+  const servers =
+    key === 'smarthost' ? smarthosts(config) : (relayDomainOf(key.slice('domain:'.length), config)?.servers ?? []);
+  if (servers.length === 0)
+    return { failure: ownWord('deferred', '4.3.5', `No mail server is configured for "${key}"`) };
   return findServers(servers, options);
 }
 

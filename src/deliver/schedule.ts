@@ -103,7 +103,10 @@ export function readyHeap<T extends Job>(): Heap<T> {
 export const JITTER = 0.1;
 
 /** The pause after attempt number `attempts` (1…); the last of the list repeats. `random`: 0 ≤ x < 1. */
-export function retryPause(attempts: number, options: { retryMs: readonly Milliseconds[]; random: () => number }): Milliseconds {
+export function retryPause(
+  attempts: number,
+  options: { retryMs: readonly Milliseconds[]; random: () => number },
+): Milliseconds {
   const at = Math.min(Math.max(attempts, 1), options.retryMs.length) - 1;
   const base = options.retryMs[at] ?? 0;
   return Math.round(base * (1 - JITTER + 2 * JITTER * options.random()));

@@ -69,7 +69,10 @@ function refusedBeforehand(session: Session, message: Outgoing): Map<ForwardPath
       refused.set(address, ownWord('bounced', '5.3.4', text));
     } else if (!utf8 && (needsSmtpUtf8(message.reversePath) || needsSmtpUtf8(address))) {
       // RFC 6531 §3.5; the code by RFC 5336's successor: X.6.7
-      refused.set(address, ownWord('bounced', '5.6.7', 'The next hop does not take internationalised addresses (SMTPUTF8)'));
+      refused.set(
+        address,
+        ownWord('bounced', '5.6.7', 'The next hop does not take internationalised addresses (SMTPUTF8)'),
+      );
     }
   }
   return refused;
@@ -90,7 +93,8 @@ function mailCommand(session: Session, message: Outgoing): string {
   if (session.offers('SIZE')) words.push(`SIZE=${message.size}`);
   // Without 8BITMIME the octets go as they are: converting would break every signature, and the field takes them.
   if (message.eightBit && session.offers('8BITMIME')) words.push('BODY=8BITMIME');
-  const international = message.smtpUtf8 || [message.reversePath, ...message.recipients.map((r) => r.address)].some(needsSmtpUtf8);
+  const international =
+    message.smtpUtf8 || [message.reversePath, ...message.recipients.map((r) => r.address)].some(needsSmtpUtf8);
   if (international && session.offers('SMTPUTF8')) words.push('SMTPUTF8');
   if (session.offers('DSN')) {
     if (message.ret !== undefined) words.push(`RET=${message.ret}`);
@@ -111,7 +115,9 @@ function rcptCommand(session: Session, recipient: Recipient): string {
 /** RFC 3461 §4.2: the address type stays as it is, the address is xtext. */
 function encodeOrcpt(orcpt: string): string {
   const at = orcpt.indexOf(';');
-  return at < 0 ? `rfc822;${encodeXtext(orcpt)}` : `${encodeXtext(orcpt.slice(0, at))};${encodeXtext(orcpt.slice(at + 1))}`;
+  return at < 0
+    ? `rfc822;${encodeXtext(orcpt)}`
+    : `${encodeXtext(orcpt.slice(0, at))};${encodeXtext(orcpt.slice(at + 1))}`;
 }
 
 class Transaction {
@@ -161,7 +167,11 @@ class Transaction {
   /** All at once; the replies come in order. True when the peer waits for the data of at least one recipient. */
   async #envelopePipelined(): Promise<boolean> {
     const { recipients } = this.#message;
-    const lines = [mailCommand(this.#session, this.#message), ...recipients.map((each) => rcptCommand(this.#session, each)), 'DATA'];
+    const lines = [
+      mailCommand(this.#session, this.#message),
+      ...recipients.map((each) => rcptCommand(this.#session, each)),
+      'DATA',
+    ];
     const [mail, ...rest] = this.#session.commands(lines, { ms: this.#options.config.timeouts.commandMs });
     const data = rest.pop();
     if (mail === undefined || data === undefined) throw new TypeError('A transaction has no commands');
@@ -184,7 +194,8 @@ class Transaction {
     if (!this.#takeMail(await this.#one(mailCommand(this.#session, this.#message), limit))) return false;
     let accepted = 0;
     for (const recipient of this.#message.recipients) {
-      if (this.#takeRcpt(recipient, await this.#one(rcptCommand(this.#session, recipient), limit), accepted)) accepted += 1;
+      if (this.#takeRcpt(recipient, await this.#one(rcptCommand(this.#session, recipient), limit), accepted))
+        accepted += 1;
     }
     if (accepted === 0) return false;
     return this.#takeData(await this.#one('DATA', { ms: this.#options.config.timeouts.dataMs }));
@@ -217,7 +228,8 @@ class Transaction {
   #takeData(reply: HopReply): boolean {
     // RFC 5321 §3.3: 354; a 2xx here would leave open who is to speak, so it is no "go on".
     if (reply.code === 354) return true;
-    const word = reply.code < 400 ? connectionLost(`Unexpected reply to DATA: ${reply.text}`) : this.#classify('data', reply);
+    const word =
+      reply.code < 400 ? connectionLost(`Unexpected reply to DATA: ${reply.text}`) : this.#classify('data', reply);
     if (word.verdict === 'deferred') this.#strained = true;
     if (reply.code < 400) this.#session.cut('Unexpected reply to DATA');
     this.#settleOpen(word);
@@ -265,7 +277,8 @@ class Transaction {
     const word = this.#classify('dot', reply);
     if (word.verdict === 'deferred') this.#strained = true;
     // Neither yes nor no: the session is out of step.
-    if (reply.code < 200 || (reply.code >= 300 && reply.code < 400)) this.#session.cut('Unexpected reply to the final dot');
+    if (reply.code < 200 || (reply.code >= 300 && reply.code < 400))
+      this.#session.cut('Unexpected reply to the final dot');
     this.#settleOpen(word);
   }
 
@@ -276,7 +289,9 @@ class Transaction {
     if (early !== undefined) {
       this.#strained = early.code < 500;
       const believed = early.code >= 400;
-      this.#settleOpen(believed ? this.#classify('dot', early) : connectionLost(`Reply before the final dot: ${early.text}`));
+      this.#settleOpen(
+        believed ? this.#classify('dot', early) : connectionLost(`Reply before the final dot: ${early.text}`),
+      );
       return;
     }
     if (!lost && errorCode(error) !== 'DEADLINE') {
@@ -286,7 +301,9 @@ class Transaction {
     }
     this.#strained = true;
     const cause = lost ? (this.#session.lost.reason as unknown) : error;
-    this.#settleOpen(connectionLost(`${describeError(cause)} while sending the message to ${this.#session.target.host}`));
+    this.#settleOpen(
+      connectionLost(`${describeError(cause)} while sending the message to ${this.#session.target.host}`),
+    );
   }
 
   /** A transaction that ended before its data may still be open at the peer. */
@@ -301,6 +318,7 @@ class Transaction {
 
   /** The word for everybody who has none yet. */
   #settleOpen(word: Classified): void {
-    for (const { address } of this.#message.recipients) if (!this.#results.has(address)) this.#results.set(address, word);
+    for (const { address } of this.#message.recipients)
+      if (!this.#results.has(address)) this.#results.set(address, word);
   }
 }

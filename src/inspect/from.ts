@@ -51,11 +51,11 @@ function readMailboxes(text: string): Mailboxes {
   let closed = false; // an angle address was complete
   let quotedWord = '';
   const end = (): void => {
-    const spec = closed ? (angle ?? '') : (quotedWord + bare).trim();
+    const spec = closed ? (angle ?? '') : (quotedWord + bare.trim()).trim();
     if (closed && /@/.test(bare.replaceAll(/=\?[^?]*\?[bq]\?[^?]*\?=/gi, ''))) malformed = true; // `a@x <b@y>`, unquoted
     if (spec !== '') {
       addresses.push(spec);
-      malformed ||= spec.includes('=?') || /\s/.test(spec); // an encoded word inside an address (RFC 2047 §5)
+      malformed ||= spec.includes('=?') || /\s/.test(spec.replace(/^".*"@/s, '')); // an encoded word inside an address (RFC 2047 §5)
     } else if (closed || bare.trim() !== '') malformed = true;
     [bare, quotedWord, angle, closed] = ['', '', undefined, false];
   };

@@ -38,6 +38,7 @@ export class WorkerPool {
   readonly #options: WorkerPoolOptions;
   readonly #workers: Array<Promise<WorkerProcess> | undefined> = [];
   readonly #living = new Set<WorkerProcess>();
+  readonly #cleaning = new Set<Promise<void>>();
   /** Suspects are heard one after the other: a machine on its knees is not helped by many fresh workers. */
   readonly #alone = new Limiter(2);
   readonly #stop = new AbortController();
@@ -150,10 +151,12 @@ export class WorkerPool {
       stallMs: () => Math.max(1_000, Math.min(10_000, settings().timeoutMs / 3)),
     });
     this.#living.add(worker);
-    void worker.gone().then(async () => {
+    const cleaning = worker.gone().then(async () => {
       this.#living.delete(worker);
       await rm(folder, { recursive: true, force: true }).catch(() => undefined);
+      this.#cleaning.delete(cleaning);
     });
+    this.#cleaning.add(cleaning);
     return worker;
   }
 
@@ -161,6 +164,7 @@ export class WorkerPool {
     this.#stop.abort();
     await Promise.allSettled(this.#workers.filter((worker) => worker !== undefined));
     await Promise.all([...this.#living].map((worker) => worker.kill('is being stopped')));
+    await Promise.all(this.#cleaning);
   }
 }
 

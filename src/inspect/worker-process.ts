@@ -260,7 +260,6 @@ export class WorkerProcess {
     if (this.#dead !== undefined) return;
     this.#dead = died(`${why}`);
     clearInterval(this.#heartbeat);
-    this.#ready.reject(this.#dead);
     if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill('SIGKILL');
     void this.#bury(why);
   }
@@ -272,6 +271,7 @@ export class WorkerProcess {
     const tail = this.#errorTail.trim().split('\n').slice(-12).join(' | ').slice(0, 600);
     const dead = died(tail === '' ? why : `${why} (${tail})`);
     this.#dead = dead;
+    this.#ready.reject(dead);
     for (const open of this.#jobs.values()) open.settled.reject(dead);
   }
 }

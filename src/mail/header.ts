@@ -46,8 +46,9 @@ export function parseHeader(bytes: Buffer): HeaderSection {
     if ((first === 32 || first === 9) && previous !== undefined && previous.end === at) {
       previous.end = lineEnd;
     } else {
-      const colon = bytes.indexOf(58, at);
-      const name = colon < 0 || colon >= lineEnd ? '' : bytes.toString('latin1', at, colon).trimEnd();
+      // Only within the line: a search beyond it would make lines without a colon quadratic.
+      const colon = bytes.subarray(at, lineEnd).indexOf(58);
+      const name = colon < 0 ? '' : bytes.toString('latin1', at, at + colon).trimEnd();
       if (name === '' || !/^[\u0021-\u0039\u003b-\u007e]+$/.test(name)) malformed += 1;
       else fields.push({ name, key: name.toLowerCase(), raw: '', start: at, end: lineEnd });
     }

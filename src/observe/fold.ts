@@ -33,8 +33,10 @@ const VARIANT = new RegExp(`[${Object.keys(VARIANTS).join('')}]`, 'gu');
 
 /** Folding twice changes nothing more. At most `limit` code units of the text are looked at. */
 export function foldText(text: string, limit = 4_000): string {
-  const visible = text
-    .slice(0, limit)
+  const clipped = text.slice(0, limit);
+  // Most addresses and many subjects: nothing to compose, nothing hidden
+  if (/^[ -~]*$/.test(clipped)) return clipped.toLowerCase().replaceAll(/ +/g, ' ').trim();
+  const visible = clipped
     .toWellFormed()
     .replaceAll(INVISIBLE, '')
     // Spacing voiced marks (U+309B, U+309C) compose with nothing; the combining ones do

@@ -8,7 +8,6 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { errorCode, SekishoError } from '../base/errors.ts';
 import type { QueueId } from '../mail/queue-id.ts';
-import type { MailEvent } from './events.ts';
 import type { HistoryPage, HistorySearch, HistorySettings, Trail } from './history-api.ts';
 import { OPEN_STATES } from './history-api.ts';
 import { readTrail, searchHistory } from './history-query.ts';
@@ -62,15 +61,17 @@ function isTrouble(error: unknown): boolean {
   return !ROW_CODES.includes(Number(error.errcode) & 0xff);
 }
 
-function attempt(database: DatabaseSync, write: () => void): boolean {
+function attempt(database: DatabaseSync, writer: HistoryWriter, row: Batch['rows'][number]): boolean {
   database.exec('SAVEPOINT one');
   try {
-    write();
+    writer.apply(row.json, row.at);
+    writer.flush();
     database.exec('RELEASE one');
     return true;
   } catch (error) {
     if (isTrouble(error)) throw error;
     database.exec('ROLLBACK TO one; RELEASE one');
+    writer.forget();
     return false;
   }
 }
@@ -85,7 +86,7 @@ export function openHistoryDatabase(file: string, settings: HistorySettings): Hi
     throw error;
   }
   let current = { ...settings };
-  let writer: HistoryWriter = createHistoryWriter(database, current);
+  const writer = createHistoryWriter(database, { settings: () => current });
   const forget = createForgetter(database);
   const lastBatch = database.prepare("SELECT value FROM meta WHERE key = 'batch'");
   const markBatch = prepareWrite(database, "INSERT OR REPLACE INTO meta VALUES ('batch', ?)");
@@ -99,7 +100,6 @@ export function openHistoryDatabase(file: string, settings: HistorySettings): Hi
         throw new SekishoError('HISTORY_FULL', `History has less than ${current.floorOctets} octets of disk left`, {
           retryable: true,
         });
-      const write = (row: Batch['rows'][number]): void => writer.apply(JSON.parse(row.json) as MailEvent, row.at);
       const within = (work: () => number): { lost: number } => {
         database.exec('BEGIN IMMEDIATE');
         try {
@@ -109,29 +109,33 @@ export function openHistoryDatabase(file: string, settings: HistorySettings): Hi
           return { lost };
         } catch (error) {
           if (database.isTransaction) database.exec('ROLLBACK');
+          writer.forget();
           throw error;
         }
       };
       try {
         return within(() => {
-          for (const row of batch.rows) write(row);
+          for (const row of batch.rows) writer.apply(row.json, row.at);
+          writer.flush();
           return 0;
         });
       } catch (error) {
         if (isTrouble(error)) throw error;
         // One row of them is bad: each on its own savepoint, the bad ones left out
-        return within(() => batch.rows.reduce((lost, row) => lost + (attempt(database, () => write(row)) ? 0 : 1), 0));
+        return within(() => batch.rows.reduce((lost, row) => lost + (attempt(database, writer, row) ? 0 : 1), 0));
       }
     },
     search: (query) => searchHistory(database, query),
     trail: (id) => readTrail(database, id),
-    expireStep: forget,
+    expireStep: (cutoff) => {
+      writer.forget(); // nothing waits between batches; what is forgotten must not be remembered here
+      return forget(cutoff);
+    },
     figures: () => {
       const messages = Number(database.prepare('SELECT count(*) AS n FROM messages').get()?.['n'] ?? 0);
       return { messages, octets: sizeOf(file) + sizeOf(`${file}-wal`) };
     },
     configure: (wanted) => {
-      if (wanted.subjects !== current.subjects) writer = createHistoryWriter(database, wanted);
       current = { ...wanted };
     },
     close: () => {

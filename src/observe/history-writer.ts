@@ -1,38 +1,21 @@
 /**
- * Turns events into rows. Runs inside the caller's transaction; every statement is prepared once. An event of a message the
- * history never saw (it lost rows, or was made anew) makes a row with what the event tells.
+ * What each event means for the history: which message, which recipients, which state. Works on records in memory;
+ * `flush` writes them (history-record.ts). An event of a message the history never saw (it lost rows, or was made anew)
+ * makes a record with what the event tells.
  */
 import type { DatabaseSync } from 'node:sqlite';
 import { assertNever } from '../base/brand.ts';
-import type { ForwardPath } from '../mail/address.ts';
-import type { Action, Reason } from '../mail/decision.ts';
-import { rootOf, type QueueId } from '../mail/queue-id.ts';
+import type { Action } from '../mail/decision.ts';
+import { type QueueId, rootOf } from '../mail/queue-id.ts';
 import type { MailEvent } from './events.ts';
-import { foldText, pairTokens } from './fold.ts';
-import { HISTORY_STATES, type HistoryState, OPEN_STATES } from './history-api.ts';
-import { KEY, PER_MILLISECOND } from './history-schema.ts';
-import { prepareStatements } from './history-statements.ts';
-import { bareMessageId, clip, compact, domainPart, readable } from './history-text.ts';
+import { type HistoryState, OPEN_STATES } from './history-api.ts';
+import { createHistoryRecords, type MessageRecord } from './history-record.ts';
+import { bareMessageId, clip, compact } from './history-text.ts';
 
 type Of<Name extends MailEvent['event']> = Extract<MailEvent, { event: Name }>;
 type Received = Of<'received'>;
-type Decisions = Array<{ recipient: ForwardPath; action: Action; reason: Reason }>;
 
-interface MessageRow {
-  n: number;
-  direction: string;
-  reverse_path: string;
-  header_from: string;
-  subject: string;
-  message_id: string;
-  size: number;
-  client: string;
-  reason: string;
-  parent: string | null;
-  why: string | null;
-}
-
-const OPEN: readonly string[] = OPEN_STATES;
+const OPEN: readonly HistoryState[] = OPEN_STATES;
 const ARRIVED_STATE: Readonly<Record<Received['state'], HistoryState>> = {
   queue: 'queued',
   held: 'held',
@@ -44,276 +27,194 @@ const ARRIVED_STATE: Readonly<Record<Received['state'], HistoryState>> = {
 };
 
 export interface HistoryWriter {
-  apply(event: MailEvent, at: number): void;
+  /** `json`: the event as it came, JSON. */
+  apply(json: string, at: number): void;
+  flush(): void;
+  /** After a rollback. */
+  forget(): void;
 }
 
-export function createHistoryWriter(database: DatabaseSync, settings: { subjects: boolean }): HistoryWriter {
-  const sql = prepareStatements(database);
-  let lastNumber = 0;
+export function createHistoryWriter(
+  database: DatabaseSync,
+  options: { settings: () => { subjects: boolean } },
+): HistoryWriter {
+  const records = createHistoryRecords(database);
 
-  /** The first free number of that millisecond. */
-  function numberFor(at: number): number {
-    const base = Math.max(0, Math.trunc(at)) * PER_MILLISECOND;
-    if (lastNumber >= base && lastNumber < base + PER_MILLISECOND) lastNumber += 1;
-    else lastNumber = Number(sql.lastOf.get(base, base + PER_MILLISECOND - 1)?.['n'] ?? base - 1) + 1;
-    while (sql.taken.get(lastNumber) !== undefined) lastNumber += 1;
-    return lastNumber;
-  }
-
-  function find(id: QueueId): MessageRow | undefined {
-    return sql.byId.get(id) as unknown as MessageRow | undefined;
-  }
-
-  function insert(
-    n: number,
-    row: Omit<MessageRow, 'n'> & { id: string | null; state: HistoryState; count: number },
-  ): void {
-    sql.insertMessage.run(
-      n,
-      row.id,
-      row.parent,
-      row.why,
-      row.direction,
-      row.state,
-      row.reverse_path,
-      row.header_from,
-      row.subject,
-      row.message_id,
-      row.size,
-      row.client,
-      row.reason,
-      row.count,
+  /** The record of a message, made when there is none: from its parent or root, else empty. */
+  function recordOf(id: QueueId, at: number, child?: { parent: QueueId; why: string }): MessageRecord {
+    const known = records.find(id);
+    if (known !== undefined) return known;
+    const root = rootOf(id);
+    const source = records.find(child?.parent ?? root) ?? records.find(root);
+    const why = child?.why ?? (root === id ? undefined : /\.d\d+$/.test(id) ? 'dsn' : 'split');
+    const copied = why === 'dsn' ? undefined : source;
+    const message = records.create(
+      {
+        id,
+        parent: child?.parent ?? (root === id ? undefined : root),
+        why,
+        direction: source?.direction ?? 'inbound',
+        reversePath: copied?.reversePath ?? '',
+        senderKnown: why === 'dsn' || copied !== undefined,
+        from: copied?.from ?? '',
+        subject: copied?.subject ?? '',
+        messageId: copied?.messageId ?? '',
+        size: copied?.size ?? 0,
+        client: copied?.client ?? '',
+        reason: copied?.reason ?? '',
+      },
+      why === 'undeliverable' ? 'held' : 'queued',
+      at,
     );
+    // A DSN goes to the reverse-path of what it is about (RFC 3464 §2)
+    if (why === 'dsn' && source !== undefined && source.reversePath !== '')
+      records.set(message, source.reversePath, { state: 'queued', at });
+    return message;
   }
 
-  /** Words and exact keys of a message; what stood there before is replaced. */
-  function index(
-    n: number,
-    row: Pick<MessageRow, 'subject' | 'reverse_path' | 'header_from' | 'client' | 'message_id'>,
-    options: { senderKnown: boolean } = { senderKnown: true },
-  ): void {
-    const recipients = sql.addresses.all(n).map((found) => String(found['address']));
-    const sender = [row.reverse_path, ...readable(row.reverse_path), row.header_from].join(' ');
-    sql.dropWords.run(n);
-    sql.insertWords.run(
-      n,
-      pairTokens(foldText(row.subject, 1_000)),
-      pairTokens(foldText(sender, 2_000)),
-      // Folded one by one: each ends with a lone character, so that no word reaches from one address into the next
-      recipients.map((address) => pairTokens(foldText([address, ...readable(address)].join(' '), 700))).join(' '),
+  function refused(event: Of<'refused'>, at: number): MessageRecord {
+    const message = records.create(
+      {
+        id: undefined,
+        parent: undefined,
+        why: undefined,
+        direction: event.origin.direction,
+        reversePath: clip(event.reversePath ?? '', 400),
+        senderKnown: event.reversePath !== undefined,
+        from: '',
+        subject: '',
+        messageId: '',
+        size: 0,
+        client: clip(event.origin.clientAddress, 64),
+        reason: `${event.stage}: ${clip(event.reply, 500)}`,
+      },
+      'refused',
+      at,
     );
-    const keys: Array<[kind: number, key: string]> = [
-      [KEY.sender, row.reverse_path],
-      [KEY.senderDomain, domainPart(row.reverse_path)],
-      [KEY.client, row.client],
-      [KEY.messageId, row.message_id],
-    ];
-    const author = /<([^<>\s]+@[^<>\s]+)>\s*$|^\s*([^<>\s]+@[^<>\s]+)\s*$/.exec(row.header_from);
-    const authorAddress = author?.[1] ?? author?.[2] ?? '';
-    if (authorAddress !== '') keys.push([KEY.sender, authorAddress], [KEY.senderDomain, domainPart(authorAddress)]);
-    for (const address of recipients) keys.push([KEY.recipient, address], [KEY.recipientDomain, domainPart(address)]);
-    // The null reverse-path is a key too; an absent Message-ID, domain or client is none
-    for (const [kind, key] of keys)
-      if (key !== '' || (kind === KEY.sender && options.senderKnown)) sql.insertKey.run(kind, key.toLowerCase(), n);
+    if (event.recipient !== undefined)
+      records.set(message, event.recipient, { state: 'refused', at, reply: event.reply });
+    return message;
   }
 
-  function setRecipient(
-    n: number,
-    address: string,
-    told: { state: HistoryState; at: number; reason?: string; reply?: string; nextHop?: string },
-  ): void {
-    sql.setRecipient.run(
-      n,
-      clip(address, 400),
-      told.state,
-      told.state,
-      told.reason ?? '',
-      clip(told.reply ?? '', 1_000),
-      told.nextHop ?? '',
-      told.at,
-    );
-  }
-
-  /** A message shows the state of its recipients that needs most attention. */
-  function summarise(n: number, otherwise?: HistoryState): void {
-    const found = sql.states.all(n);
-    let best: HistoryState | undefined;
-    let count = 0;
-    for (const { state, amount } of found) {
-      count += Number(amount);
-      const candidate = state as HistoryState;
-      if (best === undefined || HISTORY_STATES.indexOf(candidate) < HISTORY_STATES.indexOf(best)) best = candidate;
-    }
-    const state = best ?? otherwise;
-    if (state !== undefined) sql.summarise.run(state, count, n);
-  }
-
-  /** The row of a message, made when there is none: from its family's root, else empty. */
-  function rowOf(id: QueueId, at: number, child?: { parent: QueueId; why: string }): MessageRow & { id: string } {
-    const known = find(id);
-    if (known !== undefined) return { ...known, id };
-    const source = find(child?.parent ?? rootOf(id)) ?? find(rootOf(id));
-    const dsn = child?.why === 'dsn' || (child === undefined && /\.d\d+$/.test(id));
-    const n = numberFor(at);
-    const row = {
-      direction: source?.direction ?? 'inbound',
-      reverse_path: dsn ? '' : (source?.reverse_path ?? ''),
-      header_from: dsn ? '' : (source?.header_from ?? ''),
-      subject: dsn ? '' : (source?.subject ?? ''),
-      message_id: dsn ? '' : (source?.message_id ?? ''),
-      size: dsn ? 0 : (source?.size ?? 0),
-      client: dsn ? '' : (source?.client ?? ''),
-      reason: dsn ? '' : (source?.reason ?? ''),
-      parent: child?.parent ?? (rootOf(id) === id ? null : rootOf(id)),
-      why: child?.why ?? (rootOf(id) === id ? null : dsn ? 'dsn' : 'split'),
+  /** What header and decision tell, cut to size. */
+  function described(
+    event: Received | Of<'decided'>,
+  ): Pick<MessageRecord, 'from' | 'subject' | 'messageId' | 'reason'> {
+    const leading = event.decisions.find((decision) => decision.action !== 'deliver') ?? event.decisions[0];
+    return {
+      from: clip(event.from, 500),
+      subject: options.settings().subjects ? clip(event.subject, 1_000) : '',
+      messageId: clip(bareMessageId(event.messageId), 500),
+      reason: leading?.reason ?? '',
     };
-    insert(n, { ...row, id, state: child?.why === 'undeliverable' ? 'held' : 'queued', count: 0 });
-    if (dsn && source !== undefined && source.reverse_path !== '')
-      setRecipient(n, source.reverse_path, { state: 'queued', at });
-    summarise(n);
-    index(n, row);
-    return { ...row, n, id };
   }
 
-  function refused(event: Of<'refused'>, at: number): number {
-    const n = numberFor(at);
-    const row = {
-      id: null,
-      parent: null,
-      why: null,
-      direction: event.origin.direction,
-      state: 'refused' as const,
-      reverse_path: clip(event.reversePath ?? '', 400),
-      header_from: '',
-      subject: '',
-      message_id: '',
-      size: 0,
-      client: clip(event.origin.clientAddress, 64),
-      reason: `${event.stage}: ${clip(event.reply, 500)}`,
-      count: 0,
-    };
-    insert(n, row);
-    if (event.recipient !== undefined) setRecipient(n, event.recipient, { state: 'refused', at, reply: event.reply });
-    summarise(n, 'refused');
-    index(n, row, { senderKnown: event.reversePath !== undefined });
-    return n;
-  }
-
-  function received(event: Received, at: number): number {
-    const known = find(event.id);
-    const n = known?.n ?? numberFor(at);
-    const row = {
-      id: event.id,
-      parent: known?.parent ?? null,
-      why: known?.why ?? null,
+  function received(event: Received, at: number): MessageRecord {
+    const facts = {
+      ...described(event),
       direction: event.direction,
-      state: ARRIVED_STATE[event.state],
-      reverse_path: event.reversePath,
-      header_from: clip(event.from, 500),
-      subject: settings.subjects ? clip(event.subject, 1_000) : '',
-      message_id: clip(bareMessageId(event.messageId), 500),
+      reversePath: clip(event.reversePath, 400),
+      senderKnown: true,
       size: event.size,
       client: clip(event.origin.clientAddress, 64),
-      reason: leadingReason(event.decisions),
-      count: event.recipients.length,
     };
-    insert(n, row);
     const arrived = ARRIVED_STATE[event.state];
+    const known = records.find(event.id);
+    const message = known ?? records.create({ id: event.id, parent: undefined, why: undefined, ...facts }, arrived, at);
+    if (known !== undefined) Object.assign(known, { ...facts, state: arrived, changed: true, reindex: true });
     const decided = new Map(event.decisions.map((decision) => [decision.recipient, decision]));
     for (const address of event.recipients) {
       const decision = decided.get(address);
       const state = decision === undefined ? arrived : recipientState(decision.action, event.state);
-      setRecipient(n, address, {
-        state,
-        at,
-        reason: decision?.reason ?? '',
-        reply: state === 'rejected' || state === 'not-taken' ? event.reply : '',
-      });
+      const reply = state === 'rejected' || state === 'not-taken' ? event.reply : '';
+      records.set(message, address, { state, at, reply, reason: decision?.reason ?? '' });
     }
-    summarise(n, arrived);
-    index(n, row);
-    return n;
+    return message;
   }
 
-  function decided(event: Of<'decided'>, at: number): number {
-    const before = rowOf(event.id, at);
-    const row = {
-      ...before,
-      header_from: clip(event.from, 500),
-      subject: settings.subjects ? clip(event.subject, 1_000) : '',
-      message_id: clip(bareMessageId(event.messageId), 500),
-    };
-    sql.describe.run(row.header_from, row.subject, row.message_id, leadingReason(event.decisions), row.n);
+  function decided(event: Of<'decided'>, at: number): MessageRecord {
+    const message = recordOf(event.id, at);
+    Object.assign(message, { ...described(event), state: ARRIVED_STATE[event.state], changed: true, reindex: true });
     for (const { recipient, action, reason } of event.decisions)
-      setRecipient(row.n, recipient, { state: recipientState(action, event.state), at, reason });
-    summarise(row.n, ARRIVED_STATE[event.state]);
-    index(row.n, row);
-    return row.n;
+      records.set(message, recipient, { state: recipientState(action, event.state), at, reason });
+    return message;
   }
 
-  /** Recipients of an attempt. A part of a split takes over what its parent still counted as its own. */
-  function outcome(event: Of<'attempt' | 'delivered' | 'deferred' | 'bounced' | 'expired'>, at: number): number {
-    const row = rowOf(event.id, at);
-    for (const address of event.recipients) {
-      if (event.event === 'attempt') sql.attempt.run(row.n, address, event.nextHop, at);
-      else
-        setRecipient(row.n, address, {
-          state: event.event,
-          at,
-          reply: event.reply,
-          nextHop: 'nextHop' in event ? event.nextHop : '',
-        });
-    }
-    if (row.parent !== null && row.why !== 'dsn') takeOver(row.parent, event.recipients, at);
-    summarise(row.n);
-    return row.n;
-  }
-
-  function takeOver(parent: string, recipients: readonly string[], at: number): void {
-    const above = find(parent as QueueId);
+  /** A part of a split takes over what its parent still counted as its own. */
+  function takeOver(message: MessageRecord, recipients: readonly string[], at: number): void {
+    if (message.parent === undefined || message.why === 'dsn') return;
+    const above = records.find(message.parent);
     if (above === undefined) return;
-    let moved = false;
-    for (const address of recipients) moved = Number(sql.move.run(at, above.n, address).changes) > 0 || moved;
-    if (moved) summarise(above.n);
+    for (const address of recipients) {
+      const one = above.recipients.get(address);
+      if (one !== undefined && OPEN.includes(one.state))
+        records.set(above, address, { state: 'moved', before: one.state, at });
+    }
+  }
+
+  function attempted(event: Of<'attempt'>, at: number): MessageRecord {
+    const message = recordOf(event.id, at);
+    // The outcome comes soon and says the rest; only who was unknown is noted
+    for (const address of event.recipients)
+      if (!message.recipients.has(address))
+        records.set(message, address, { state: 'queued', at, nextHop: event.nextHop });
+    takeOver(message, event.recipients, at);
+    return message;
+  }
+
+  function outcome(event: Of<'delivered' | 'deferred' | 'bounced' | 'expired'>, at: number): MessageRecord {
+    const message = recordOf(event.id, at);
+    const nextHop = 'nextHop' in event ? event.nextHop : '';
+    for (const address of event.recipients)
+      records.set(message, address, { state: event.event, at, reply: event.reply, nextHop });
+    takeOver(message, event.recipients, at);
+    return message;
   }
 
   /** All recipients that are still ours change together. */
-  function setOpen(id: QueueId, at: number, state: HistoryState): number {
-    const row = rowOf(id, at);
-    for (const found of sql.all.all(row.n))
-      if (OPEN.includes(String(found['state'])))
-        sql.setState.run(state, String(found['state']), at, row.n, String(found['address']));
-    summarise(row.n, state);
-    return row.n;
+  function setOpen(id: QueueId, at: number, state: HistoryState): MessageRecord {
+    const message = recordOf(id, at);
+    for (const [address, one] of message.recipients)
+      if (OPEN.includes(one.state)) records.set(message, address, { state, before: one.state, at });
+    if (message.recipients.size === 0) Object.assign(message, { state, changed: true });
+    return message;
   }
 
-  function derived(event: Of<'derived'>, at: number): number {
-    const row = rowOf(event.id, at, { parent: event.parent, why: event.why });
-    sql.adopt.run(event.parent, event.why, row.n);
+  function derived(event: Of<'derived'>, at: number): MessageRecord {
+    const message = recordOf(event.id, at, event);
+    Object.assign(message, { parent: event.parent, why: event.why, changed: true });
+    const recipients = event.recipients ?? [];
     const state = event.why === 'undeliverable' ? 'held' : 'queued';
-    for (const address of event.recipients ?? []) setRecipient(row.n, address, { state, at, reason: row.reason });
-    if (event.why !== 'dsn') takeOver(event.parent, event.recipients ?? [], at);
-    if ((event.recipients ?? []).length > 0) index(row.n, row);
-    summarise(row.n, state);
-    return row.n;
+    // Told late, after the first attempt: what is known already stands
+    for (const address of recipients)
+      if (!message.recipients.has(address))
+        records.set(message, address, { state: parentState(message, address) ?? state, at, reason: message.reason });
+    takeOver(message, recipients, at);
+    return message;
   }
 
-  function released(event: Of<'released'>, at: number): number {
-    const row = rowOf(event.id, at);
-    for (const address of event.recipients) setRecipient(row.n, address, { state: 'queued', at, reason: 'operator' });
-    if (row.parent !== null) takeOver(row.parent, event.recipients, at);
-    summarise(row.n);
-    return row.n;
+  /** A share that was put aside by its decision stays aside in its own file. */
+  function parentState(message: MessageRecord, address: string): HistoryState | undefined {
+    if (message.why !== 'split' || message.parent === undefined) return undefined;
+    const state = records.find(message.parent)?.recipients.get(address)?.state;
+    return state === 'quarantined' || state === 'held' || state === 'incoming' ? state : undefined;
   }
 
-  function undeleted(event: Of<'undeleted'>, at: number): number {
-    const row = rowOf(event.id, at);
-    sql.restore.run(at, row.n);
-    summarise(row.n);
-    return row.n;
+  function released(event: Of<'released'>, at: number): MessageRecord {
+    const message = recordOf(event.id, at);
+    for (const address of event.recipients) records.set(message, address, { state: 'queued', at, reason: 'operator' });
+    takeOver(message, event.recipients, at);
+    return message;
   }
 
-  function rowsOf(event: MailEvent, at: number): number {
+  function undeleted(event: Of<'undeleted'>, at: number): MessageRecord {
+    const message = recordOf(event.id, at);
+    for (const [address, one] of message.recipients)
+      if (one.state !== one.before && one.state !== 'moved') records.set(message, address, { state: one.before, at });
+    return message;
+  }
+
+  function recorded(event: MailEvent, at: number): MessageRecord {
     switch (event.event) {
       case 'refused':
         return refused(event, at);
@@ -322,6 +223,7 @@ export function createHistoryWriter(database: DatabaseSync, settings: { subjects
       case 'decided':
         return decided(event, at);
       case 'attempt':
+        return attempted(event, at);
       case 'delivered':
       case 'deferred':
       case 'bounced':
@@ -345,10 +247,13 @@ export function createHistoryWriter(database: DatabaseSync, settings: { subjects
   }
 
   return {
-    apply: (event, at) => {
-      const n = rowsOf(event, at);
-      sql.insertEvent.run(n, at, event.event, JSON.stringify(compact(event, settings.subjects)));
+    apply: (json, at) => {
+      const event = JSON.parse(json) as MailEvent;
+      const message = recorded(event, at);
+      records.insertEvent(message, { at, kind: event.event, json: keptJson(event, json, options.settings()) });
     },
+    flush: () => records.flush(),
+    forget: () => records.forget(),
   };
 }
 
@@ -374,7 +279,11 @@ function recipientState(action: Action, went: Received['state']): HistoryState {
   }
 }
 
-/** The first reason that changed anything, else the first. */
-function leadingReason(decisions: Decisions): string {
-  return (decisions.find((decision) => decision.action !== 'deliver') ?? decisions[0])?.reason ?? '';
+const SMALL = 8_192;
+
+/** Most events are small and are kept as they came; a large one is cut, and a subject nobody wants is left out. */
+function keptJson(event: MailEvent, json: string, settings: { subjects: boolean }): string {
+  if (json.length <= SMALL && (settings.subjects || !('subject' in event)) && !json.includes('"description":'))
+    return json;
+  return JSON.stringify(compact(event, settings.subjects));
 }

@@ -212,8 +212,10 @@ export class SpoolStore implements Spool {
   }
 
   #announce(id: QueueId, folder: Folder, entry: Entry): void {
-    if (folder === 'queue') this.#sayQueued?.(toQueued(id, entry));
-    if (folder === 'incoming') this.#sayIncoming?.(id);
+    // Before anybody listens it waits with what the start found.
+    const { queued, incoming } = this.#options.recovered;
+    if (folder === 'queue') (this.#sayQueued ?? ((message) => queued.push(message)))(toQueued(id, entry));
+    if (folder === 'incoming') (this.#sayIncoming ?? ((waiting) => incoming.push(waiting)))(id);
   }
 
   // — incoming —

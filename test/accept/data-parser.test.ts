@@ -38,9 +38,12 @@ function reference(text: string): { content: string; rest: string | undefined } 
 }
 
 const octets = fc
-  .array(fc.constantFrom('.', '\r', '\n', '\r\n', '\r\n.', '\r\n..', '\r\n.\r\n', 'a', '\0', 'text '), {
-    maxLength: 40,
-  })
+  .array(
+    fc.constantFrom('.', '\r', '\n', '\r\n', '\r\n.', '\r\n..', '\r\n.\r\n', 'a', '\0', 'text '.repeat(20), 'text '),
+    {
+      maxLength: 40,
+    },
+  )
   .map((parts) => parts.join(''));
 
 test('only CRLF . CRLF ends, and a dot is undone only behind CRLF or at the start', () => {
@@ -74,7 +77,7 @@ test('it reads as the RFC does', () => {
 
 test('how the octets are cut changes nothing', () => {
   fc.assert(
-    fc.property(octets, fc.array(fc.nat(5), { maxLength: 60 }), (text, cuts) => {
+    fc.property(octets, fc.array(fc.nat(40), { maxLength: 60 }), (text, cuts) => {
       const data = Buffer.from(`${text}\r\n.\r\nREST\r\n.\r\n`, 'latin1');
       const pieces: Buffer[] = [];
       let at = 0;
@@ -87,6 +90,14 @@ test('how the octets are cut changes nothing', () => {
     }),
     { numRuns: 2_000 },
   );
+});
+
+test('a large message with rare and dense dot lines reads as the RFC does', () => {
+  let text = '';
+  for (let i = 0; i < 400; i += 1)
+    text += `${'x'.repeat((i * 37) % 300)}\r\n${'.'.repeat(i % 4)}${i % 7 === 0 ? '\n.' : ''}\r\n`;
+  text = text.replaceAll('\r\n.\r\n', '\r\n..\r\n');
+  assert.deepEqual(whole(`${text}.\r\nREST`), reference(`${text}.\r\nREST`));
 });
 
 test('a chunk without dot lines is passed on uncopied', () => {

@@ -305,3 +305,25 @@ test('backpressure: a slow intake slows the client down', async () => {
   await client.expect(250);
   assert.equal(bench.pipeline.last.content.length, 200 * 4 * 8_002);
 });
+
+test('a connection lost while the intake is writing: the write ends first, then the intake is dropped, once', async () => {
+  await using bench = await openBench();
+  const client = await bench.hello();
+  const gate = Promise.withResolvers<void>();
+  let writing = false;
+  bench.pipeline.onWrite = async () => {
+    writing = true;
+    await gate.promise;
+    writing = false;
+  };
+  await client.envelope();
+  await client.command('DATA', 354);
+  client.write(`${HEAD}.\r\n`); // the dot is already there, but its reply cannot be heard any more
+  await until(() => writing);
+  client.socket.resetAndDestroy();
+  await until(() => bench.acceptor.sessions() === 0);
+  assert.equal(bench.pipeline.last.aborts, 0);
+  gate.resolve();
+  await until(() => bench.pipeline.last.aborts === 1);
+  assert.equal(bench.pipeline.last.state, 'aborted');
+});

@@ -246,3 +246,38 @@ test('a port that is taken is an error with a name', async () => {
   await assert.rejects(second.listen(), { code: 'LISTEN_FAILED', message: /EADDRINUSE/ });
   await second.close({ graceMs: 0 });
 });
+
+test('every dismissal is on record', async () => {
+  const clock = handClock();
+  await using bench = await openBench({
+    clock,
+    config: { limits: { errorsPerSession: 2, junkCommandsPerSession: 2 } },
+  });
+  const replies = (): string[] => bench.events.map((event) => (event.event === 'refused' ? event.reply : '?'));
+  const junk = await bench.hello();
+  junk.write('NOOP\r\nNOOP\r\n');
+  await junk.expect(250);
+  await junk.expect(421);
+  const errors = await bench.hello();
+  errors.write('RCPT TO:<x>\r\nRCPT TO:<x>\r\n');
+  await errors.expect(503);
+  await errors.expect(421);
+  const slow = await bench.hello();
+  clock.advance(1_800_001);
+  await slow.expect(421);
+  assert.deepEqual(replies(), [
+    '421 4.7.0 Too many commands without a message, closing',
+    '503 5.5.1 Say MAIL first',
+    '503 5.5.1 Say MAIL first',
+    '421 4.7.0 Too many errors, closing',
+    '421 4.4.2 The session took too long, closing',
+  ]);
+});
+
+test('the record of a refused MAIL names its sender', async () => {
+  await using bench = await openBench();
+  const client = await bench.hello();
+  bench.pipeline.admission = () => reply(452, '4.3.1', 'Full');
+  await client.command('MAIL FROM:<alice@example.com>', 452);
+  assert.equal(bench.events[0]?.event === 'refused' && bench.events[0].reversePath, 'alice@example.com');
+});

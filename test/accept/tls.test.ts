@@ -132,3 +132,12 @@ test('updateTls() shows the new certificate to the next handshake', async () => 
     await rm(dir, { recursive: true, force: true });
   }
 });
+
+test('updateTls() with a certificate that cannot be used throws and leaves the old one', async () => {
+  await using bench = await openBench();
+  assert.throws(() => bench.acceptor.updateTls({ key: 'nonsense', cert: 'nonsense' }));
+  const client = await bench.hello();
+  const secure = await client.startTls();
+  const expected = new X509Certificate((await testCertificate()).cert);
+  assert.equal(secure.getPeerX509Certificate()?.fingerprint256, expected.fingerprint256);
+});

@@ -244,12 +244,13 @@ test('checkConfig() never throws, and tells a problem for whatever is not valid'
     '__proto__',
     'dns',
   );
-  const { tree } = fc.letrec((tie) => ({
+  const leaf: fc.Arbitrary<unknown> = fc.jsonValue({ maxDepth: 2 });
+  const { tree } = fc.letrec<{ tree: unknown }>((tie) => ({
     tree: fc.oneof(
       { maxDepth: 5 },
-      fc.jsonValue({ maxDepth: 2 }),
-      fc.array(tie('tree'), { maxLength: 3 }),
-      fc.dictionary(keys, tie('tree')),
+      leaf,
+      fc.array(tie('tree'), { maxLength: 3 }) as fc.Arbitrary<unknown>,
+      fc.dictionary(keys, tie('tree')) as fc.Arbitrary<unknown>,
     ),
   }));
   fc.assert(

@@ -6,6 +6,8 @@ import type { Domain } from '../../src/mail/address.ts';
 
 export const ID = '0000K3M-7Q2ABCDEFGHJK';
 export const OTHER = '0000K3M-8R3ABCDEFGHJK';
+export const VIRUS = '0000K3M-VRVS000000000';
+export const BUG = '0000K3M-BVG0000000000';
 const AT = '2026-11-21T09:30:00.000Z';
 const UNTIL = '2026-11-21T09:40:00.000Z';
 
@@ -78,10 +80,10 @@ const engines = [
 
 const config: Record<string, unknown> = { version: 1, hostname: 'mx.example.com', policy: { spam: { tag: 5 } } };
 
-/** All handlers; each call is kept in `calls`. Unknown ids are NOT_FOUND; id `X` is a bug of the handler. */
+/** All handlers; each call is kept in `calls`. Unknown ids are NOT_FOUND; `BUG` is a bug of the handler. */
 export function fakeHandlers(calls: Call[] = [], options: { trouble?: boolean } = {}): GatewayHandlers {
   const known = (id: string): string => {
-    if (id === 'X') throw new TypeError('secret detail of a bug');
+    if (id === BUG) throw new TypeError('secret detail of a bug');
     if (id !== ID)
       throw new SekishoError('NOT_FOUND', `There is no message "${id}"`, { remedy: 'See "sekisho queue list"' });
     return id;
@@ -150,10 +152,16 @@ export function fakeHandlers(calls: Call[] = [], options: { trouble?: boolean } 
     'queue.undelete': ({ id }) => ({ id: known(id), state: 'deferred' }),
     'quarantine.list': () => ({ entries: [quarantined], total: 1 }),
     'quarantine.show': ({ id }) => ({ ...quarantined, id: known(id) }),
-    'quarantine.release': ({ id, recipients }) => {
+    'quarantine.release': ({ id, recipients, force }) => {
+      if (id === VIRUS && force !== true)
+        throw new SekishoError('RELEASE_NEEDS_FORCE', 'The message holds a virus', {
+          remedy: 'Release it with --force if you must',
+        });
+      if (id === VIRUS) return { id, already: true, queuedAs: id, released: ['info@office.example'], remaining: [] };
       if (id === OTHER) throw new SekishoError('WRONG_STATE', 'The message was released already');
       return {
         id: known(id),
+        already: false,
         queuedAs: recipients === undefined ? id : `${id}.1`,
         released: recipients ?? quarantined.recipients,
         remaining: recipients === undefined ? [] : quarantined.recipients.filter((one) => !recipients.includes(one)),

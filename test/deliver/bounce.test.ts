@@ -52,7 +52,14 @@ test('our own networks and our own notices need nobody to vouch', () => {
 
 test('readHeader() returns whole lines of the header only, at most 64 KiB', async () => {
   const read = async (...chunks: string[]): Promise<string> =>
-    (await readHeader(Readable.from(chunks.map((chunk) => Buffer.from(chunk)), { objectMode: false }))).toString();
+    (
+      await readHeader(
+        Readable.from(
+          chunks.map((chunk) => Buffer.from(chunk)),
+          { objectMode: false },
+        ),
+      )
+    ).toString();
   assert.equal(await read('A: b\r\n c\r\nD: e\r', '\n\r\nbody\r\n\r\nmore'), 'A: b\r\n c\r\nD: e\r\n');
   assert.equal(await read('\r\nbody'), '');
   assert.equal(await read('A: b\r\n'), 'A: b\r\n');

@@ -32,7 +32,12 @@ test('the question is MAIL FROM:<>, RCPT and QUIT, never data', async () => {
   const office = await server();
   assert.deepEqual(await ask([office.port]), { known: 'yes', detail: '250 2.1.5 Ok' });
   await until('quit', () => office.commands.at(-1) === 'QUIT');
-  assert.deepEqual(office.commands, ['EHLO mx.gateway.example', 'MAIL FROM:<>', 'RCPT TO:<bob@office.example>', 'QUIT']);
+  assert.deepEqual(office.commands, [
+    'EHLO mx.gateway.example',
+    'MAIL FROM:<>',
+    'RCPT TO:<bob@office.example>',
+    'QUIT',
+  ]);
 });
 
 test('"no such user" is no; every other refusal is unknown', async () => {

@@ -17,7 +17,8 @@ test('parseHopReply() reads code, enhanced code and all lines, and makes the tex
   assert.equal(parseHopReply('550 a\u0007b\u009bc\td').text, '550 a b c d');
   assert.equal(parseHopReply('550 5.7.1 日本語').text, '550 5.7.1 日本語');
   assert.equal(parseHopReply(`550 ${'x'.repeat(5_000)}`).text.length, 1_000);
-  for (const junk of ['', 'hello', '25', '2500 x', '199 x', '600 x', '999']) assert.equal(parseHopReply(junk).code, 0, junk);
+  for (const junk of ['', 'hello', '25', '2500 x', '199 x', '600 x', '999'])
+    assert.equal(parseHopReply(junk).code, 0, junk);
 });
 
 test('classifyReply() goes by the class of the code', () => {
@@ -71,10 +72,22 @@ test('what is about our dialogue or our settings is deferred, not bounced', () =
 
 test('readRecipientReply() says no only to a plain "no such mailbox"', () => {
   const read = (raw: string): string => readRecipientReply(parseHopReply(raw));
-  for (const yes of ['250 Ok', '251 2.1.5 Will forward', '252 2.1.5 Cannot verify']) assert.equal(read(yes), 'yes', yes);
+  for (const yes of ['250 Ok', '251 2.1.5 Will forward', '252 2.1.5 Cannot verify'])
+    assert.equal(read(yes), 'yes', yes);
   for (const no of ['550 No such user', '551 Not local', '553 Bad name', '550 5.1.1 x', '552 5.1.1 x', '553 5.1.3 x']) {
     assert.equal(read(no), 'no', no);
   }
-  const unknown = ['450 4.2.0 Grey', '421 Bye', '552 Full', '550 5.7.1 Blocked', '554 5.7.1 No', '554 x', '503 x', '5', '', '220 hm'];
+  const unknown = [
+    '450 4.2.0 Grey',
+    '421 Bye',
+    '552 Full',
+    '550 5.7.1 Blocked',
+    '554 5.7.1 No',
+    '554 x',
+    '503 x',
+    '5',
+    '',
+    '220 hm',
+  ];
   for (const raw of unknown) assert.equal(read(raw), 'unknown', raw);
 });

@@ -38,7 +38,21 @@ async function sent(chunks: Buffer[]): Promise<{ text: string; writes: number }>
 }
 
 test('dots are doubled at line starts only, wherever the chunks are cut', async () => {
-  const cases = ['', '.', '..', '.\r\n', '\r\n.', '\r\n.\r\n', 'a\r\n.b\r\n..c\r\n.\r\n', 'no end', 'a.b\r\n', '\r', 'a\r', '\r\n', '.\r\n.\r\n.\r\n'];
+  const cases = [
+    '',
+    '.',
+    '..',
+    '.\r\n',
+    '\r\n.',
+    '\r\n.\r\n',
+    'a\r\n.b\r\n..c\r\n.\r\n',
+    'no end',
+    'a.b\r\n',
+    '\r',
+    'a\r',
+    '\r\n',
+    '.\r\n.\r\n.\r\n',
+  ];
   for (const text of cases) {
     const body = Buffer.from(text, 'latin1');
     for (let cut = 0; cut <= body.length; cut += 1) {
@@ -49,7 +63,18 @@ test('dots are doubled at line starts only, wherever the chunks are cut', async 
 });
 
 test('any octets in any chunks arrive as the plain rule says, 8-bit and ISO-2022-JP included', async () => {
-  const piece = fc.constantFrom('.', '\r\n', '\r\n.', '..', 'x', '\u001b$B2q5D\u001b(B', '\u00e9\u0080\u00ff', '\u0000', '\r', '\n.');
+  const piece = fc.constantFrom(
+    '.',
+    '\r\n',
+    '\r\n.',
+    '..',
+    'x',
+    '\u001b$B2q5D\u001b(B',
+    '\u00e9\u0080\u00ff',
+    '\u0000',
+    '\r',
+    '\n.',
+  );
   await fc.assert(
     fc.asyncProperty(fc.array(fc.array(piece, { maxLength: 6 }), { maxLength: 8 }), async (parts) => {
       const chunks = parts.map((part) => Buffer.from(part.join(''), 'latin1')).filter((chunk) => chunk.length > 0);
@@ -87,7 +112,11 @@ test('a source that fails leaves the data without an end, and is destroyed', asy
     { objectMode: false },
   );
   let ended = false;
-  const sending = writeData(sink, source, { blockMs: 5_000, signal: new AbortController().signal, onEnd: () => (ended = true) });
+  const sending = writeData(sink, source, {
+    blockMs: 5_000,
+    signal: new AbortController().signal,
+    onEnd: () => (ended = true),
+  });
   await assert.rejects(sending, /Disk is gone/);
   assert.equal(ended, false);
   assert.ok(source.destroyed);
@@ -97,6 +126,10 @@ test('a source that fails leaves the data without an end, and is destroyed', asy
 test('a peer that stops reading meets the deadline of a block', async () => {
   const stuck = new Writable({ write: () => undefined, highWaterMark: 10 });
   const source = Readable.from([Buffer.alloc(200_000)], { objectMode: false });
-  const sending = writeData(stuck, source, { blockMs: 20, signal: new AbortController().signal, onEnd: () => undefined });
+  const sending = writeData(stuck, source, {
+    blockMs: 20,
+    signal: new AbortController().signal,
+    onEnd: () => undefined,
+  });
   await assert.rejects(sending, { code: 'DEADLINE' });
 });

@@ -23,7 +23,10 @@ function begin(...args: Parameters<typeof stage>): Stage {
   return staged;
 }
 
-function events<Name extends MailEvent['event']>(staged: Stage, name: Name): Array<Extract<MailEvent, { event: Name }>> {
+function events<Name extends MailEvent['event']>(
+  staged: Stage,
+  name: Name,
+): Array<Extract<MailEvent, { event: Name }>> {
   return staged.seen.events.filter((event): event is Extract<MailEvent, { event: Name }> => event.event === name);
 }
 
@@ -68,7 +71,10 @@ test('each recipient gets its own result: delivered, deferred until the next att
   });
   const staged = begin(officeConfig([office.port]));
   const { spool } = staged;
-  const id = spool.add({ listener: 'relay', to: ['bob@office.example', 'grey@office.example', 'nobody@office.example'] });
+  const id = spool.add({
+    listener: 'relay',
+    to: ['bob@office.example', 'grey@office.example', 'nobody@office.example'],
+  });
   await until('all settled', () => !spool.entries.has(id));
   assert.equal(spool.outcome(id, 'bob@office.example'), 'delivered');
   assert.equal(spool.outcome(id, 'grey@office.example'), 'delivered');
@@ -79,13 +85,20 @@ test('each recipient gets its own result: delivered, deferred until the next att
   assert.equal(events(staged, 'bounced')[0]?.reply, '550 5.1.1 No such user');
   const [dsn] = spool.dsns;
   assert.deepEqual(dsn?.to, ['alice@sender.example']);
-  assert.match(dsn?.text ?? '', /Final-Recipient: rfc822; nobody@office\.example\r\nAction: failed\r\nStatus: 5\.1\.1\r\nRemote-MTA: dns; localhost/);
+  assert.match(
+    dsn?.text ?? '',
+    /Final-Recipient: rfc822; nobody@office\.example\r\nAction: failed\r\nStatus: 5\.1\.1\r\nRemote-MTA: dns; localhost/,
+  );
 });
 
 test('without PIPELINING, and with only HELO, a message goes out step by step', async () => {
   const old = await server({ ehlo: () => '502 5.5.2 What?' });
   const { spool } = begin(officeConfig([old.port]));
-  const id = spool.add({ to: ['a@office.example', 'b@office.example'], body: 'X: caf\u00e9\r\n\r\n\u00e9\r\n', envelope: { eightBit: true } });
+  const id = spool.add({
+    to: ['a@office.example', 'b@office.example'],
+    body: 'X: caf\u00e9\r\n\r\n\u00e9\r\n',
+    envelope: { eightBit: true },
+  });
   await until('delivered', () => !spool.entries.has(id));
   assert.deepEqual(old.commands, [
     'EHLO mx.gateway.example',
@@ -168,7 +181,11 @@ test('a cut in DATA and a cut after the final dot defer, and the message goes ou
 test('a refusal in the middle of the data is believed', async () => {
   const office = await server({ during: (octets) => (octets > 200_000 ? '552 5.3.4 Too big after all' : undefined) });
   const staged = begin(officeConfig([office.port]));
-  const id = staged.spool.add({ listener: 'relay', to: ['bob@office.example'], body: Buffer.alloc(4_000_000, 'abc\r\n') });
+  const id = staged.spool.add({
+    listener: 'relay',
+    to: ['bob@office.example'],
+    body: Buffer.alloc(4_000_000, 'abc\r\n'),
+  });
   await until('bounced', () => staged.spool.outcome(id, 'bob@office.example') === 'bounced');
   assert.equal(office.taken.length, 0);
 });
@@ -199,7 +216,9 @@ test('a mail server that is down is probed, its mail stays untouched, and all of
   const port = await freePort();
   const config = officeConfig([port], { delivery: { concurrencyPerHop: 1, retryMs: [600_000], probeMs: 10 } });
   const { spool, seen, delivery } = begin(config);
-  const ids = Array.from({ length: 30 }, (_, at) => spool.add({ to: ['bob@office.example'], body: `N: ${at}\r\n\r\n` }));
+  const ids = Array.from({ length: 30 }, (_, at) =>
+    spool.add({ to: ['bob@office.example'], body: `N: ${at}\r\n\r\n` }),
+  );
   await until('alarm', () => seen.alarms.has('mail-server-down domain:office.example'));
   const [hop] = delivery.status().hops;
   assert.notEqual(hop?.state, 'up');
@@ -246,7 +265,10 @@ test('a dead destination costs one attempt at a time and does not hold up anothe
     domains: [{ name: 'office.example', servers: [{ host: 'localhost', port: good.port }] }],
     delivery: { retryMs: [200, 600_000] },
   });
-  const resolver = fakeResolver({ 'dead.example': { mx: [{ exchange: 'mx.dead.example', priority: 1 }] }, 'mx.dead.example': { a: ['127.0.0.1'] } });
+  const resolver = fakeResolver({
+    'dead.example': { mx: [{ exchange: 'mx.dead.example', priority: 1 }] },
+    'mx.dead.example': { a: ['127.0.0.1'] },
+  });
   const staged = begin(config, { resolver, tuning: { mxPort: dead } });
   for (let at = 0; at < 200; at += 1) staged.spool.add({ to: ['x@dead.example'], listener: 'relay' });
   const id = staged.spool.add({ to: ['bob@office.example'] });
@@ -313,7 +335,9 @@ test('recipients go in transactions of 50, and by variant', async () => {
 test('a server that takes few recipients at once gets the rest right away', async () => {
   const office = await server({ rcpt: (_line, count) => (count > 2 ? '452 4.5.3 Too many recipients' : undefined) });
   const { spool } = begin(officeConfig([office.port], { delivery: { retryMs: [600_000] } }));
-  const id = spool.add({ to: ['a@office.example', 'b@office.example', 'c@office.example', 'd@office.example', 'e@office.example'] });
+  const id = spool.add({
+    to: ['a@office.example', 'b@office.example', 'c@office.example', 'd@office.example', 'e@office.example'],
+  });
   await until('settled', () => !spool.entries.has(id));
   assert.deepEqual(
     office.taken.map((taken) => taken.to.length),
@@ -424,7 +448,10 @@ test('what is too old when it is deferred expires with a DSN; before the clock i
   await until('deferred several times', () => events(staged, 'deferred').length >= 3);
   clock.sync = true;
   await until('expired', () => spool.outcome(id, 'bob@office.example') === 'expired');
-  assert.match(spool.dsns[0]?.text ?? '', /Status: 5\.4\.7\r\nRemote-MTA: dns; localhost\r\nDiagnostic-Code: smtp; 450 4\.2\.0 Later/);
+  assert.match(
+    spool.dsns[0]?.text ?? '',
+    /Status: 5\.4\.7\r\nRemote-MTA: dns; localhost\r\nDiagnostic-Code: smtp; 450 4\.2\.0 Later/,
+  );
   assert.equal(events(staged, 'expired').length, 1);
 });
 

@@ -198,7 +198,8 @@ class Conversation {
     const plain = this.#socket;
     plain.removeAllListeners('data');
     if (handshake === 'closes') return void plain.end();
-    if (handshake === 'garbage') return void plain.once('data', () => plain.end('this is no TLS at all, not in the least\r\n'));
+    if (handshake === 'garbage')
+      return void plain.once('data', () => plain.end('this is no TLS at all, not in the least\r\n'));
     const secure = new tls.TLSSocket(plain, {
       isServer: true,
       secureContext: tls.createSecureContext({ key: TEST_KEY, cert: TEST_CERTIFICATE }),

@@ -19,7 +19,11 @@ async function failure(...args: Parameters<typeof resolve>): Promise<string> {
   return `${found.failure.verdict} ${found.failure.status}`;
 }
 
-const hosts = { 'a.example': { a: ['192.0.2.1'] }, 'b.example': { a: ['192.0.2.2'] }, 'c.example': { a: ['192.0.2.3'] } };
+const hosts = {
+  'a.example': { a: ['192.0.2.1'] },
+  'b.example': { a: ['192.0.2.2'] },
+  'c.example': { a: ['192.0.2.3'] },
+};
 
 test('MX hosts come by preference, equal ones in random order', async () => {
   const mx = [
@@ -30,7 +34,11 @@ test('MX hosts come by preference, equal ones in random order', async () => {
   const zones = { ...hosts, 'office.example': { mx } };
   assert.deepEqual(await addresses('office.example', zones, () => 0.999), ['192.0.2.1', '192.0.2.2', '192.0.2.3']);
   const dice = [0, 0.999];
-  assert.deepEqual(await addresses('office.example', zones, () => dice.shift() ?? 0.999), ['192.0.2.2', '192.0.2.1', '192.0.2.3']);
+  assert.deepEqual(await addresses('office.example', zones, () => dice.shift() ?? 0.999), [
+    '192.0.2.2',
+    '192.0.2.1',
+    '192.0.2.3',
+  ]);
 });
 
 test('without MX the domain itself is the host, IPv4 and IPv6 in turn', async () => {
@@ -58,7 +66,10 @@ test('DNS trouble is temporary, at the domain and at its hosts', async () => {
   assert.equal(await failure('n.example', { 'n.example': { mx }, 'm.example': { broken: true } }), 'deferred 4.4.3');
   assert.equal(await failure('n.example', { 'n.example': { mx } }), 'deferred 4.4.4');
   const two = [...mx, { exchange: 'a.example', priority: 2 }];
-  assert.deepEqual(await addresses('n.example', { ...hosts, 'n.example': { mx: two }, 'm.example': { broken: true } }), ['192.0.2.1']);
+  assert.deepEqual(
+    await addresses('n.example', { ...hosts, 'n.example': { mx: two }, 'm.example': { broken: true } }),
+    ['192.0.2.1'],
+  );
 });
 
 test('an MX that is ourselves ends the list: equal and worse ones are dropped, none left is a loop', async () => {
@@ -76,6 +87,9 @@ test('an MX that is ourselves ends the list: equal and worse ones are dropped, n
 test('address literals need no DNS; localhost never leaves the machine', async () => {
   assert.deepEqual(await addresses('[192.0.2.7]', {}), ['192.0.2.7']);
   assert.deepEqual(await addresses('[ipv6:2001:db8::7]', {}), ['2001:db8::7']);
-  const local = await resolveHost('localhost', { resolver: fakeResolver({ localhost: { broken: true } }), random: () => 0 });
+  const local = await resolveHost('localhost', {
+    resolver: fakeResolver({ localhost: { broken: true } }),
+    random: () => 0,
+  });
   assert.deepEqual(local, { addresses: [{ host: 'localhost', address: '127.0.0.1' }] });
 });

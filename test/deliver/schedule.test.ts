@@ -13,7 +13,10 @@ test('a heap gives its items in order, whatever was pushed and taken out', () =>
       const out: number[] = [];
       for (let next = heap.pop(); next !== undefined; next = heap.pop()) out.push(next);
       const kept = numbers.filter((number) => number % divisor !== 0);
-      assert.deepEqual(out, kept.toSorted((one, other) => one - other));
+      assert.deepEqual(
+        out,
+        kept.toSorted((one, other) => one - other),
+      );
       assert.equal(taken.length + kept.length, numbers.length);
       assert.equal(heap.size, 0);
     }),
@@ -24,7 +27,10 @@ test('a heap gives its items in order, whatever was pushed and taken out', () =>
 test('retry pauses follow the list, the last one repeats, and differ by at most ten per cent', () => {
   const retryMs = [60_000, 120_000, 300_000];
   const at = (attempts: number, random: number): number => retryPause(attempts, { retryMs, random: () => random });
-  assert.deepEqual([0, 1, 2, 3, 4, 99].map((attempts) => at(attempts, 0.5)), [60_000, 60_000, 120_000, 300_000, 300_000, 300_000]);
+  assert.deepEqual(
+    [0, 1, 2, 3, 4, 99].map((attempts) => at(attempts, 0.5)),
+    [60_000, 60_000, 120_000, 300_000, 300_000, 300_000],
+  );
   assert.equal(at(1, 0), 54_000);
   assert.equal(at(1, 0.999_999), 66_000);
 });

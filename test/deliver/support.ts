@@ -84,6 +84,8 @@ export class FakeSpool {
   breakAfter: { octets: number; code: string } | undefined;
   settleError: Error | undefined;
   onSettle: (() => Promise<void>) | undefined;
+  /** As the real one: a message with an attempt under way cannot be moved. */
+  readonly #busy = new Map<QueueId, Set<string>>();
   readonly #clock: Clock;
   readonly #listeners: Array<(message: QueuedMessage) => void> = [];
   #sequence = 0;
@@ -195,6 +197,7 @@ export class FakeSpool {
 
   async recordAttempt(id: QueueId, recipients: readonly ForwardPath[], nextHop: string): Promise<void> {
     this.record.push(`attempt ${id}`);
+    this.#busy.set(id, (this.#busy.get(id) ?? new Set<string>()).union(new Set<string>(recipients)));
     for (const each of this.#progress(id, recipients)) {
       each.attempts += 1;
       each.lastAttempt = stampOf(this.#clock);
@@ -204,6 +207,7 @@ export class FakeSpool {
 
   async defer(id: QueueId, recipients: readonly DeferredRecipient[]): Promise<void> {
     this.record.push(`defer ${id}`);
+    for (const each of recipients) this.#busy.get(id)?.delete(each.address);
     for (const { address, reply, wait } of recipients) {
       for (const each of this.#progress(id, [address])) Object.assign(each, { lastReply: reply, wait });
     }
@@ -213,6 +217,7 @@ export class FakeSpool {
     if (this.settleError !== undefined) throw this.settleError;
     await this.onSettle?.();
     this.record.push(`settle ${id}`);
+    for (const each of recipients) this.#busy.get(id)?.delete(each.address);
     for (const { address, outcome, reply } of recipients) {
       for (const each of this.#progress(id, [address])) {
         if (each.outcome !== undefined) throw new SekishoError('WRONG_STATE', `"${address}" is settled already`);
@@ -221,7 +226,8 @@ export class FakeSpool {
         this.outcomes.set(`${id} ${address}`, outcome);
       }
     }
-    if (this.#entry(id).message.progress.recipients.every((each) => each.outcome !== undefined)) this.entries.delete(id);
+    if (this.#entry(id).message.progress.recipients.every((each) => each.outcome !== undefined))
+      this.entries.delete(id);
   }
 
   async bounce(
@@ -246,6 +252,7 @@ export class FakeSpool {
   async move(id: QueueId, folder: Folder, options: { recipients?: readonly ForwardPath[] } = {}): Promise<QueueId> {
     const entry = this.#entry(id);
     if (entry.message.folder !== 'queue') throw new SekishoError('WRONG_STATE', 'Not queued');
+    if ((this.#busy.get(id)?.size ?? 0) > 0) throw new SekishoError('BUSY', 'Being delivered right now');
     const leaving = new Set(options.recipients ?? entry.message.progress.recipients.map((each) => each.address));
     const open = entry.message.progress.recipients.filter((each) => each.outcome === undefined);
     this.record.push(`move ${id} ${folder}`);
@@ -293,7 +300,8 @@ export interface Zone {
 export function fakeResolver(zones: Record<string, Zone>): Resolver {
   const zone = (name: string): Zone | undefined => {
     const found = zones[name];
-    if (found?.broken === true) throw new SekishoError('DNS_TEMPORARY', `DNS query for "${name}" failed`, { retryable: true });
+    if (found?.broken === true)
+      throw new SekishoError('DNS_TEMPORARY', `DNS query for "${name}" failed`, { retryable: true });
     return found;
   };
   return {
@@ -390,5 +398,11 @@ export async function until(what: string, holds: () => boolean, ms = 5_000): Pro
 
 /** Undoes what RFC 5321 §4.5.2 did. */
 export function undotted(raw: Buffer): Buffer {
-  return Buffer.from(raw.toString('latin1').replaceAll(/^\.\./gm, '.').replaceAll(/(?<=\r\n)\.\./g, '.'), 'latin1');
+  return Buffer.from(
+    raw
+      .toString('latin1')
+      .replaceAll(/^\.\./gm, '.')
+      .replaceAll(/(?<=\r\n)\.\./g, '.'),
+    'latin1',
+  );
 }

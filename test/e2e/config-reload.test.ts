@@ -8,7 +8,7 @@ let world: World;
 before(async () => {
   world = await startWorld();
 });
-after(() => world[Symbol.asyncDispose]());
+after(() => world?.[Symbol.asyncDispose]());
 
 const from = 'hanako@example.com';
 

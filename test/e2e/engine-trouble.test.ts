@@ -15,7 +15,7 @@ before(async () => {
   await world.gateway.start();
   await untilUp();
 });
-after(() => world[Symbol.asyncDispose]());
+after(() => world?.[Symbol.asyncDispose]());
 afterEach(async () => {
   clamd().resume();
   await clamd().start();

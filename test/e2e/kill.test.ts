@@ -15,7 +15,7 @@ before(async () => {
     config: { delivery: { retryMs: [300, 600], probeMs: 300, concurrencyPerHop: CONCURRENCY } },
   });
 });
-after(() => world[Symbol.asyncDispose]());
+after(() => world?.[Symbol.asyncDispose]());
 
 test('three kills under load lose nothing that had its 250, and alter nothing', async () => {
   /** What was acknowledged: Message-ID → hash. */

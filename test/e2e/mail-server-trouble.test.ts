@@ -11,7 +11,7 @@ before(async () => {
   const delivery = { retryMs: [400, 800], probeMs: 300, concurrencyPerHop: 1 };
   world = await startWorld({ config: { delivery } });
 });
-after(() => world[Symbol.asyncDispose]());
+after(() => world?.[Symbol.asyncDispose]());
 afterEach(() => {
   world.office.script = {};
 });

@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test';
 import { dkimVerify } from 'mailauth/lib/dkim/verify.js';
 import { plainMail } from '../support/mime-samples.ts';
 import { hasPostfix, type Postfix, smtpSource, startPostfix } from '../support/peers.ts';
+import { until } from '../support/process.ts';
 import { sendMail } from '../support/smtp-client.ts';
 import { CORPUS, CORPUS_DNS, startWorld, type World } from './world.ts';
 
@@ -98,6 +99,55 @@ test('the office sends outward by the relay listener, and not by the MX listener
   const [out] = await world.outside.received(1);
   assert.deepEqual([out?.from, out?.to], ['suzuki@office.example', ['friend@example.net']]);
   assert.ok(out?.bytes.subarray(-mail.bytes.length).equals(mail.bytes));
+});
+
+test('while the office Postfix is stopped its mail is kept, and comes when it starts', async () => {
+  const before = (await office.messages('suzuki@office.example')).length;
+  await office.stop();
+  for (let index = 0; index < 5; index += 1) {
+    const bytes = plainMail({ messageId: `kept.${index}@example.com` });
+    const reply = await sendMail(world.gateway.mxPort, {
+      from: 'hanako@example.com',
+      to: 'suzuki@office.example',
+      bytes,
+    });
+    assert.equal(reply.code, 250, reply.text);
+  }
+  assert.equal((await world.gateway.call('queue.list', { state: 'all' })).total, 5);
+  await office.start();
+  const arrived = await office.received(before + 5, { recipient: 'suzuki@office.example' });
+  assert.equal(arrived.length, before + 5);
+});
+
+test('what the office Postfix refuses comes back to a verified sender as a DSN with its words', async () => {
+  const reply = await sendMail(world.gateway.mxPort, {
+    from: 'hanako@example.com',
+    to: 'unknown@office.example',
+    bytes: plainMail({ messageId: 'unknown.1@example.com' }),
+  });
+  assert.equal(reply.code, 250, reply.text);
+  const dsn = await until('a DSN', { ms: 20_000 }, () =>
+    world.outside.messages.find((one) => one.from === '' && one.to.includes('hanako@example.com')),
+  );
+  assert.match(dsn.bytes.toString('latin1'), /User unknown in virtual mailbox table/);
+});
+
+test('a Postfix that hears 451 while an engine is down keeps its mail and brings it again', async () => {
+  const before = (await office.messages('tanaka@office.example')).length;
+  await world.clamd?.stop();
+  await until('the gateway to say 451', { ms: 60_000, every: 200 }, async () => {
+    const probe = { from: 'hanako@example.com', to: 'load@office.example', bytes: plainMail() };
+    return (await sendMail(world.gateway.mxPort, probe)).code === 451 ? true : undefined;
+  });
+  const bytes = plainMail({ messageId: 'again.1@example.com' });
+  const taken = await sendMail(sender.port, { from: 'hanako@example.com', to: 'tanaka@office.example', bytes });
+  assert.equal(taken.code, 250, taken.text);
+  await until('the sender to defer', { ms: 20_000 }, async () =>
+    /to=<tanaka@office\.example>.*status=deferred \(host .* said: 451 /.test(await sender.log()) ? true : undefined,
+  );
+  await world.clamd?.start();
+  const arrived = await office.received(before + 1, { recipient: 'tanaka@office.example', ms: 60_000 });
+  assert.equal(arrived.length, before + 1);
 });
 
 /** Answers from the corpus's own zone. */

@@ -9,7 +9,7 @@ let world: World;
 before(async () => {
   world = await startWorld({ clamd: true, rspamd: true });
 });
-after(() => world[Symbol.asyncDispose]());
+after(() => world?.[Symbol.asyncDispose]());
 
 const from = 'hanako@example.com';
 

@@ -164,7 +164,7 @@ export async function signed(
   message: string,
   options: { key: TestKey; domain: string; selector?: string; maxBodyLength?: number; algorithm?: string },
 ): Promise<string> {
-  const { signatures, errors } = await dkimSign(message, {
+  const how = {
     canonicalization: 'relaxed/relaxed',
     signTime: new Date(),
     signingDomain: options.domain,
@@ -172,7 +172,9 @@ export async function signed(
     privateKey: options.key.privateKey,
     algorithm: options.algorithm ?? 'rsa-sha256',
     ...(options.maxBodyLength === undefined ? {} : { maxBodyLength: options.maxBodyLength }),
-  });
+  };
+  // 7.1.0 declares the fields at the top and reads them from `signatureData`
+  const { signatures, errors } = await dkimSign(message, { ...how, signatureData: [how] });
   if (errors.length > 0 || signatures === '') throw new Error(`Could not sign: ${JSON.stringify(errors)}`);
   return signatures + message;
 }

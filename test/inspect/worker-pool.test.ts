@@ -14,7 +14,7 @@ import { fakeResolver, of, PLAIN, requestFor, settings, stateOf, withInspectors,
 const FRAGILE = path.join(import.meta.dirname, 'fixtures/fragile-worker.ts');
 const STILLBORN = path.join(import.meta.dirname, 'fixtures/stillborn-worker.ts');
 const QUICK = settings((draft) => {
-  draft.engines.inspect.timeoutMs = 12_000;
+  draft.engines.inspect.timeoutMs = 9_000;
   draft.engines.inspect.memoryMiB = 96;
 });
 

@@ -148,7 +148,7 @@ test('a UTF-8 recipient gets the global forms of RFC 6533', () => {
   assert.match(dsn, /Final-Recipient: utf-8; =E5=B1=B1=E7=94=B0@office\.example/);
 });
 
-test("a hostile reply, envelope id or header can forge neither field nor part", () => {
+test('a hostile reply, envelope id or header can forge neither field nor part', () => {
   const dsn = composeDsn(
     options({
       envid: 'x\r\nAction: delivered',
@@ -162,7 +162,10 @@ test("a hostile reply, envelope id or header can forge neither field nor part", 
 });
 
 test('long replies and long lists stay within the line limit', () => {
-  const many = Array.from({ length: 200 }, () => ({ ...refused, diagnostic: `550 ${'word '.repeat(150)}${'y'.repeat(300)}` }));
+  const many = Array.from({ length: 200 }, () => ({
+    ...refused,
+    diagnostic: `550 ${'word '.repeat(150)}${'y'.repeat(300)}`,
+  }));
   const dsn = composeDsn(options({ recipients: many })).toString();
   assert.equal(dsn.match(/^Final-Recipient: /gm)?.length, 200);
   assert.ok(dsn.split('\r\n').every((line) => line.length <= 998));
@@ -174,7 +177,9 @@ test('quotedPrintable() is undone by the plain rule, in lines of at most 76, sev
     fc.property(fc.uint8Array({ maxLength: 400 }), (octets) => {
       const encoded = quotedPrintable(Buffer.from(octets));
       assert.ok(/^[\t\r\n -~]*$/.test(encoded));
-      assert.ok(encoded.split('\r\n').every((line) => line.length <= 76 && !/[ \t]$/.test(line) && !line.startsWith('-')));
+      assert.ok(
+        encoded.split('\r\n').every((line) => line.length <= 76 && !/[ \t]$/.test(line) && !line.startsWith('-')),
+      );
       const decoded = encoded
         .replaceAll('=\r\n', '')
         .replaceAll(/=([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { SekishoError } from '../../src/base/errors.ts';
-import { silentObserve } from '../../src/observe/events.ts';
+import { type Observe, silentObserve } from '../../src/observe/events.ts';
 import { openLevelDatabase } from '../../src/spool/database.ts';
 import { diskFiles } from '../../src/spool/files.ts';
 import { openSpool } from '../../src/spool/open.ts';
@@ -62,7 +62,7 @@ export interface MemoryRig extends Rig {
   cut: () => void;
 }
 
-export async function memoryRig(): Promise<MemoryRig> {
+export async function memoryRig(options: { observe?: Observe } = {}): Promise<MemoryRig> {
   const files = new MemoryFiles('/spool');
   const database = new MemoryDatabase();
   const clock = new FakeClock();
@@ -82,7 +82,7 @@ export async function memoryRig(): Promise<MemoryRig> {
           return database.open();
         },
         clock,
-        observe: silentObserve,
+        observe: options.observe ?? silentObserve,
         limits,
         create: first,
         onFault: (error) => faults.push(error),

@@ -2,7 +2,7 @@
 import type { QuarantineDetails, QuarantineEntry } from '../shapes.ts';
 import { escapeBlockForTerminal, escapeForTerminal } from '../../base/terminal.ts';
 import { argument, type Command, EXIT } from './command.ts';
-import { change, CURSOR_OPTION, LIMIT_OPTION, pageText, pick, remove } from './commands-queue.ts';
+import { change, CURSOR_OPTION, FORCE_OPTION, LIMIT_OPTION, pageText, pick, remove } from './commands-queue.ts';
 import { findingLines } from './finding-text.ts';
 import { block, type Look, showPath, showSize, showSome, showTime, table } from './output.ts';
 
@@ -41,6 +41,7 @@ export const QUARANTINE_COMMANDS: readonly Command[] = [
     name: 'quarantine release',
     args: 'ID [RECIPIENT…]',
     summary: { en: 'Delivers it: to all, or to these recipients', ja: '配送する（宛先を指定すればその宛先だけ）' },
+    options: [FORCE_OPTION],
     examples: [
       'sekisho quarantine release 0000K3M-7Q2ABCDEFGHJK',
       'sekisho quarantine release 0000K3M-7Q2ABCDEFGHJK info@office.example',
@@ -50,8 +51,14 @@ export const QUARANTINE_COMMANDS: readonly Command[] = [
       const answer = await context.client.call('quarantine.release', {
         id: argument(context, 0),
         ...(recipients.length === 0 ? {} : { recipients }),
+        ...(context.flags.has('force') ? { force: true } : {}),
       });
       context.print(answer, () => {
+        if (answer.already)
+          return {
+            en: `${answer.id}: released before, nothing was done now\n`,
+            ja: `${answer.id}: すでに解放されています。今回は何もしていません\n`,
+          }[context.language];
         const to = answer.released.join(', ');
         const rest = answer.remaining.join(', ');
         const lines = {

@@ -22,6 +22,13 @@ export const LIMIT_OPTION = {
   value: 'N',
   help: { en: 'at most so many, 1 to 500 (50)', ja: '表示件数、1〜500（既定 50）' },
 };
+export const FORCE_OPTION = {
+  name: 'force',
+  help: {
+    en: 'even a virus, or mail that nobody could look into',
+    ja: 'ウイルスや、検査できなかったメールでも実行する',
+  },
+};
 export const CURSOR_OPTION = {
   name: 'cursor',
   value: 'MARK',
@@ -80,9 +87,18 @@ export const QUEUE_COMMANDS: readonly Command[] = [
   change('queue hold', 'queue.hold', {
     summary: { en: 'Keeps a message back until it is let go', ja: 'メールを保留する（解除するまで送らない）' },
   }),
-  change('queue unhold', 'queue.unhold', {
+  {
+    name: 'queue unhold',
+    args: 'ID',
     summary: { en: 'Lets a held message go', ja: '保留を解除して送る' },
-  }),
+    options: [FORCE_OPTION],
+    run: async (context) => {
+      const force = context.flags.has('force') ? { force: true } : {};
+      const answer = await context.client.call('queue.unhold', { id: argument(context, 0), ...force });
+      context.print(answer, () => `${answer.id}: ${STATE_NAMES[answer.state][context.language]}\n`);
+      return EXIT.ok;
+    },
+  },
   remove('queue delete', 'queue.delete', {
     en: 'Deletes a message; for 10 minutes it can be brought back',
     ja: 'メールを削除する（10 分以内なら元に戻せる）',
@@ -113,7 +129,7 @@ async function retry(context: CommandContext): Promise<0 | 1> {
   return answer.count > 0 ? EXIT.ok : EXIT.negative;
 }
 
-type ChangeVerb = 'queue.hold' | 'queue.unhold' | 'queue.undelete' | 'quarantine.undelete';
+type ChangeVerb = 'queue.hold' | 'queue.undelete' | 'quarantine.undelete';
 
 /** A verb that takes an id and answers with the state the message has now. */
 export function change(name: string, verb: ChangeVerb, words: { summary: Text }): Command {

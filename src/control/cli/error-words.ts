@@ -29,6 +29,19 @@ const JAPANESE: Readonly<Record<string, { message: string; remedy?: string }>> =
     message: '今の状態ではこの操作はできません',
     remedy: '他の人が先に操作した可能性があります。現在の状態を確認してください',
   },
+  RELEASE_NEEDS_FORCE: {
+    message: '危険なメールのため、そのままでは配送できません',
+    remedy: '危険を承知で配送する場合は --force を付けてください',
+  },
+  RELEASE_INCOMPLETE: {
+    message: '検査と判定が終わっていない宛先があるため、配送できません',
+    remedy: 'エンジンを起動して検査をやり直すか、削除してください',
+  },
+  UNKNOWN_RECIPIENT: {
+    message: 'その宛先はこのメールにありません',
+    remedy: '「sekisho quarantine show ID」で宛先を確認してください',
+  },
+  INVALID: { message: '指定された値が正しくありません' },
   INVALID_REQUEST: { message: '指定された値が正しくありません' },
   NOT_PERMITTED: { message: 'この操作は許可されていません' },
   NOT_OFFERED: { message: 'このゲートウェイはその操作に対応していません' },

@@ -30,7 +30,11 @@ const ALL_OPTIONS = [...GLOBAL_OPTIONS, ...COMMANDS.flatMap((command) => command
 /** Never rejects but for a bug. */
 export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCode> {
   const json = argv.includes('--json');
-  let language = languageOf(undefined, io.env);
+  // Known before the rest is understood, so that even a usage error is told in the language asked for.
+  const asked = /^(?:--lang=)?(ja|en)$/.exec(
+    argv.find((word, at) => word.startsWith('--lang=') || argv[at - 1] === '--lang') ?? '',
+  );
+  let language = languageOf(asked?.[1], io.env);
   try {
     const parsed = parseArguments(argv, ALL_OPTIONS);
     language = languageOf(parsed.options.get('lang'), io.env);
@@ -151,8 +155,10 @@ function tellError(error: unknown, { json, language, io }: { json: boolean; lang
 function exitCodeOf(error: SekishoError): ExitCode {
   switch (errorCode(error)) {
     case 'NOT_FOUND':
+    case 'UNKNOWN_RECIPIENT':
       return EXIT.notFound;
     case 'INVALID_REQUEST':
+    case 'INVALID':
     case 'CONFIG_PATH':
       return EXIT.usage;
     case 'GATEWAY_NOT_RUNNING':

@@ -1,0 +1,98 @@
+/** What cross-check.ts says, in both languages. */
+import { domainToUnicode } from 'node:url';
+import type { Text } from '../base/i18n.ts';
+import { ADVICE } from './advice.ts';
+
+export type Words = { message: Text; allowed?: Text; remedy: Text };
+
+export const LIST_WITHOUT_FILE: Words = {
+  message: {
+    en: 'Recipients are checked by a list, but no file is named',
+    ja: '宛先を一覧で確認する設定ですが、一覧ファイルが指定されていません',
+  },
+  allowed: { en: 'the path of a text file, one address a line', ja: '1 行に 1 アドレスを書いたテキストファイルのパス' },
+  remedy: {
+    en: 'Name the file, or set "check" to "call-ahead"',
+    ja: '「file」を指定するか、「check」を "call-ahead" にしてください',
+  },
+};
+export const OPEN_RELAY: Words = {
+  message: {
+    en: 'With these networks the whole Internet could send mail through this gateway (open relay)',
+    ja: 'このネットワーク指定では、インターネット上の誰でもこのゲートウェイからメールを送れてしまいます（オープンリレー）',
+  },
+  allowed: ADVICE.network,
+  remedy: {
+    en: "List only the addresses of the office's own mail servers",
+    ja: '社内メールサーバーのアドレスだけを列挙してください',
+  },
+};
+export const NOT_A_NETWORK: Words = {
+  message: { en: 'This is not a network', ja: 'ネットワークとして読めません' },
+  allowed: ADVICE.network,
+  remedy: { en: 'Correct it or remove it', ja: '訂正するか取り除いてください' },
+};
+export const HALF_TLS: Words = {
+  message: {
+    en: 'Certificate and key belong together, and one is missing',
+    ja: '証明書と鍵は両方必要ですが、片方がありません',
+  },
+  allowed: { en: 'the path of a PEM file', ja: 'PEM ファイルのパス' },
+  remedy: {
+    en: 'Set both, or neither: then the gateway makes its own certificate',
+    ja: '両方を指定してください。両方とも無ければゲートウェイが証明書を自分で作ります',
+  },
+};
+export const NOT_A_RESOLVER: Words = {
+  message: { en: 'This is not the address of a DNS server', ja: 'DNS サーバーのアドレスとして読めません' },
+  allowed: ADVICE.resolver,
+  remedy: { en: 'Give an IP address: a name could not be looked up', ja: 'IP アドレスで指定してください' },
+};
+export const NOT_A_URL: Words = {
+  message: { en: 'This is neither a URL nor a path', ja: 'URL でもパスでもありません' },
+  allowed: ADVICE.rspamdUrl,
+  remedy: { en: 'Correct it', ja: '訂正してください' },
+};
+
+export function duplicateDomain(name: string, earlier: number): Words {
+  const shown = domainToUnicode(name) || name;
+  return {
+    message: {
+      en: `The domain "${shown}" is there twice; first as domains.${earlier}`,
+      ja: `ドメイン「${shown}」が重複しています（最初は domains.${earlier}）`,
+    },
+    remedy: { en: 'Keep one of the two', ja: 'どちらか一方だけを残してください' },
+  };
+}
+
+export function duplicateServer(earlier: number): Words {
+  return {
+    message: {
+      en: `This mail server is already servers.${earlier}`,
+      ja: `このメールサーバーは servers.${earlier} と同じです`,
+    },
+    remedy: { en: 'Remove one of the two', ja: 'どちらか一方を取り除いてください' },
+  };
+}
+
+export function loop(listener: 'mx' | 'relay'): Words {
+  return {
+    message: {
+      en: `This is the gateway's own address (listeners.${listener}): mail would go round in a loop`,
+      ja: `これはゲートウェイ自身のアドレス（listeners.${listener}）です。メールがループします`,
+    },
+    allowed: ADVICE.hostOrAddress,
+    remedy: {
+      en: 'Give address and port of the mail server behind the gateway',
+      ja: 'ゲートウェイの後ろにあるメールサーバーのアドレスとポートを指定してください',
+    },
+  };
+}
+
+export function portTaken(name: string): Words {
+  return {
+    message: { en: `${name} listens on this port already`, ja: `このポートは ${name} が使っています` },
+    allowed: ADVICE.port,
+    remedy: { en: 'Choose another port', ja: '別のポートを選んでください' },
+  };
+}

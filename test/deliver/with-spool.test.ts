@@ -1,0 +1,168 @@
+/** Delivery on the real spool (disk and LevelDB): what the two promise each other. */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, test } from 'node:test';
+import { stampOf, systemClock } from '../../src/base/clock.ts';
+import { createDelivery, type Delivery } from '../../src/deliver/delivery.ts';
+import type { QueueId } from '../../src/mail/queue-id.ts';
+import { openLevelDatabase } from '../../src/spool/database.ts';
+import { diskFiles } from '../../src/spool/files.ts';
+import { openSpool } from '../../src/spool/open.ts';
+import type { SpoolStore } from '../../src/spool/store.ts';
+import { startServer } from './fake-server.ts';
+import { fakeResolver, from, officeConfig, to, until, type Watched, watch } from './support.ts';
+
+const clock = systemClock();
+const cleanups: Array<() => Promise<void>> = [];
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+});
+
+interface House {
+  spool: SpoolStore;
+  delivery: Delivery;
+  seen: Watched;
+  close(): Promise<void>;
+}
+
+async function makeRoot(): Promise<string> {
+  const root = await mkdtemp(path.join(tmpdir(), 'sekisho-deliver-'));
+  cleanups.push(() => rm(root, { recursive: true, force: true }));
+  return root;
+}
+
+async function openHouse(root: string, options: { port: number; create?: boolean }): Promise<House> {
+  const seen = watch();
+  const spool = await openSpool({
+    root,
+    files: diskFiles(),
+    openDatabase: openLevelDatabase,
+    clock,
+    observe: seen,
+    limits: () => ({ floorOctets: 0, floorPercent: 0 }),
+    create: options.create ?? false,
+    onFault: (error) => assert.fail(error),
+  });
+  const config = officeConfig([options.port]);
+  const delivery = createDelivery({ config: () => config, spool, resolver: fakeResolver({}), observe: seen, clock });
+  delivery.start();
+  let closed = false;
+  const close = async (): Promise<void> => {
+    if (closed) return;
+    closed = true;
+    await delivery.stop({ graceMs: 0 });
+    await spool[Symbol.asyncDispose]();
+  };
+  cleanups.push(close);
+  return { spool, delivery, seen, close };
+}
+
+async function queue(
+  house: House,
+  options: { listener: 'mx' | 'relay'; from: string; to: string[]; body?: string },
+): Promise<QueueId> {
+  const recipients = options.to.map(to);
+  const draft = await house.spool.begin({
+    origin: {
+      direction: options.listener === 'mx' ? 'inbound' : 'outbound',
+      listener: options.listener,
+      sessionId: 's1',
+      clientAddress: '192.0.2.1',
+      helo: 'mx.sender.example',
+      protocol: 'ESMTP',
+    },
+    envelope: {
+      reversePath: from(options.from),
+      recipients: recipients.map((address) => ({ address })),
+      smtpUtf8: false,
+      eightBit: false,
+    },
+    arrival: stampOf(clock),
+  });
+  await draft.write(Buffer.from(options.body ?? 'Subject: hello\r\n\r\n.Hello\r\n'));
+  await draft.seal();
+  await draft.commit('queue', { decisions: [], variants: [{ recipients, prefix: 'X: y\r\n', cuts: [[0, 16]] }] });
+  return draft.id;
+}
+
+test('delivered, retried, bounced: the DSN goes out by itself and the spool is empty in the end', async () => {
+  let grey = true;
+  const office = await startServer({
+    rcpt: (line) => {
+      if (line.includes('grey') && grey) {
+        grey = false;
+        return '450 4.2.0 Later';
+      }
+      return line.includes('nobody') ? '550 5.1.1 No such user' : undefined;
+    },
+  });
+  cleanups.push(() => office.close());
+  const house = await openHouse(await makeRoot(), { port: office.port, create: true });
+  await queue(house, {
+    listener: 'relay',
+    from: 'alice@office.example',
+    to: ['bob@office.example', 'grey@office.example', 'nobody@office.example'],
+  });
+  await until('all out', () => office.taken.length === 3 && house.spool.count('queue') === 0);
+  const bodies = office.taken.map((taken) => taken.raw.toString());
+  assert.equal(bodies.filter((body) => body === 'X: y\r\n\r\n..Hello\r\n').length, 2);
+  const dsn = office.taken.find((taken) => taken.from.startsWith('MAIL FROM:<>'));
+  assert.deepEqual(dsn?.to, ['RCPT TO:<alice@office.example> NOTIFY=NEVER']);
+  assert.match(dsn?.raw.toString() ?? '', /Final-Recipient: rfc822; nobody@office\.example/);
+  assert.deepEqual(house.seen.raised, []);
+});
+
+test('the undeliverable share of a stranger is split off and held; the rest is served', async () => {
+  let grey = true;
+  const office = await startServer({
+    rcpt: (line) => {
+      if (line.includes('grey') && grey) {
+        grey = false;
+        return '450 4.2.0 Later';
+      }
+      return line.includes('nobody') ? '550 5.1.1 No such user' : undefined;
+    },
+  });
+  cleanups.push(() => office.close());
+  const house = await openHouse(await makeRoot(), { port: office.port, create: true });
+  await queue(house, {
+    listener: 'mx',
+    from: 'alice@sender.example',
+    to: ['bob@office.example', 'grey@office.example', 'nobody@office.example'],
+  });
+  await until('served and held', () => office.taken.length === 2 && house.spool.count('queue') === 0);
+  assert.equal(house.spool.count('held'), 1);
+  const [entry] = await house.spool.list('held');
+  assert.ok(entry !== undefined);
+  const held = await house.spool.read(entry.id);
+  assert.deepEqual(
+    held?.progress.recipients.map((each) => [each.address, each.outcome, each.lastReply]),
+    [['nobody@office.example', undefined, '550 5.1.1 No such user']],
+  );
+  assert.deepEqual(house.seen.raised, [`undeliverable ${entry.id}`]);
+});
+
+test('mail queued while the server was away goes out after a restart, oldest first', async () => {
+  const away = await startServer();
+  await away.close();
+  const root = await makeRoot();
+  const before = await openHouse(root, { port: away.port, create: true });
+  for (let at = 0; at < 10; at += 1) {
+    await queue(before, {
+      listener: 'mx',
+      from: 'alice@sender.example',
+      to: ['bob@office.example'],
+      body: `Subject: test\r\n\r\n${at}`,
+    });
+  }
+  await until('down', () => before.seen.alarms.size === 1);
+  await before.close();
+  const office = await startServer({}, { port: away.port });
+  cleanups.push(() => office.close());
+  const after = await openHouse(root, { port: away.port });
+  await until('drained', () => office.taken.length === 10 && after.spool.count('queue') === 0);
+  assert.deepEqual(new Set(office.taken.map((taken) => taken.raw.toString())).size, 10);
+});

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { it, mock } from 'node:test';
+import type { QueueId } from '../../src/mail/queue-id.ts';
+import { createIncomingWork } from '../../src/pipeline-incoming.ts';
+import { pipelineRig, type PipelineRig } from './rig.ts';
+
+const LATE = [{ inspector: 'spam', reason: 'timeout', detail: '' }] as const;
+
+/** A rig with one incoming message, and the work on it started; `turn` lets a second pass. */
+async function withIncoming(): Promise<
+  PipelineRig & { id: QueueId; turn: () => Promise<void>; stop: () => Promise<void> }
+> {
+  const made = await pipelineRig();
+  made.inspectors.missing = [...LATE];
+  assert.equal((await made.send()).code, 250);
+  const [row] = await made.spool.list('incoming');
+  mock.timers.enable({ apis: ['setInterval'] });
+  const work = createIncomingWork(made.parts);
+  work.start();
+  const turn = async (): Promise<void> => {
+    made.rig.clock.advance(31_000);
+    mock.timers.tick(1_000);
+    for (let i = 0; i < 200; i += 1) await new Promise((resolve) => setImmediate(resolve));
+  };
+  const stop = async (): Promise<void> => {
+    await work.stop();
+    mock.timers.reset();
+  };
+  return { ...made, id: row?.id as QueueId, turn, stop };
+}
+
+it('an incoming message is delivered once it was inspected and is clean', async () => {
+  const made = await withIncoming();
+  made.inspectors.missing = [];
+  await made.turn();
+  assert.equal((await made.spool.read(made.id))?.folder, 'queue');
+  assert.equal(made.events.at(-1)?.event, 'decided');
+  await made.stop();
+});
+
+it('what fails inspection after its 250 is quarantined, not bounced', async () => {
+  const made = await withIncoming();
+  made.inspectors.missing = [];
+  made.inspectors.findings = [{ kind: 'virus', engine: 'clamd', name: 'Eicar-Test' }];
+  await made.turn();
+  assert.equal((await made.spool.read(made.id))?.folder, 'quarantine');
+  assert.equal(made.spool.count('queue'), 0);
+  await made.stop();
+});
+
+it('nothing is tried while an engine is down, and a try that could not look does not count', async () => {
+  const made = await withIncoming();
+  made.inspectors.state = 'down';
+  const before = made.inspectors.seen.length;
+  await made.turn();
+  assert.equal(made.inspectors.seen.length, before);
+  made.inspectors.state = 'up';
+  for (let i = 0; i < 4; i += 1) await made.turn();
+  assert.ok(made.inspectors.seen.length > before);
+  assert.equal((await made.spool.read(made.id))?.folder, 'incoming');
+  assert.equal(made.spool.tries(made.id), 0);
+  await made.stop();
+});
+
+it('a message whose inspection was begun twice and never ended is quarantined as poison', async () => {
+  const made = await withIncoming();
+  await made.spool.countTry(made.id);
+  await made.spool.countTry(made.id);
+  const before = made.inspectors.seen.length;
+  await made.turn();
+  const message = await made.spool.read(made.id);
+  assert.equal(message?.folder, 'quarantine');
+  assert.equal(message?.trailer.decisions[0]?.reason, 'poison');
+  assert.equal(made.inspectors.seen.length, before, 'it is not inspected a third time');
+  assert.ok(made.alarms.includes('poison-message'));
+  await made.stop();
+});
+
+it('after 24 hours without an inspection a message is held with an alarm, never delivered', async () => {
+  const made = await withIncoming();
+  made.rig.clock.advance(24 * 3_600_000);
+  await made.turn();
+  const message = await made.spool.read(made.id);
+  assert.equal(message?.folder, 'held');
+  assert.equal(message?.trailer.hold?.reason, 'not-inspected');
+  assert.ok(made.alarms.includes('inspection-late'));
+  await made.stop();
+});
