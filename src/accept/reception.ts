@@ -89,7 +89,7 @@ export class Reception {
   async abort(): Promise<void> {
     if (this.#refusal !== undefined || this.#ended) return;
     this.#ended = true;
-    // an intake is not asked two things at once
+    await this.#writing; // an intake is not asked two things at once
     await this.#abortIntake();
   }
 

@@ -37,7 +37,7 @@ const LABEL = { allowed: { en: 'allowed', ja: '指定できる値' }, found: { e
 export function showValue(value: unknown, path: Place): string | undefined {
   if (value === undefined) return undefined;
   if (isSecret(path)) return HIDDEN;
-  const text = JSON.stringify(value) ?? String(value);
+  const text = JSON.stringify(value) ?? typeof value; // what JSON cannot say can only come from a program
   return text.length > 80 ? `${text.slice(0, 79)}…` : text;
 }
 

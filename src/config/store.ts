@@ -4,7 +4,7 @@
  * when `set`, `unset` and `rollback` return. A bad file never takes down what runs: `reload` tells the problems and keeps
  * the old one. Hand edits are never overwritten: a file that changed behind us must be reloaded (or undone) first.
  */
-import { mkdir, readFile, realpath, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { writeFileAtomic } from '../base/atomic-file.ts';
@@ -16,22 +16,12 @@ import { checkConfig, type CheckResult, checkConfigText, unreadable } from './ch
 import type { CrossCheckOptions } from './cross-check.ts';
 import { type Generation, type Generations, type GenerationSummary, openGenerations } from './generations.ts';
 import { type Difference, differences, getAt, parsePath, setAt, unsetAt } from './path.ts';
-import { type ConfigProblem, problemLine } from './problems.ts';
+import type { ConfigProblem } from './problems.ts';
 import { redact } from './redact.ts';
 import type { Config, ConfigInput } from './schema.ts';
+import { ConfigRefused, createIfMissing, notApplied, notWritten, readText, resolveFile } from './store-file.ts';
 
-/** Thrown by `openConfigStore` when there is nothing valid to run. */
-export class ConfigRefused extends SekishoError {
-  readonly problems: readonly ConfigProblem[];
-
-  constructor(file: string, problems: readonly ConfigProblem[]) {
-    const lines = problems.map((problem) => `\n  ${problemLine(problem, 'en')}`).join('');
-    super('CONFIG_INVALID', `The configuration "${file}" has ${problems.length} problem(s):${lines}`, {
-      remedy: 'Correct the file; "sekisho config check FILE" tells all problems without starting anything',
-    });
-    this.problems = problems;
-  }
-}
+export { ConfigRefused } from './store-file.ts';
 
 export interface Author {
   /** Who: `cli (root)`, `file`, `start`. */
@@ -83,9 +73,10 @@ export interface ConfigStoreOptions extends CrossCheckOptions {
   onRefused?: (problems: readonly ConfigProblem[]) => void;
   /** The file was taken again. */
   onAccepted?: () => void;
+  /** The start could not be recorded among the generations (full disk): it goes on, the owner should know. */
+  onTrouble?: (detail: string) => void;
 }
 
-const MAX_FILE_OCTETS = 4 * 1024 * 1024;
 const LISTENER_DEADLINE_MS = 30_000;
 
 interface Running {
@@ -128,24 +119,38 @@ class FileConfigStore implements ConfigStore {
 
   async start(): Promise<void> {
     const read = await this.#read();
-    const history = await this.#generations.list();
-    const last = history.at(-1);
+    const history = await this.#orTrouble(() => this.#generations.list(), []);
     if (read.ok) {
-      const unchanged = last !== undefined && isDeepStrictEqual(last.config, read.value);
-      const generation = unchanged
-        ? last.generation
-        : await this.#generations.add({
-            ...this.#stamp({ by: 'file', why: last === undefined ? 'first start' : 'changed while stopped' }),
-            changed: this.#changedSince(last, read.config),
-            config: read.value,
-          });
-      this.#running = { config: read.config, input: read.value, generation };
+      this.#running = { config: read.config, input: read.value, generation: await this.#recordStart(read, history) };
       return;
     }
     const fallBack = this.#options.fallBack === true ? this.#newestValid(history) : undefined;
     if (fallBack === undefined) throw new ConfigRefused(this.file, read.problems);
     this.#running = fallBack;
     this.#refuse(read.problems);
+  }
+
+  /** A file that was edited while nobody ran becomes a generation of its own. */
+  async #recordStart(read: { config: Config; value: unknown }, history: readonly Generation[]): Promise<number> {
+    const last = history.at(-1);
+    if (last !== undefined && isDeepStrictEqual(last.config, read.value)) return last.generation;
+    const why = last === undefined ? 'first start' : 'changed while stopped';
+    const entry = {
+      ...this.#stamp({ by: 'file', why }),
+      changed: this.#changedSince(last, read.config),
+      config: read.value,
+    };
+    return this.#orTrouble(() => this.#generations.add(entry), last?.generation ?? 0);
+  }
+
+  /** A full disk must not keep the gateway from starting: what it has to deliver is what frees the disk. */
+  async #orTrouble<T>(work: () => Promise<T>, otherwise: T): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      this.#options.onTrouble?.(`The generations of the configuration cannot be used: ${describeError(error)}`);
+      return otherwise;
+    }
   }
 
   current(): Config {
@@ -218,7 +223,7 @@ class FileConfigStore implements ConfigStore {
   }
 
   async generations(): Promise<GenerationSummary[]> {
-    return (await this.#generations.list()).map(({ config: _, ...summary }) => summary);
+    return (await this.#generations.list()).map(summaryOf);
   }
 
   async diff(from: number, to: number): Promise<Difference[]> {
@@ -368,6 +373,10 @@ async function tell(
   );
 }
 
+function summaryOf({ generation, at, by, why, changed }: Generation): GenerationSummary {
+  return { generation, at, by, why, changed };
+}
+
 /** A changed secret is told as a change between two hidden values. */
 function redactDifference(difference: Difference): Difference {
   const steps = difference.path === '' ? [] : parsePath(difference.path);
@@ -376,64 +385,4 @@ function redactDifference(difference: Difference): Difference {
   if ('before' in difference) shown.before = redact(difference.before, place);
   if ('after' in difference) shown.after = redact(difference.after, place);
   return shown;
-}
-
-async function readText(file: string): Promise<string> {
-  const { size } = await stat(file);
-  if (size > MAX_FILE_OCTETS)
-    throw new SekishoError('CONFIG_INVALID', `The file has ${size} octets, more than ${MAX_FILE_OCTETS}`);
-  return readFile(file, 'utf8');
-}
-
-/** A symbolic link stays one: what it points to is replaced. */
-async function resolveFile(file: string): Promise<string> {
-  try {
-    return await realpath(file);
-  } catch (error) {
-    if (errorCode(error) !== 'ENOENT') throw new ConfigRefused(file, [unreadable(file, error)]);
-    throw new SekishoError('CONFIG_MISSING', `No configuration file at "${path.resolve(file)}"`, {
-      cause: error,
-      remedy: 'Give another place with --config, or let a first start make one',
-    });
-  }
-}
-
-async function createIfMissing(options: ConfigStoreOptions): Promise<void> {
-  const content = typeof options.create === 'object' ? { version: 1, ...options.create } : { version: 1 };
-  const exists = await stat(options.file).then(
-    () => true,
-    (error: unknown) => {
-      if (errorCode(error) === 'ENOENT') return false;
-      throw error;
-    },
-  );
-  if (exists) return;
-  const checked = checkConfig(content, options);
-  if (!checked.ok) throw new ConfigRefused(options.file, checked.problems);
-  await mkdir(path.dirname(path.resolve(options.file)), { recursive: true, mode: 0o700 });
-  await writeFileAtomic(options.file, `${JSON.stringify(content, null, 2)}\n`);
-}
-
-function notWritten(file: string, error: unknown): SekishoError {
-  return new SekishoError(
-    'CONFIG_NOT_WRITTEN',
-    `The configuration could not be written to "${file}": ${describeError(error)}`,
-    {
-      cause: error,
-      retryable: true,
-      remedy: 'Nothing was changed; check free space and the permissions of the folder',
-    },
-  );
-}
-
-function notApplied(error: unknown): ConfigProblem {
-  const cause = describeError(error);
-  return {
-    path: '',
-    message: { en: cause, ja: `設定を反映できませんでした: ${cause}` },
-    remedy: {
-      en: 'The previous configuration keeps running; correct the file and reload',
-      ja: '以前の設定のまま動作しています。ファイルを訂正して再読み込みしてください',
-    },
-  };
 }

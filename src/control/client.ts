@@ -104,7 +104,8 @@ async function exchange(
 
 function toQuery(input: unknown): string {
   const entries = Object.entries(input ?? {}).filter(([, value]) => value !== undefined);
-  return entries.length === 0 ? '' : `?${new URLSearchParams(entries.map(([key, value]) => [key, String(value)]))}`;
+  const query = new URLSearchParams(entries.map(([key, value]) => [key, String(value)])).toString();
+  return query === '' ? '' : `?${query}`;
 }
 
 function parse(body: string): unknown {

@@ -23,6 +23,7 @@ const MAX_ZIP: Bytes = 64 * 1024 * 1024;
 /** A file embedded in OneNote notes: FileDataStoreObject (MS-ONESTORE §2.6.13). */
 const ONENOTE_FILE = Buffer.from('e716e3bd65261145a4c48d4d0b7a9eac', 'hex');
 const TOO_COMPLEX = 'TOO_COMPLEX';
+const SOURCE_BROKE = 'SOURCE_BROKE';
 
 interface Walk {
   limits: InspectLimits;
@@ -45,15 +46,11 @@ export async function inspectStructure(
   const { limits, signal } = options;
   const budget = newBudget(limits, { ms: options.archiveMs ?? Number.POSITIVE_INFINITY, signal });
   const walk: Walk = { limits, budget, findings: [], parts: 0, signal };
-  let sourceError: Error | undefined;
-  source.once('error', (error) => {
-    sourceError = error;
-  });
   try {
-    await walkMessage(source, walk, { depth: 0, inside: [] });
+    await walkMessage(reading(source), walk, { depth: 0, inside: [] });
   } catch (error) {
-    if (signal.aborted || sourceError !== undefined) throw error;
     const code = errorCode(error);
+    if (signal.aborted || code === SOURCE_BROKE) throw error;
     const complex = code === TOO_COMPLEX || code === 'EMAXLEN';
     const detail = (error instanceof Error ? error.message : String(error)).slice(0, 300);
     walk.findings.push(complex ? tooComplex(detail) : { kind: 'structure', problem: 'malformed', detail });
@@ -61,7 +58,16 @@ export async function inspectStructure(
   return walk.findings;
 }
 
-async function walkMessage(source: Readable, walk: Walk, place: Place): Promise<void> {
+/** Trouble with the source is ours, trouble with what it says is the message's. */
+async function* reading(source: Readable): AsyncGenerator<Buffer> {
+  try {
+    for await (const chunk of source as AsyncIterable<Buffer>) yield chunk;
+  } catch (error) {
+    throw new SekishoError(SOURCE_BROKE, 'Cannot read the message', { retryable: true, cause: error });
+  }
+}
+
+async function walkMessage(source: AsyncIterable<Buffer>, walk: Walk, place: Place): Promise<void> {
   const { headerOctets, mimeParts } = walk.limits;
   const splitter = new Splitter({ ignoreEmbedded: true, maxHeadSize: headerOctets, maxChildNodes: mimeParts });
   let leaf: { node: MimeNode; visitor: Leaf } | undefined;

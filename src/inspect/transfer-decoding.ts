@@ -50,7 +50,7 @@ function base64Decoder(): Decoder {
 function quotedPrintableDecoder(): Decoder {
   let rest = '';
   const decode = (text: string): Buffer => {
-    const joined = text.replaceAll(/[ \t]+(?=\r?\n)/g, '').replaceAll(/=\r?\n/g, '');
+    const joined = text.split('\n').map(undoLineEnd).join('');
     const bytes = joined.replaceAll(/=([0-9A-Fa-f]{2})/g, (_, hex: string) =>
       String.fromCharCode(Number.parseInt(hex, 16)),
     );
@@ -66,4 +66,15 @@ function quotedPrintableDecoder(): Decoder {
     },
     end: () => decode(rest),
   };
+}
+
+/** One line without its LF: white space at its end is dropped (RFC 2045 §6.7 rule 3), `=` there joins it to the next. */
+function undoLineEnd(line: string, index: number, lines: readonly string[]): string {
+  if (index === lines.length - 1) return line;
+  const cr = line.endsWith('\r');
+  let end = cr ? line.length - 1 : line.length;
+  // no regular expression: one that looks for white space at an end is quadratic on a long run of it
+  while (end > 0 && (line[end - 1] === ' ' || line[end - 1] === '\t')) end -= 1;
+  if (line[end - 1] === '=') return line.slice(0, end - 1);
+  return `${line.slice(0, end)}${cr ? '\r\n' : '\n'}`;
 }

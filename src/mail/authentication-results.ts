@@ -87,11 +87,11 @@ function value(text: string): string {
   return /^[A-Za-z0-9!#$%&'*+\-.^_`{|}~@]+$/.test(safe) ? safe : `"${safe.replaceAll(/["\\]/g, '\\$&')}"`;
 }
 
-/** Words of a comment: no parentheses, no backslash, so that nothing can be closed early. */
+/** Words of a comment: no parentheses, quotes or backslash, so that nothing can be closed early. */
 function comment(text: string | undefined): string[] {
   if (text === undefined || text === '') return [];
   const words = printable(text)
-    .replaceAll(/[()\\]/g, ' ')
+    .replaceAll(/["()\\]/g, ' ')
     .split(/ +/)
     .filter((word) => word !== '')
     .slice(0, 40);

@@ -172,6 +172,7 @@ function splitParameters(line: string): string[] {
   let current = '';
   let quoted = false;
   let japanese = false; // inside an ISO-2022-JP double-byte run
+  let afterEquals = false; // only there does a quote open
   for (let i = 0; i < line.length; i += 1) {
     const character = line[i] as string;
     if (character === '\u001b') {
@@ -183,13 +184,14 @@ function splitParameters(line: string): string[] {
     } else if (quoted && character === '\\' && i + 1 < line.length && !isShiftJisLead(line, i - 1)) {
       current += character + line[i + 1];
       i += 1;
-    } else if (character === '"' && (quoted || /=\s*$/.test(current.slice(-8)))) {
+    } else if (character === '"' && (quoted || afterEquals)) {
       quoted = !quoted;
       current += character;
     } else if (character === ';' && !quoted) {
       parts.push(current);
       current = '';
     } else current += character;
+    if (character !== ' ' && character !== '\t') afterEquals = character === '=' && !quoted;
   }
   parts.push(current);
   return parts;

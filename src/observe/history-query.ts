@@ -32,7 +32,7 @@ interface Condition {
 }
 
 export function searchHistory(database: DatabaseSync, query: HistorySearch): HistoryPage {
-  const limit = Math.min(MAX_LIMIT, Math.max(1, Math.trunc(query.limit ?? DEFAULT_LIMIT)));
+  const limit = Math.min(MAX_LIMIT, Math.max(1, Math.trunc(query.limit ?? DEFAULT_LIMIT) || DEFAULT_LIMIT));
   const id = parseQueueId(
     (query.id ?? query.text ?? '')
       .trim()

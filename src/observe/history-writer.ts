@@ -16,6 +16,8 @@ type Of<Name extends MailEvent['event']> = Extract<MailEvent, { event: Name }>;
 type Received = Of<'received'>;
 
 const OPEN: readonly HistoryState[] = OPEN_STATES;
+/** Told by an attempt or a split: an arrival told late does not undo it. */
+const SETTLED: readonly HistoryState[] = ['delivered', 'deferred', 'bounced', 'expired', 'moved', 'deleted'];
 const ARRIVED_STATE: Readonly<Record<Received['state'], HistoryState>> = {
   queue: 'queued',
   held: 'held',
@@ -40,28 +42,25 @@ export function createHistoryWriter(
 ): HistoryWriter {
   const records = createHistoryRecords(database);
 
-  /** The record of a message, made when there is none: from its parent or root, else empty. */
+  /** Parts that were heard of before the message they are of, by its id. */
+  const orphans = new Map<QueueId, Set<QueueId>>();
+
+  /** The record of a message, made when there is none: from its nearest known ancestor, else empty. */
   function recordOf(id: QueueId, at: number, child?: { parent: QueueId; why: string }): MessageRecord {
     const known = records.find(id);
     if (known !== undefined) return known;
-    const root = rootOf(id);
-    const source = records.find(child?.parent ?? root) ?? records.find(root);
-    const why = child?.why ?? (root === id ? undefined : /\.d\d+$/.test(id) ? 'dsn' : 'split');
-    const copied = why === 'dsn' ? undefined : source;
+    const above = ancestorsOf(id);
+    let source: MessageRecord | undefined;
+    for (const ancestor of child === undefined ? above : [child.parent, ...above]) source ??= records.find(ancestor);
+    const why = child?.why ?? (above.length === 0 ? undefined : /\.d\d+$/.test(id) ? 'dsn' : 'split');
     const message = records.create(
       {
         id,
-        parent: child?.parent ?? (root === id ? undefined : root),
+        parent: child?.parent ?? source?.id ?? above[0],
         why,
         direction: source?.direction ?? 'inbound',
-        reversePath: copied?.reversePath ?? '',
-        senderKnown: why === 'dsn' || copied !== undefined,
-        from: copied?.from ?? '',
-        subject: copied?.subject ?? '',
-        messageId: copied?.messageId ?? '',
-        size: copied?.size ?? 0,
-        client: copied?.client ?? '',
-        reason: copied?.reason ?? '',
+        ...(why === 'dsn' ? UNKNOWN : source === undefined ? UNKNOWN : inherited(source)),
+        senderKnown: why === 'dsn' || source !== undefined,
       },
       why === 'undeliverable' ? 'held' : 'queued',
       at,
@@ -69,7 +68,28 @@ export function createHistoryWriter(
     // A DSN goes to the reverse-path of what it is about (RFC 3464 §2)
     if (why === 'dsn' && source !== undefined && source.reversePath !== '')
       records.set(message, source.reversePath, { state: 'queued', at });
+    if (source === undefined && above.length > 0) remember(id);
     return message;
+  }
+
+  function remember(id: QueueId): void {
+    const root = rootOf(id);
+    const parts = orphans.get(root) ?? new Set();
+    orphans.set(root, parts.add(id));
+    const [oldest] = orphans.keys();
+    if (orphans.size > MAX_ORPHANS && oldest !== undefined) orphans.delete(oldest);
+  }
+
+  /** Delivery of a part may be told before the arrival of the whole: the part then learns what it is of. */
+  function adopt(root: MessageRecord & { id: QueueId }, at: number): void {
+    for (const id of orphans.get(root.id) ?? []) {
+      const part = records.find(id);
+      if (part === undefined) continue;
+      Object.assign(part, { direction: root.direction, changed: true, reindex: true });
+      if (part.why !== 'dsn') Object.assign(part, { ...inherited(root), senderKnown: true });
+      takeOver(part, [...part.recipients.keys()], at);
+    }
+    orphans.delete(root.id);
   }
 
   function refused(event: Of<'refused'>, at: number): MessageRecord {
@@ -124,11 +144,14 @@ export function createHistoryWriter(
     if (known !== undefined) Object.assign(known, { ...facts, state: arrived, changed: true, reindex: true });
     const decided = new Map(event.decisions.map((decision) => [decision.recipient, decision]));
     for (const address of event.recipients) {
+      // The first attempt may be told before the arrival: its outcome stands
+      if (SETTLED.includes(message.recipients.get(address)?.state ?? 'queued')) continue;
       const decision = decided.get(address);
       const state = decision === undefined ? arrived : recipientState(decision.action, event.state);
       const reply = state === 'rejected' || state === 'not-taken' ? event.reply : '';
       records.set(message, address, { state, at, reply, reason: decision?.reason ?? '' });
     }
+    adopt({ ...message, id: event.id }, at);
     return message;
   }
 
@@ -140,15 +163,17 @@ export function createHistoryWriter(
     return message;
   }
 
-  /** A part of a split takes over what its parent still counted as its own. */
+  /** A part of a split takes over what those it is of still counted as their own. */
   function takeOver(message: MessageRecord, recipients: readonly string[], at: number): void {
-    if (message.parent === undefined || message.why === 'dsn') return;
-    const above = records.find(message.parent);
-    if (above === undefined) return;
-    for (const address of recipients) {
-      const one = above.recipients.get(address);
-      if (one !== undefined && OPEN.includes(one.state))
-        records.set(above, address, { state: 'moved', before: one.state, at });
+    if (message.id === undefined || message.parent === undefined || message.why === 'dsn') return;
+    for (const ancestor of new Set([message.parent, ...ancestorsOf(message.id)])) {
+      const above = records.find(ancestor);
+      if (above === undefined) continue;
+      for (const address of recipients) {
+        const one = above.recipients.get(address);
+        if (one !== undefined && OPEN.includes(one.state))
+          records.set(above, address, { state: 'moved', before: one.state, at });
+      }
     }
   }
 
@@ -202,7 +227,10 @@ export function createHistoryWriter(
 
   function released(event: Of<'released'>, at: number): MessageRecord {
     const message = recordOf(event.id, at);
-    for (const address of event.recipients) records.set(message, address, { state: 'queued', at, reason: 'operator' });
+    // Released into a part of its own: there it is queued
+    for (const address of event.recipients)
+      if (message.recipients.get(address)?.state !== 'moved')
+        records.set(message, address, { state: 'queued', at, reason: 'operator' });
     takeOver(message, event.recipients, at);
     return message;
   }
@@ -255,6 +283,21 @@ export function createHistoryWriter(
     flush: () => records.flush(),
     forget: () => records.forget(),
   };
+}
+
+const MAX_ORPHANS = 1_000;
+const UNKNOWN = { reversePath: '', from: '', subject: '', messageId: '', size: 0, client: '', reason: '' };
+
+function inherited(source: MessageRecord): typeof UNKNOWN {
+  const { reversePath, from, subject, messageId, size, client, reason } = source;
+  return { reversePath, from, subject, messageId, size, client, reason };
+}
+
+/** `X.1.d2` → `X.1`, `X`. */
+function ancestorsOf(id: QueueId): QueueId[] {
+  const above: QueueId[] = [];
+  for (let at = id.lastIndexOf('.'); at > 0; at = id.lastIndexOf('.', at - 1)) above.push(id.slice(0, at) as QueueId);
+  return above;
 }
 
 /** What became of a recipient by its decision, given where the message as a whole went. */

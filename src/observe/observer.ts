@@ -38,7 +38,8 @@ const MAX_DETAIL = 2_000;
 export function createObserver(options: {
   log: Log;
   metrics: Metrics;
-  history: Pick<History, 'record'>;
+  /** With `status` its figures are metrics too. */
+  history: Pick<History, 'record'> & Partial<Pick<History, 'status'>>;
   clock: Clock;
 }): Observer {
   const { log, metrics, history, clock } = options;
@@ -65,6 +66,17 @@ export function createObserver(options: {
   }
 
   metrics.gauge('log_lines_lost', 'Log lines lost because nobody read them, or the disk was full', () => log.dropped());
+  if (history.status !== undefined) {
+    const { status } = history;
+    metrics.gauges('history_rows', 'Rows of the history since the start; waiting: now', {
+      label: 'state',
+      read: () => {
+        const { waiting, written, dropped, skipped } = status();
+        return { waiting, written, dropped, skipped };
+      },
+    });
+    metrics.gauge('history_octets', 'Size of the history on disk', () => status().octets);
+  }
 
   return {
     emit: (event) => {

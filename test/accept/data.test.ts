@@ -327,3 +327,21 @@ test('a connection lost while the intake is writing: the write ends first, then 
   await until(() => bench.pipeline.last.aborts === 1);
   assert.equal(bench.pipeline.last.state, 'aborted');
 });
+
+test('a connection lost while the pipeline begins: the intake that comes too late is dropped', async () => {
+  await using bench = await openBench();
+  const client = await bench.hello();
+  const gate = Promise.withResolvers<undefined>();
+  let asked = false;
+  bench.pipeline.onBegin = () => {
+    asked = true;
+    return gate.promise;
+  };
+  await client.envelope();
+  client.write('DATA\r\n');
+  await until(() => asked);
+  client.socket.resetAndDestroy();
+  await until(() => bench.acceptor.sessions() === 0);
+  gate.resolve(undefined);
+  await until(() => bench.pipeline.messages[0]?.aborts === 1);
+});

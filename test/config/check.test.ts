@@ -5,7 +5,7 @@ import { checkConfig, checkConfigText } from '../../src/config/check.ts';
 import { allowedAt, problemLine } from '../../src/config/problems.ts';
 import { HIDDEN, isSecret, redact } from '../../src/config/redact.ts';
 import { defaultConfig } from '../../src/config/schema.ts';
-import { migrate } from '../../src/config/migrate/migrate.ts';
+import { migrate, type MigrationSteps } from '../../src/config/migrate/migrate.ts';
 
 function pathsOf(candidate: unknown, localAddresses: string[] = []): string[] {
   return checkConfig(candidate, { localAddresses }).problems.map((problem) => problem.path);
@@ -220,7 +220,7 @@ test('checkConfig() refuses a newer version by its number, whatever else is in i
 });
 
 test('migrate() climbs version by version and tells a missing step', () => {
-  const steps = new Map([
+  const steps: MigrationSteps = new Map<number, (input: Record<string, unknown>) => Record<string, unknown>>([
     [1, (input: Record<string, unknown>) => ({ ...input, two: true })],
     [2, (input: Record<string, unknown>) => ({ ...input, three: true })],
   ]);

@@ -74,7 +74,7 @@ test('differences() names each place once, elements of named lists by their name
   const after = structuredClone(config);
   after.language = 'en';
   after.domains.reverse();
-  (after.domains[1]?.servers[0] as { port: number }).port = 2525;
+  after.domains[1] = { name: 'office.example', servers: [{ host: 'mail.office.example', port: 2525 }] };
   assert.deepEqual(differences(config, after), [
     { path: 'language', before: 'ja', after: 'en' },
     { path: 'domains[office.example].servers[mail.office.example].port', before: 25, after: 2525 },

@@ -260,6 +260,37 @@ test('with fallBack a bad file at the start runs the newest valid generation and
   assert.equal(await readFile(file, 'utf8'), '{"language": "fr"}');
 });
 
+test('generations that cannot be written do not keep the gateway from starting, but from changing the configuration', async (context) => {
+  const file = path.join(await folder(context), 'sekisho.json');
+  await writeFile(file, '{"language": "en"}');
+  await writeFile(path.join(path.dirname(file), 'generations'), 'in the way');
+  const trouble: string[] = [];
+  const store = await openConfigStore({ file, clock, onTrouble: (detail) => void trouble.push(detail) });
+  assert.equal(store.current().language, 'en');
+  assert.match(trouble[0] ?? '', /cannot be used/);
+  await assert.rejects(store.set('language', 'ja', AUTHOR), { code: 'CONFIG_NOT_WRITTEN' });
+  assert.deepEqual([store.current().language, await fileOf(file)], ['en', { language: 'en' }]);
+});
+
+test('a kill between generation and file leaves the old configuration in force', async (context) => {
+  const { store, file } = await open(context);
+  await store.set('language', 'en', AUTHOR);
+  const directory = path.join(path.dirname(file), 'generations');
+  const half = {
+    generation: 3,
+    at: '',
+    by: 'cli',
+    why: '',
+    changed: ['language'],
+    config: { language: 'ja', hostname: 'half.example.com' },
+  };
+  await writeFile(path.join(directory, '00000003.json'), JSON.stringify(half));
+  await writeFile(`${file}.4711.new`, '{"hostname": "half'); // what an interrupted atomic write leaves behind
+  const restarted = await openConfigStore({ file, clock });
+  assert.deepEqual([restarted.current().language, restarted.current().hostname], ['en', 'mx.example.com']);
+  assert.equal(restarted.generation(), 4);
+});
+
 test('the mode of the file and a symbolic link to it survive a change', async (context) => {
   const directory = await folder(context);
   const real = path.join(directory, 'real.json');

@@ -339,6 +339,73 @@ describe('the history', () => {
     );
   });
 
+  it('keeps an outcome that was told before the arrival', async () => {
+    await using b = await bench();
+    const id = queueId();
+    const [one, two] = [to('one@office.example'), to('two@office.example')];
+    const part = childQueueId(id, 2);
+    b.history.record({ event: 'attempt', id: part, nextHop: 'h', recipients: [two] }, NOON);
+    b.history.record(
+      { event: 'delivered', id: part, recipients: [two], nextHop: 'h', reply: '250 ok', delayMs: 1 },
+      NOON,
+    );
+    b.history.record({ event: 'delivered', id, recipients: [one], nextHop: 'h', reply: '250 ok', delayMs: 1 }, NOON);
+    b.history.record(received(id, { recipients: [one, two] }), NOON + 1);
+    const trail = await b.history.trail(id);
+    assert.deepEqual(
+      trail?.recipients.map((r) => [r.id, r.address, r.state]),
+      [
+        [part, two, 'delivered'],
+        [id, one, 'delivered'],
+        [id, two, 'moved'],
+      ],
+    );
+    assert.equal(trail?.message.subject, 'Minutes of the meeting');
+    assert.equal((await b.history.trail(part))?.message.subject, 'Minutes of the meeting');
+    assert.deepEqual(
+      (await b.history.search({ text: 'meeting', recipient: two })).rows.map((row) => row.id),
+      [id, part],
+    );
+  });
+
+  it('shows a share that was released as queued where it went, however deep the split', async () => {
+    await using b = await bench();
+    const id = queueId();
+    const [one, two, three] = [to('one@office.example'), to('two@office.example'), to('three@office.example')];
+    const part = childQueueId(id, 1);
+    const deeper = childQueueId(part, 1);
+    b.history.record(
+      received(id, {
+        recipients: [one, two, three],
+        state: 'queue',
+        decisions: [
+          { recipient: one, action: 'deliver', reason: 'clean' },
+          { recipient: two, action: 'quarantine', reason: 'encrypted-archive' },
+          { recipient: three, action: 'quarantine', reason: 'encrypted-archive' },
+        ],
+      }),
+      NOON,
+    );
+    // The part that lies in quarantine was never told of; of its two recipients one is released
+    b.history.record({ event: 'derived', id: deeper, parent: part, why: 'release', recipients: [two] }, NOON + 1);
+    b.history.record({ event: 'released', id: part, recipients: [two], by: 'admin' }, NOON + 1);
+    const states = async (): Promise<string[]> =>
+      ((await b.history.trail(id))?.recipients ?? [])
+        .filter((r) => r.state !== 'moved')
+        .map((r) => `${r.id} ${r.address} ${r.state}`)
+        .toSorted();
+    assert.equal((await b.history.trail(id))?.message.state, 'quarantined');
+    assert.ok((await states()).includes(`${deeper} ${two} queued`));
+    b.history.record(
+      { event: 'delivered', id: deeper, recipients: [two], nextHop: 'h', reply: '250', delayMs: 1 },
+      NOON + 2,
+    );
+    const later = await states();
+    assert.ok(later.includes(`${deeper} ${two} delivered`));
+    assert.ok(later.includes(`${id} ${three} quarantined`));
+    assert.equal(later.filter((state) => state.includes(two)).length, 1, later.join('\n'));
+  });
+
   it('makes a row for a message it never saw', async () => {
     await using b = await bench();
     const id = queueId();

@@ -4,6 +4,8 @@ import { LANGUAGES } from '../../src/base/i18n.ts';
 import { ALARM_WORDS } from '../../src/observe/alarms.ts';
 import { lineOf } from '../../src/observe/event-line.ts';
 import { ALARMS, type MailEvent } from '../../src/observe/events.ts';
+import { createLogSink } from '../../src/observe/log-sink.ts';
+import { createLog } from '../../src/observe/log.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
 import { createObserver, type Observer } from '../../src/observe/observer.ts';
 import { NOON, origin, queueId, received, type TestClock, testClock, to } from './support.ts';
@@ -49,6 +51,36 @@ describe('the observer', () => {
     );
     assert.match(await b.text(), /^sekisho_events_total\{event="received"\} 1$/m);
     assert.match(await b.text(), /^sekisho_log_lines_lost 7$/m);
+  });
+
+  it('makes the history’s own figures metrics', async () => {
+    const metrics = createMetrics();
+    const status = {
+      state: 'up',
+      waiting: 1,
+      written: 2,
+      dropped: 3,
+      skipped: 4,
+      restarts: 0,
+      messages: 5,
+      octets: 6,
+    } as const;
+    createObserver({
+      clock: testClock(),
+      metrics,
+      history: { record: () => undefined, status: () => status },
+      log: createLog({ level: 'error', sink: createLogSink({ write: (octets, done) => done(null, octets.length) }) }),
+    });
+    const text = await metrics.text();
+    metrics.close();
+    for (const [state, figure] of [
+      ['waiting', 1],
+      ['written', 2],
+      ['dropped', 3],
+      ['skipped', 4],
+    ])
+      assert.match(text, new RegExp(`^sekisho_history_rows\\{state="${state}"\\} ${figure}$`, 'm'));
+    assert.match(text, /^sekisho_history_octets 6$/m);
   });
 
   it('never throws into the mail path, whatever breaks', () => {

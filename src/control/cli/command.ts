@@ -37,8 +37,6 @@ export interface CommandContext {
   client: ControlClient;
   /** `--json`: the answer exactly; otherwise the words of `text`. */
   print: (answer: unknown, text: () => string) => void;
-  /** For people only; nothing under `--json`. */
-  note: (text: Text) => void;
 }
 
 export interface Command {

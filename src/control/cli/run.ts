@@ -66,9 +66,6 @@ async function dispatch(parsed: ParsedArguments, language: Language, io: CliIo):
     io,
     client: io.connect({ socket: socketOf(parsed, io), by: io.user }),
     print: (answer, text) => io.out(parsed.flags.has('json') ? `${jsonForTerminal(answer)}\n` : text()),
-    note: (text) => {
-      if (!parsed.flags.has('json')) io.err(`${text[language]}\n`);
-    },
   });
 }
 
