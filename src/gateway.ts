@@ -8,6 +8,7 @@
  * failed: start again · 78 no valid configuration.
  */
 import { mkdirSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { systemClock } from './base/clock.ts';
@@ -74,6 +75,9 @@ async function main({ config: configFile, data, journald }: Arguments): Promise<
     file: configFile,
     clock,
     fallBack: true,
+    localAddresses: Object.values(networkInterfaces()).flatMap((known) => (known ?? []).map(({ address }) => address)),
+    onTrouble: (detail) =>
+      observe.log('warn', 'Configuration generations cannot be kept', { detail: describeError(detail) }),
     onRefused: (problems) =>
       observe.raise(
         'config-refused',

@@ -21,6 +21,7 @@ export const OUTCOMES = ['rejected', 'quarantined', 'tagged', 'delivered', 'unkn
 export type SampleOutcome = (typeof OUTCOMES)[number];
 
 const GTUBE_SCORE = 15;
+const HARMLESS_SCORE = 5;
 const STRENGTH: Record<SampleOutcome, number> = {
   rejected: 3,
   quarantined: 2,

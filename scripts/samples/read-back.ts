@@ -22,8 +22,8 @@ const CLI_MS = 30_000;
 const SETTLE_MS = 60_000;
 const POLL_MS = 250;
 const QUEUE_ID = /\b[0-9A-HJKMNP-TV-Z]{7}-[0-9A-HJKMNP-TV-Z]{13}\b/;
-/** States in which a message stays by itself. */
-const FINAL_STATES = new Set(['retired', 'quarantined', 'held', 'corrupt', 'rejected']);
+/** States in which a message does not stay: inspection or delivery goes on. */
+const PASSING_STATES: ReadonlySet<TraceAnswer['state']> = new Set(['incoming', 'queued', 'deferred', 'moved']);
 
 export interface Observed {
   outcome: SampleOutcome | 'lost' | 'altered' | 'deferred' | 'held' | 'refused' | 'unfinished';
@@ -74,12 +74,12 @@ async function outcomeOf(options: {
       return !taken && sent.code >= 500 && delivered === undefined ? 'rejected' : 'altered';
     case 'quarantined':
       return taken && delivered === undefined ? 'quarantined' : 'altered';
-    case 'retired':
+    case 'delivered':
       break;
     case 'held':
       return 'held';
     default:
-      return 'unfinished';
+      return delivered === undefined ? 'unfinished' : 'altered';
   }
   if (delivered === undefined) return 'lost';
   const content = await readFile(path.join(layout.trialMail, `${delivered.id}.eml`));
@@ -99,7 +99,7 @@ async function settledTrace(layout: Layout, id: string): Promise<TraceAnswer | u
   while (Date.now() < end) {
     const answer = await sekisho(layout, ['trace', id]).catch((error: unknown) => notYet(error));
     const trail = answer === undefined ? undefined : trace.parse(answer);
-    if (trail !== undefined && FINAL_STATES.has(trail.state)) return trail;
+    if (trail !== undefined && !PASSING_STATES.has(trail.state)) return trail;
     await sleep(POLL_MS);
   }
   return undefined;

@@ -26,6 +26,9 @@ const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 500;
 const MAX_EVENTS = 2_000;
 
+/** States of most messages; any other is rare, and the fastest way to the rows in it is its own index. */
+const COMMON_STATES: readonly HistoryState[] = ['delivered', 'refused', 'rejected'];
+
 interface Condition {
   sql: string;
   values: SQLInputValue[];
@@ -54,7 +57,7 @@ export function searchHistory(database: DatabaseSync, query: HistorySearch): His
       if (expression !== undefined) words.push(`(${expression})`);
     }
   }
-  const { from, number, where } = drive({ id, keys, words });
+  const { from, number, where } = drive({ id, keys, words, state: query.state });
   where.push(...filters(query, number));
   const sql = `SELECT m.* FROM ${from} WHERE ${where.map((part) => part.sql).join(' AND ')} ORDER BY ${number} DESC LIMIT ${limit + 1}`;
   const found = database.prepare(sql).all(...where.flatMap((part) => part.values));
@@ -64,7 +67,12 @@ export function searchHistory(database: DatabaseSync, query: HistorySearch): His
 }
 
 /** The table that is walked, its number column (bounded by time and cursor), its conditions. */
-function drive(by: { id: QueueId | undefined; keys: Array<[number, string]>; words: string[] }): {
+function drive(by: {
+  id: QueueId | undefined;
+  keys: Array<[number, string]>;
+  words: string[];
+  state: HistoryState | undefined;
+}): {
   from: string;
   number: string;
   where: Condition[];
@@ -73,19 +81,29 @@ function drive(by: { id: QueueId | undefined; keys: Array<[number, string]>; wor
   const keys = [...by.keys];
   let from = 'messages m';
   let number = 'm.n';
-  if (by.words.length > 0) {
+  const match = by.words.join(' AND ');
+  if (by.id !== undefined) {
+    // A family is small: found by its ids, then sorted, never by walking all messages in order
+    from = 'messages m INDEXED BY messages_id';
+    number = '+m.n';
+    where.push(family(by.id));
+    if (match !== '')
+      where.push({ sql: 'EXISTS (SELECT 1 FROM words WHERE words MATCH ? AND rowid = m.n)', values: [match] });
+  } else if (match !== '') {
     from = 'words CROSS JOIN messages m ON m.n = words.rowid';
     number = 'words.rowid';
-    where.push({ sql: 'words MATCH ?', values: [by.words.join(' AND ')] });
-  } else if (keys.length > 0) {
+    where.push({ sql: 'words MATCH ?', values: [match] });
+  } else if (keys.length > 0 && (by.state === undefined || COMMON_STATES.includes(by.state))) {
     const [kind, key] = keys.shift() ?? [0, ''];
     from = 'keys k CROSS JOIN messages m ON m.n = k.n';
     number = 'k.n';
     where.push({ sql: 'k.kind = ? AND k.key = ?', values: [kind, key] });
   }
   for (const [kind, key] of keys)
-    where.push({ sql: 'EXISTS (SELECT 1 FROM keys WHERE kind = ? AND key = ? AND n = m.n)', values: [kind, key] });
-  if (by.id !== undefined) where.push(family(by.id));
+    where.push({
+      sql: `EXISTS (SELECT 1 FROM keys WHERE kind = ? AND key = ? AND n = ${number})`,
+      values: [kind, key],
+    });
   return { from, number, where };
 }
 
@@ -107,7 +125,8 @@ function filters(query: HistorySearch, number: string): Condition[] {
   if (query.state !== undefined && HISTORY_STATES.includes(query.state))
     where.push({ sql: 'm.state = ?', values: [query.state] });
   if (query.direction !== undefined && DIRECTIONS.includes(query.direction))
-    where.push({ sql: 'm.direction = ?', values: [query.direction] });
+    // Where there is a state its index is the better one
+    where.push({ sql: query.state === undefined ? 'm.direction = ?' : '+m.direction = ?', values: [query.direction] });
   return where;
 }
 

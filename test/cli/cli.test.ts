@@ -93,8 +93,8 @@ const CASES: readonly Case[] = [
   {
     args: ['engines'],
     code: 0,
-    en: [/^clamd +up +ClamAV 1\.4\.6\/27500 +0 +-$/m, /^rspamd +slow/m],
-    ja: [/^clamd +正常/m, /応答遅延/],
+    en: [/^clamd +viruses +up +ClamAV 1\.4\.6\/27500 +0 +-$/m, /^rspamd +spam +slow/m],
+    ja: [/^clamd +ウイルス +正常/m, /応答遅延/],
   },
   { args: ['alarms'], code: 0, en: [/^No alarms$/m], ja: [/^警報はありません$/m] },
   {
@@ -198,7 +198,7 @@ const CASES: readonly Case[] = [
     args: ['trace', ID],
     code: 0,
     en: [/^Reply given +250 2\.0\.0 Queued$/m, /^ {2}2026-11-21 09:30:00 {2}Delivered$/m, /\.d1 {2}dsn {2}delivered$/m],
-    ja: [/^ {2}2026-11-21 09:30:00 {2}配送しました$/m],
+    ja: [/^ {2}2026-11-21 09:30:00 {2}配送しました$/m, /^現在 +配送済み \(delivered\)$/m],
   },
   {
     args: ['trace', UNKNOWN_ID],

@@ -126,6 +126,12 @@ describe('the history', () => {
     assert.deepEqual(await found({ text: '田中 議事' }), [1]);
     assert.deepEqual(await found({ text: ids[2].toLowerCase() }), [2]);
     assert.deepEqual(await found({ id: ids[1] }), [1]);
+    assert.deepEqual(
+      await found({ id: ids[1], sender: 'ichiro@example.net', recipient: 'soum', state: 'queued' }),
+      [1],
+    );
+    assert.deepEqual(await found({ id: ids[1], recipient: 'hanako' }), []);
+    assert.deepEqual(await found({ id: ids[1], direction: 'outbound' }), []);
     assert.deepEqual(await found({ id: 'no id' }), []);
     assert.deepEqual(await found({ sender: 'TARO@example.com' }), [3, 2, 0]);
     assert.deepEqual(await found({ sender: 'bounce+1@lists.example.com' }), [1]);

@@ -1,5 +1,5 @@
 /** search, trace, explain: what became of a message. */
-import type { Text } from '../../base/i18n.ts';
+import type { Language, Text } from '../../base/i18n.ts';
 import { escapeForTerminal } from '../../base/terminal.ts';
 import { HISTORY_STATES, type VerbInput } from '../contract.ts';
 import type { HistoryEntry, TraceAnswer } from '../shapes.ts';
@@ -91,6 +91,30 @@ function searchInput(context: CommandContext): VerbInput<'history.search'> {
   return { ...input, state: known };
 }
 
+const JAPANESE_STATES: Readonly<Record<(typeof HISTORY_STATES)[number], string>> = {
+  corrupt: '破損',
+  incoming: '検査待ち',
+  held: '保留',
+  quarantined: '隔離',
+  deferred: '再送待ち',
+  queued: '配送待ち',
+  bounced: '配送不能',
+  expired: '期限切れ',
+  rejected: '拒否',
+  'not-taken': '一時拒否',
+  refused: '接続拒否',
+  discarded: '破棄',
+  deleted: '削除',
+  delivered: '配送済み',
+  moved: '分割',
+};
+
+/** The state as `--state` takes it; for a Japanese reader in Japanese, the word itself beside it. */
+function stateText(state: string, language: Language): string {
+  const known = HISTORY_STATES.find((one) => one === state);
+  return language === 'ja' && known !== undefined ? `${JAPANESE_STATES[known]} (${state})` : state;
+}
+
 const SPANS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
 
 /** A moment in milliseconds: a span ago, a day (its start, or its end), or a date and time in the reader's zone. */
@@ -124,7 +148,7 @@ function searchText(entries: readonly HistoryEntry[], look: Look): string {
     [
       { title: { en: 'ID', ja: 'ID' }, value: (row) => row.id },
       { title: { en: 'ARRIVED', ja: '受信' }, value: (row) => showTime(row.arrivedAt) },
-      { title: { en: 'STATE', ja: '状態' }, value: (row) => row.state },
+      { title: { en: 'STATE', ja: '状態' }, value: (row) => stateText(row.state, look.language) },
       { title: { en: 'REASON', ja: '理由' }, value: (row) => row.reason, max: 30 },
       { title: { en: 'FROM', ja: '差出人' }, value: (row) => row.from || showPath(row.reversePath), max: 32 },
       {
@@ -143,7 +167,7 @@ function traceText(trace: TraceAnswer, look: Look): string {
   const head = block(
     [
       [{ en: 'ID', ja: 'ID' }, trace.id],
-      [{ en: 'Now', ja: '現在' }, trace.state],
+      [{ en: 'Now', ja: '現在' }, stateText(trace.state, language)],
       [{ en: 'Arrived', ja: '受信' }, showTime(trace.arrivedAt)],
       [{ en: 'Client', ja: '接続元' }, trace.client],
       [{ en: 'Reverse-path', ja: '差出人' }, showPath(trace.reversePath)],
@@ -165,7 +189,7 @@ function traceText(trace: TraceAnswer, look: Look): string {
     trace.recipients,
     [
       { title: { en: 'RECIPIENT', ja: '宛先' }, value: (row) => row.address },
-      { title: { en: 'STATE', ja: '状態' }, value: (row) => row.state },
+      { title: { en: 'STATE', ja: '状態' }, value: (row) => stateText(row.state, look.language) },
       { title: { en: 'REASON', ja: '理由' }, value: (row) => row.reason },
       { title: { en: 'NEXT HOP', ja: '配送先' }, value: (row) => row.nextHop },
       { title: { en: 'REPLY', ja: '応答' }, value: (row) => row.reply },
@@ -173,7 +197,7 @@ function traceText(trace: TraceAnswer, look: Look): string {
     look,
   );
   const related = trace.related
-    .map((one) => `  ${escapeForTerminal(`${one.id}  ${one.relation}  ${one.state}`)}\n`)
+    .map((one) => `  ${escapeForTerminal(`${one.id}  ${one.relation}  ${stateText(one.state, language)}`)}\n`)
     .join('');
   const parts = [
     head,

@@ -92,6 +92,13 @@ const STATE_WORDS: Record<StatusAnswer['state'], Text> = {
   faulted: { en: 'faulted', ja: '障害' },
 };
 
+const INSPECTOR_WORDS: Readonly<Record<string, Text>> = {
+  authentication: { en: 'authentication', ja: '送信元認証' },
+  antivirus: { en: 'viruses', ja: 'ウイルス' },
+  spam: { en: 'spam', ja: '迷惑メール' },
+  structure: { en: 'attachments', ja: '添付ファイル' },
+};
+
 const ENGINE_WORDS: Record<EngineAnswer['state'], Text> = {
   starting: { en: 'starting', ja: '起動中' },
   up: { en: 'up', ja: '正常' },
@@ -173,6 +180,10 @@ function enginesText(engines: readonly EngineAnswer[], look: Look): string {
     engines,
     [
       { title: { en: 'ENGINE', ja: 'エンジン' }, value: (row) => row.engine },
+      {
+        title: { en: 'INSPECTS', ja: '検査' },
+        value: (row) => INSPECTOR_WORDS[row.inspector]?.[look.language] ?? row.inspector,
+      },
       { title: { en: 'STATE', ja: '状態' }, value: (row) => ENGINE_WORDS[row.state][look.language] },
       { title: { en: 'VERSION', ja: '版' }, value: (row) => row.version, max: 50 },
       { title: { en: 'MISSES', ja: '失敗' }, value: (row) => row.misses, right: true },
