@@ -77,7 +77,7 @@ async function main({ config: configFile, data, journald }: Arguments): Promise<
     fallBack: true,
     localAddresses: Object.values(networkInterfaces()).flatMap((known) => (known ?? []).map(({ address }) => address)),
     onTrouble: (detail) =>
-      observe.log('warn', 'Configuration generations cannot be kept', { detail: describeError(detail) }),
+      observe.log('warn', 'Configuration generations cannot be kept', { detail }),
     onRefused: (problems) =>
       observe.raise(
         'config-refused',

@@ -43,7 +43,7 @@ const lockSchema = z.object({
       integrity: z.string().optional(),
       resolved: z.string().optional(),
       optional: z.boolean().optional(),
-      os: z.array(z.string()).optional(),
+      os: z.union([z.string(), z.array(z.string())]).optional(),
     }),
   ),
 });

@@ -41,14 +41,20 @@ installed() { [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = i
 # Names of installed packages, one a line.
 snapshot() { dpkg-query -W -f='${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p' | sort; }
 
-# Also where systemd is installed and not running: `disable` works on the unit files alone.
+# Works on the unit files alone, so it also holds where systemd is not running, or comes later (Debian's helper stands in).
 disable_new_units() {
-  command -v systemctl >/dev/null 2>&1 || return 0
-  local package unit
+  local package unit disable
+  if command -v systemctl >/dev/null 2>&1; then
+    disable='systemctl disable'
+  elif command -v deb-systemd-helper >/dev/null 2>&1; then
+    disable='deb-systemd-helper disable'
+  else
+    return 0
+  fi
   comm -13 <(printf '%s\n' "$BEFORE") <(snapshot) | while read -r package; do
     dpkg-query -L "$package" 2>/dev/null |
       sed -nE 's#^(/usr)?/lib/systemd/system/([^/@]+\.(service|socket|timer))$#\2#p' | while read -r unit; do
-      systemctl disable "$unit" >/dev/null 2>&1 || true
+      $disable "$unit" >/dev/null 2>&1 || true
       [ ! -d /run/systemd/system ] || systemctl stop "$unit" >/dev/null 2>&1 || true
     done
   done

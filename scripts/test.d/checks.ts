@@ -62,8 +62,11 @@ async function checkShell(root: string, ms: number): Promise<string> {
   const shellcheck = path.join(peersPrefix(), 'usr/bin/shellcheck');
   if (!existsSync(shellcheck))
     return `There is no shellcheck below ${cacheFolder()}; scripts/test.d/install unpacks it\n`;
-  const parsed = await Promise.all(scripts.map((file) => runCommand('bash', ['-n', file], { cwd: root, ms })));
-  const unreadable = parsed.map((one) => (one.code === 0 ? '' : one.output)).join('');
+  let unreadable = '';
+  for (const file of scripts) {
+    const read = await runCommand('bash', ['-n', file], { cwd: root, ms });
+    if (read.code !== 0) unreadable += read.output;
+  }
   const found = await runCommand(
     shellcheck,
     ['--severity=warning', '--shell=bash', '--external-sources', '--source-path=SCRIPTDIR', ...scripts],

@@ -35,7 +35,9 @@ const stderr = new Map<string, string>();
 
 stream.on('test:pass', (data) => {
   if (data.details.type === 'suite') return;
-  if (path.resolve(data.name) === path.resolve(data.file ?? '')) return; // a file that ended well and held no test
+  // a file that ended well and held no test is told of as a test of its own name
+  if (path.resolve(data.name) === path.resolve(data.file ?? ''))
+    return tell({ ...data, result: 'failed', detail: 'holds no test, so nothing is proved' });
   const unproved = data.skip !== undefined || data.todo !== undefined;
   const why = String(data.skip ?? data.todo ?? '');
   tell({

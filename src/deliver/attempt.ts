@@ -6,19 +6,19 @@
  */
 import type { Milliseconds } from '../base/brand.ts';
 import { ageOf, type Clock } from '../base/clock.ts';
-import { describeError, errorCode } from '../base/errors.ts';
+import { describeError } from '../base/errors.ts';
 import type { Config } from '../config/schema.ts';
 import type { ForwardPath } from '../mail/address.ts';
 import type { Recipient } from '../mail/envelope.ts';
-import type { QueueId } from '../mail/queue-id.ts';
 import type { Observe } from '../observe/events.ts';
 import type { Spool, StoredMessage, Variant } from '../spool/api.ts';
-import { type FailedRecipient, type FailureOptions, settleFailed } from './bounce.ts';
+import type { FailedRecipient } from './bounce.ts';
 import type { Classified } from './classify.ts';
 import type { Session } from './connect.ts';
+import { failRecipients, isExpired, isGone } from './give-up.ts';
 import type { InFlight } from './in-flight.ts';
 import type { Reached } from './reach.ts';
-import { expiryOf, isOwnServer, type RouteKey, routeKey, routingDomain, type Target } from './route.ts';
+import { isOwnServer, type RouteKey, routeKey, routingDomain, type Target } from './route.ts';
 import { type Job, remainingWait, retryPause } from './schedule.ts';
 import { MAX_RECIPIENTS, type Outgoing, type RecipientResult, type Sent, sendMessage } from './send.ts';
 
@@ -324,45 +324,4 @@ class Attempt {
 
 function wordsOf(result: RecipientResult): Pick<FailedRecipient, 'address'> & Pick<Classified, 'status' | 'reply'> {
   return { address: result.address, status: result.status, reply: result.reply };
-}
-
-/** Settles, with DSN, hold or silence, on the newest state of the message; one such step at a time for each message. */
-export async function failRecipients(
-  id: QueueId,
-  failed: readonly FailedRecipient[],
-  context: Pick<AttemptContext, 'spool' | 'inFlight'> & Omit<FailureOptions, 'alone'>,
-): Promise<void> {
-  await context.inFlight.inTurn(id, async () => {
-    const fresh = await context.spool.read(id);
-    if (fresh === undefined || fresh.folder !== 'queue') return;
-    const open = new Set(
-      fresh.progress.recipients.filter((each) => each.outcome === undefined).map((each) => each.address),
-    );
-    const still = failed.filter((each) => open.has(each.address));
-    try {
-      await settleFailed(fresh, still, { ...context, alone: (which, work) => context.inFlight.alone(which, work) });
-    } catch (error) {
-      if (!isGone(error)) throw error;
-      // Someone was faster, or nothing happened at all; in the latter case the job must come back.
-      if ((await context.spool.read(id))?.folder === 'queue') throw error;
-    }
-  });
-}
-
-/** Older than its time, by clocks that can be trusted: nothing expires before the machine knows the time. */
-export function isExpired(
-  job: Job,
-  message: StoredMessage,
-  context: Pick<AttemptContext, 'clock' | 'config' | 'key'>,
-): boolean {
-  const { clock } = context;
-  if (!clock.synchronised()) return false;
-  // Within this run the monotonic age holds even when the arrival's own stamp cannot be compared.
-  const age = Math.max(ageOf(message.preamble.arrival, clock), clock.monotonic() - job.born);
-  return age >= expiryOf({ kind: message.preamble.kind, key: context.key }, context.config);
-}
-
-/** Someone was faster (released, deleted, held): normal, and theirs. */
-function isGone(error: unknown): boolean {
-  return ['NOT_FOUND', 'WRONG_STATE'].includes(errorCode(error) ?? '');
 }

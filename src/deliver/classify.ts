@@ -101,7 +101,7 @@ export function ownWord(verdict: 'deferred' | 'bounced', status: string, text: s
 export function readRecipientReply(reply: HopReply): 'yes' | 'no' | 'unknown' {
   if (reply.code >= 250 && reply.code <= 252) return 'yes';
   if ([550, 551, 553].includes(reply.code) && reply.enhanced === undefined) return 'no';
-  if (reply.code >= 550 && reply.code <= 553 && reply.enhanced !== undefined && /^5\.1\./.test(reply.enhanced))
+  if (reply.code >= 550 && reply.code <= 553 && reply.enhanced !== undefined && reply.enhanced.startsWith('5.1.'))
     return 'no';
   return 'unknown';
 }

@@ -15,16 +15,10 @@ import type { Config } from '../config/schema.ts';
 import type { ForwardPath } from '../mail/address.ts';
 import type { QueuedMessage } from '../spool/api.ts';
 import type { Delivery, DeliveryOptions, DeliveryStatus, HopStatus, RetryFilter } from './api.ts';
-import {
-  type AttemptContext,
-  type AttemptEnd,
-  attemptJob,
-  failRecipients,
-  isExpired,
-  SettlingFailed,
-} from './attempt.ts';
+import { type AttemptContext, type AttemptEnd, attemptJob, SettlingFailed } from './attempt.ts';
 import { callAhead, type RecipientAnswer } from './call-ahead.ts';
 import type { Session } from './connect.ts';
+import { expireWaiting } from './give-up.ts';
 import { Hop, type HopJob, IDLE_SESSION_MS } from './hop.ts';
 import { InFlight } from './in-flight.ts';
 import { probeHop, probePause } from './probe.ts';
@@ -317,6 +311,7 @@ class Engine implements Delivery {
       acquire: () => this.#acquire(hop),
       release: (session) => {
         this.#sessions.delete(session);
+        hop.inUse.delete(session);
         if (this.#started) hop.pool.give(session);
         else void session.quit();
       },
@@ -329,20 +324,34 @@ class Engine implements Delivery {
 
   async #acquire(hop: Hop): Promise<Reached> {
     const kept = hop.pool.take();
-    const reached: Reached =
-      kept === undefined
-        ? await reachHop(hop.key, { ...this.#targetOptions(), signal: this.#stopping.signal })
-        : { session: kept };
+    const reached: Reached = kept === undefined ? await this.#open(hop) : { session: kept };
     if ('session' in reached) {
-      this.#sessions.add(reached.session);
-      reached.session.lost.addEventListener('abort', () => this.#sessions.delete(reached.session), { once: true });
+      const { session } = reached;
+      this.#sessions.add(session);
+      hop.inUse.add(session);
+      const forget = (): void => {
+        this.#sessions.delete(session);
+        hop.inUse.delete(session);
+      };
+      session.lost.addEventListener('abort', forget, { once: true });
       if (hop.state !== 'up') this.#back(hop);
     }
     return reached;
   }
 
+  async #open(hop: Hop): Promise<Reached> {
+    hop.opening += 1;
+    try {
+      return await reachHop(hop.key, { ...this.#targetOptions(), signal: this.#stopping.signal });
+    } finally {
+      hop.opening -= 1;
+    }
+  }
+
   /** No server of the hop was willing. Several attempts may find out at once; it is one failure. */
   #away(hop: Hop, detail: string): void {
+    // Others are served over there: it is full (421 at one connection too many). The last one to fail tells it is away.
+    if (hop.alive) return hop.crowded();
     hop.lastError = detail;
     if (!this.#started || hop.state === 'down' || (hop.state === 'probing' && isOwnServer(hop.key))) return;
     const { observe } = this.#options;
@@ -446,23 +455,8 @@ class Engine implements Delivery {
   }
 
   async #expire(job: HopJob): Promise<void> {
-    const context = this.#context(job.hop);
-    const message = await context.spool.read(job.id);
-    if (message === undefined || message.folder !== 'queue') return;
-    // Back to the queue when it is younger than the guess, or when a change of configuration sends it elsewhere.
-    if (routeKey(job.domain, context.config) !== job.hop.key || !isExpired(job, message, context))
-      return this.#ready(job);
     const reply = job.hop.lastError ?? 'The mail server cannot be reached';
-    const recipients = message.progress.recipients.filter(
-      (each) => each.outcome === undefined && (routingDomain(each.address, context.config) ?? '') === job.domain,
-    );
-    const failed = recipients.map(({ address }) => ({
-      address,
-      outcome: 'expired' as const,
-      status: '5.4.7',
-      reply,
-      nextHop: job.hop.key,
-    }));
-    await failRecipients(job.id, failed, context);
+    const end = await expireWaiting(job, reply, this.#context(job.hop));
+    if (end === 'younger') this.#ready(job);
   }
 }

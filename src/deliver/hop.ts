@@ -35,6 +35,10 @@ export class Hop {
   /** The next probe or the end of the pause. */
   timer: NodeJS.Timeout | undefined;
   readonly pool: SessionPool;
+  /** Sessions that work at this moment. */
+  readonly inUse = new Set<Session>();
+  /** Sessions being opened. */
+  opening = 0;
   readonly #probed: boolean;
   readonly #names = new Map<string, string>();
   #successes = 0;
@@ -92,6 +96,17 @@ export class Hop {
     if (this.#successes < this.limit || this.limit >= ceiling) return;
     this.limit += 1;
     this.#successes = 0;
+  }
+
+  /** Did a session fail while others work, wait in the pool, or are on their way? Then the hop may be full, not away. */
+  get alive(): boolean {
+    return this.inUse.size + this.pool.size + this.opening > 0;
+  }
+
+  /** It refuses one more session than it has: that many it bears. */
+  crowded(): void {
+    this.#successes = 0;
+    this.limit = Math.max(1, this.inUse.size + this.pool.size + this.opening);
   }
 
   strained(): void {

@@ -169,7 +169,9 @@ function watch(socket: Socket, fail: (error: Error) => void): void {
     else fail(new SekishoError('ENGINE_CLOSED', 'The connection to clamd broke', { retryable: true, cause: error }));
   });
   socket.once('close', () => {
-    const closed = new SekishoError('ENGINE_CLOSED', 'clamd closed the connection without an answer', { retryable: true });
+    const closed = new SekishoError('ENGINE_CLOSED', 'clamd closed the connection without an answer', {
+      retryable: true,
+    });
     setImmediate(() => fail(closed));
   });
   socket.on = ((event: string, listener: (...args: unknown[]) => void) =>

@@ -284,7 +284,7 @@ function workerArguments(options: WorkerOptions): string[] {
   const { entry, folder, memoryMiB } = options;
   return [
     '--permission', // no network, no child process, no worker thread, no native addon
-    `--allow-fs-read=${programFolder(entry)}`,
+    ...programPaths(entry).map((readable) => `--allow-fs-read=${readable}`),
     `--allow-fs-read=${folder}`,
     `--allow-fs-write=${folder}`,
     `--max-old-space-size=${memoryMiB}`,
@@ -294,13 +294,17 @@ function workerArguments(options: WorkerOptions): string[] {
   ];
 }
 
-/** The folder that holds the program and its packages: the nearest one upwards with a package.json. */
-function programFolder(entry: string): string {
-  let folder = path.dirname(realpathSync(entry));
-  while (!existsSync(path.join(folder, 'package.json'))) {
-    const parent = path.dirname(folder);
-    if (parent === folder) return path.dirname(entry);
-    folder = parent;
+/**
+ * What the program is made of, and not one file more: the data folder may stand beside it. The root of the program is the
+ * nearest folder upwards with a package.json.
+ */
+function programPaths(entry: string): string[] {
+  const own = path.dirname(realpathSync(entry));
+  let root = own;
+  while (!existsSync(path.join(root, 'package.json'))) {
+    const parent = path.dirname(root);
+    if (parent === root) return [own];
+    root = parent;
   }
-  return folder;
+  return [own, ...['src', 'node_modules', 'package.json'].map((name) => path.join(root, name))];
 }

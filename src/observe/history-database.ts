@@ -35,6 +35,8 @@ export interface HistoryDatabase {
   /** Counts all rows: not for each batch. */
   figures(): { messages: number; octets: number };
   configure(settings: HistorySettings): void;
+  /** The file may not grow beyond this many pages of 4 KiB. */
+  limitPages(pages: number): void;
   close(): void;
 }
 
@@ -138,6 +140,7 @@ export function openHistoryDatabase(file: string, settings: HistorySettings): Hi
     configure: (wanted) => {
       current = { ...wanted };
     },
+    limitPages: (pages) => database.exec(`PRAGMA max_page_count = ${Math.max(1, Math.trunc(pages))}`),
     close: () => {
       if (!database.isOpen) return;
       try {

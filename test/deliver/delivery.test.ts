@@ -258,12 +258,23 @@ test('421 at every greeting means the server is away, not that the mail failed',
   await until('delivered', () => spool.outcome(id, 'bob@office.example') === 'delivered');
 });
 
+test('a server that is full gets fewer sessions; it is not taken for down', async () => {
+  const office: FakeServer = await server({
+    greeting: () => (office.open > 2 ? '421 4.7.0 Too many sessions' : '220 ready'),
+  });
+  const { spool, seen } = begin(officeConfig([office.port]));
+  for (let at = 0; at < 60; at += 1) spool.add({ to: ['bob@office.example'] });
+  await until('all delivered', () => office.taken.length === 60);
+  assert.deepEqual(seen.raised, []);
+  assert.equal(spool.record.filter((line) => line.startsWith('attempt')).length, 60);
+});
+
 test('a dead destination costs one attempt at a time and does not hold up another', async () => {
   const good = await server();
   const dead = await freePort();
   const config = testConfig({
     domains: [{ name: 'office.example', servers: [{ host: 'localhost', port: good.port }] }],
-    delivery: { retryMs: [200, 600_000] },
+    delivery: { retryMs: [1_000, 600_000] },
   });
   const resolver = fakeResolver({
     'dead.example': { mx: [{ exchange: 'mx.dead.example', priority: 1 }] },

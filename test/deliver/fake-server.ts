@@ -14,8 +14,8 @@ export interface Taken {
   secure: boolean;
 }
 
-/** A reply; 'cut' destroys the connection; 'silent' never answers. */
-export type Answer = string | 'cut' | 'silent';
+/** A reply; or 'cut', which destroys the connection, or 'silent', which never answers. */
+export type Answer = string;
 
 export interface Script {
   extensions?: string[];

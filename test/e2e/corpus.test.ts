@@ -54,7 +54,7 @@ for (const name of names) {
 
 test('the corpus made no worker crash and nothing was called poison', () => {
   const bad = world.gateway.lines.filter((line) => {
-    const alarm = String(line['alarm'] ?? '');
+    const alarm = JSON.stringify(line['alarm'] ?? '');
     return line.level === 'error' || /poison|corrupt|internal/.test(alarm) || JSON.stringify(line).includes('"poison"');
   });
   assert.deepEqual(bad, []);

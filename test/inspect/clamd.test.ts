@@ -106,17 +106,23 @@ const lies: Array<[sentence: string, answer: string]> = [
 ];
 for (const [sentence, answer] of lies) {
   test(`scanWithClamd() takes ${sentence} for "not scanned"`, async () => {
-    await withFakeClamd((socket) => afterStream(socket, answer), async (file) => {
-      await assert.rejects(scan(file, 'hello', 5_000));
-    });
+    await withFakeClamd(
+      (socket) => afterStream(socket, answer),
+      async (file) => {
+        await assert.rejects(scan(file, 'hello', 5_000));
+      },
+    );
   });
 }
 
 test('scanWithClamd() takes FOUND without a name for a virus', async () => {
-  await withFakeClamd((socket) => afterStream(socket, 'stream:  FOUND\0'), async (file) => {
-    const result = await scan(file, 'hello').catch((error: unknown) => error);
-    assert.ok(result instanceof Error || (Array.isArray(result) && result.length === 1), 'must not be clean');
-  });
+  await withFakeClamd(
+    (socket) => afterStream(socket, 'stream:  FOUND\0'),
+    async (file) => {
+      const result = await scan(file, 'hello').catch((error: unknown) => error);
+      assert.ok(result instanceof Error || (Array.isArray(result) && result.length === 1), 'must not be clean');
+    },
+  );
 });
 
 test('scanWithClamd() tells exceeded limits and locked archives apart from viruses', async () => {
@@ -125,10 +131,13 @@ test('scanWithClamd() tells exceeded limits and locked archives apart from virus
     ['Heuristics.Encrypted.Zip', 'encrypted'],
   ];
   for (const [name, trait] of cases) {
-    await withFakeClamd((socket) => afterStream(socket, `stream: ${name} FOUND\0`), async (file) => {
-      const [finding] = await scan(file, 'hello');
-      assert.deepEqual(finding?.kind === 'attachment' ? finding.traits : finding, [trait]);
-    });
+    await withFakeClamd(
+      (socket) => afterStream(socket, `stream: ${name} FOUND\0`),
+      async (file) => {
+        const [finding] = await scan(file, 'hello');
+        assert.deepEqual(finding?.kind === 'attachment' ? finding.traits : finding, [trait]);
+      },
+    );
   }
 });
 
@@ -176,16 +185,19 @@ test('scanWithClamd() holds little in memory while clamd does not read', async (
 });
 
 test('scanWithClamd() fails when the message cannot be read, and does not blame clamd', async () => {
-  await withFakeClamd((socket) => afterStream(socket, 'stream: OK\0'), async (file) => {
-    const source = Readable.from(
-      (function* () {
-        yield Buffer.from('half a mess');
-        throw new Error('EIO');
-      })(),
-    );
-    const scanning = scanWithClamd(file, source, { size: 100, signal: AbortSignal.timeout(5_000) });
-    await assert.rejects(scanning, { code: 'ENGINE_DECLINED' });
-  });
+  await withFakeClamd(
+    (socket) => afterStream(socket, 'stream: OK\0'),
+    async (file) => {
+      const source = Readable.from(
+        (function* () {
+          yield Buffer.from('half a mess');
+          throw new Error('EIO');
+        })(),
+      );
+      const scanning = scanWithClamd(file, source, { size: 100, signal: AbortSignal.timeout(5_000) });
+      await assert.rejects(scanning, { code: 'ENGINE_DECLINED' });
+    },
+  );
 });
 
 test('scanWithClamd() says what is missing when there is no clamd', async () => {
@@ -224,7 +236,10 @@ test('askClamd() bounds what it reads', async () => {
 });
 
 test('clamdVersion() reads program, number and day, and names the lack of them', () => {
-  assert.equal(clamdVersion('ClamAV 1.4.6/27500/Sat Nov 21 10:00:00 2026'), 'ClamAV 1.4.6/27500/Sat Nov 21 10:00:00 2026');
+  assert.equal(
+    clamdVersion('ClamAV 1.4.6/27500/Sat Nov 21 10:00:00 2026'),
+    'ClamAV 1.4.6/27500/Sat Nov 21 10:00:00 2026',
+  );
   assert.equal(clamdVersion('ClamAV 1.4.6'), 'ClamAV 1.4.6, starter signatures only');
   assert.throws(() => clamdVersion('HTTP/1.1 400 Bad Request'), { code: 'ENGINE_GARBLED' });
 });

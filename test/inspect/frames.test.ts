@@ -12,16 +12,20 @@ async function collect(chunks: Buffer[]): Promise<Frame[]> {
 
 test('readFrames() gives back what encodeFrame() wrote, however the octets are cut', async () => {
   const frame = fc.record({ message: fc.jsonValue(), payload: fc.uint8Array({ maxLength: 300 }) });
-  const property = fc.asyncProperty(fc.array(frame, { maxLength: 8 }), fc.integer({ min: 1, max: 64 }), async (frames, cut) => {
-    const bytes = Buffer.concat(frames.map(({ message, payload }) => encodeFrame(message, Buffer.from(payload))));
-    const chunks: Buffer[] = [];
-    for (let at = 0; at < bytes.length; at += cut) chunks.push(bytes.subarray(at, at + cut));
-    const read = await collect(chunks);
-    assert.deepEqual(
-      read.map(({ message, payload }) => ({ message, payload: [...payload] })),
-      frames.map(({ message, payload }) => ({ message: JSON.parse(JSON.stringify(message)), payload: [...payload] })),
-    );
-  });
+  const property = fc.asyncProperty(
+    fc.array(frame, { maxLength: 8 }),
+    fc.integer({ min: 1, max: 64 }),
+    async (frames, cut) => {
+      const bytes = Buffer.concat(frames.map(({ message, payload }) => encodeFrame(message, Buffer.from(payload))));
+      const chunks: Buffer[] = [];
+      for (let at = 0; at < bytes.length; at += cut) chunks.push(bytes.subarray(at, at + cut));
+      const read = await collect(chunks);
+      assert.deepEqual(
+        read.map(({ message, payload }) => ({ message, payload: [...payload] })),
+        frames.map(({ message, payload }) => ({ message: JSON.parse(JSON.stringify(message)), payload: [...payload] })),
+      );
+    },
+  );
   await fc.assert(property, { numRuns: 60 });
 });
 

@@ -68,9 +68,12 @@ test('analyseFrom() shows the field decoded, without what turns text round', () 
 
 test('analyseFrom() never throws, and is quick on a long field', () => {
   fc.assert(
-    fc.property(fc.string({ unit: fc.constantFrom(...'a@<>",;:() =?.\\\t\u00e9'), maxLength: 60 }), (text) => {
-      analyse(text);
-    }),
+    fc.property(
+      fc.string({ unit: fc.constantFrom(...'a@<>",;:() =?.\\\t\u00e9'.split('')), maxLength: 60 }),
+      (text) => {
+        analyse(text);
+      },
+    ),
     { numRuns: 500 },
   );
   const begin = performance.now();

@@ -9,7 +9,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Inspectors } from '../../src/inspect/api.ts';
 import { EICAR } from '../../src/inspect/clamd.ts';
 import { haveClamd, haveRspamd, startClamd, startRspamd } from './engines.ts';
-import { newKey, of, PLAIN, recordingObserve, requestFor, settings, signed, stateOf, withInspectors } from './support.ts';
+import {
+  newKey,
+  of,
+  PLAIN,
+  recordingObserve,
+  requestFor,
+  settings,
+  signed,
+  stateOf,
+  withInspectors,
+} from './support.ts';
 
 async function awaitState(inspectors: Inspectors, inspector: string, state: string): Promise<void> {
   for (let tries = 0; tries < 300 && stateOf(inspectors, inspector) !== state; tries += 1) await sleep(50);
@@ -18,9 +28,11 @@ async function awaitState(inspectors: Inspectors, inspector: string, state: stri
 
 const skip = haveClamd && haveRspamd ? false : 'clamd or rspamd is not installed';
 
-test('all engines at once: a clean mail, a virus, and an engine that stops in mid-flight and comes back', { skip }, async () => {
-  let clamd = await startClamd();
+test('all engines at once: a clean mail, a virus, and an engine that stops in mid-flight and comes back', {
+  skip,
+}, async () => {
   const rspamd = await startRspamd();
+  let clamd = await startClamd();
   const key = newKey();
   const draft = settings((change) => {
     change.engines.clamd = { ...change.engines.clamd, enabled: true, socket: clamd.socket };
@@ -37,18 +49,32 @@ test('all engines at once: a clean mail, a virus, and an engine that stops in mi
       for (const inspector of ['structure', 'antivirus', 'spam']) await awaitState(inspectors, inspector, 'up');
       const clean = await inspectors.inspect(requestFor(await signed(PLAIN, { key, domain: 'example.com' })));
       assert.deepEqual(clean.missing, []);
-      assert.deepEqual(clean.findings.map(({ kind }) => kind).toSorted(), ['arc', 'dkim', 'dmarc', 'from', 'spam', 'spf', 'summary']);
+      assert.deepEqual(clean.findings.map(({ kind }) => kind).toSorted(), [
+        'arc',
+        'dkim',
+        'dmarc',
+        'from',
+        'spam',
+        'spf',
+        'summary',
+      ]);
       assert.equal(of(clean, 'summary')[0]?.subject, '会議');
       assert.equal(of(clean, 'dmarc')[0]?.result, 'pass');
       assert.deepEqual(Object.keys(clean.elapsed).toSorted(), ['antivirus', 'authentication', 'spam', 'structure']);
 
       const infected = await inspectors.inspect(requestFor(`${PLAIN}${EICAR}\r\n`));
       assert.deepEqual(of(infected, 'virus'), [{ kind: 'virus', engine: 'clamd', name: 'Eicar-Test.UNOFFICIAL' }]);
-      assert.match(inspectors.health().find(({ engine }) => engine === 'clamd')?.version ?? '', /starter signatures only/);
+      assert.match(
+        inspectors.health().find(({ engine }) => engine === 'clamd')?.version ?? '',
+        /starter signatures only/,
+      );
 
       await clamd.stop();
       const blind = await inspectors.inspect(requestFor(`${PLAIN}${EICAR}\r\n`));
-      assert.deepEqual(blind.missing.map(({ inspector }) => inspector), ['antivirus']);
+      assert.deepEqual(
+        blind.missing.map(({ inspector }) => inspector),
+        ['antivirus'],
+      );
       await awaitState(inspectors, 'antivirus', 'down');
       assert.deepEqual((await inspectors.inspect(requestFor(PLAIN))).missing[0]?.reason, 'down');
       assert.ok(observe.alarms.includes('raise engine-down clamd'));
@@ -81,10 +107,15 @@ test('an engine that is not there yet is starting, and down when its time is ove
   const observe = recordingObserve();
   await withInspectors({ settings: draft, observe }, async (inspectors) => {
     const early = await inspectors.inspect(requestFor(PLAIN));
-    assert.deepEqual(early.missing.map(({ inspector, reason }) => [inspector, reason]), [['antivirus', 'starting']]);
+    assert.deepEqual(
+      early.missing.map(({ inspector, reason }) => [inspector, reason]),
+      [['antivirus', 'starting']],
+    );
     await awaitState(inspectors, 'antivirus', 'down');
     assert.equal((await inspectors.inspect(requestFor(PLAIN))).missing[0]?.reason, 'down');
-    assert.ok(observe.alarms.includes('raise engine-starting clamd') && observe.alarms.includes('raise engine-down clamd'));
+    assert.ok(
+      observe.alarms.includes('raise engine-starting clamd') && observe.alarms.includes('raise engine-down clamd'),
+    );
   });
 });
 
@@ -125,7 +156,10 @@ test('an engine that hangs: its share is missing by its own deadline, the others
         const begin = performance.now();
         const inspection = await inspectors.inspect(requestFor(PLAIN));
         assert.ok(performance.now() - begin < 5_000);
-        assert.deepEqual(inspection.missing.map(({ inspector, reason }) => [inspector, reason]), [['antivirus', 'timeout']]);
+        assert.deepEqual(
+          inspection.missing.map(({ inspector, reason }) => [inspector, reason]),
+          [['antivirus', 'timeout']],
+        );
         assert.equal(of(inspection, 'summary').length, 1);
         states.push(stateOf(inspectors, 'antivirus'));
       }
@@ -154,7 +188,10 @@ test('DNS that never answers costs authentication its certainty, not the structu
   const draft = settings((change) => {
     change.engines.inspect.timeoutMs = 3_000;
   });
-  const never = { ...(await import('./support.ts')).fakeResolver({}), query: () => new Promise<never>(() => undefined) };
+  const never = {
+    ...(await import('./support.ts')).fakeResolver({}),
+    query: () => new Promise<never>(() => undefined),
+  };
   await withInspectors({ settings: draft, resolver: never }, async (inspectors) => {
     await awaitState(inspectors, 'structure', 'up');
     const inspection = await inspectors.inspect(requestFor(PLAIN));
@@ -188,7 +225,15 @@ test('a header beyond the limits is too complex and not authenticated', async ()
 
 test('an empty message and other oddities are inspected without harm to the worker', async () => {
   await withInspectors({}, async (inspectors) => {
-    for (const message of ['', '\r\n', '\r\n\r\n', 'no header at all', '\0\0\0', 'Content-Type: multipart/mixed\r\n\r\n--\r\n', 'Content-Type: multipart/mixed; boundary=""\r\n\r\n----\r\n']) {
+    for (const message of [
+      '',
+      '\r\n',
+      '\r\n\r\n',
+      'no header at all',
+      '\0\0\0',
+      'Content-Type: multipart/mixed\r\n\r\n--\r\n',
+      'Content-Type: multipart/mixed; boundary=""\r\n\r\n----\r\n',
+    ]) {
       const inspection = await inspectors.inspect(requestFor(message));
       assert.deepEqual(inspection.missing, [], JSON.stringify(message));
       assert.deepEqual(of(inspection, 'poison'), [], JSON.stringify(message));
@@ -199,7 +244,9 @@ test('an empty message and other oddities are inspected without harm to the work
 test('forty messages at once through one worker all come back whole', async () => {
   await withInspectors({}, async (inspectors) => {
     const all = await Promise.all(
-      Array.from({ length: 40 }, (_, i) => inspectors.inspect(requestFor(PLAIN.replace('<1@', `<${i}@`) + 'y'.repeat(i * 10_000)))),
+      Array.from({ length: 40 }, (_, i) =>
+        inspectors.inspect(requestFor(PLAIN.replace('<1@', `<${i}@`) + 'y'.repeat(i * 10_000))),
+      ),
     );
     for (const [i, inspection] of all.entries()) {
       assert.deepEqual(inspection.missing, []);

@@ -42,7 +42,9 @@ async function withFakeRspamd<T>(
 /** Reads everything, then answers. */
 function json(body: unknown, status = 200) {
   return (request: IncomingMessage, response: ServerResponse): void => {
-    request.resume().on('end', () => response.writeHead(status).end(typeof body === 'string' ? body : JSON.stringify(body)));
+    request
+      .resume()
+      .on('end', () => response.writeHead(status).end(typeof body === 'string' ? body : JSON.stringify(body)));
   };
 }
 
@@ -109,7 +111,10 @@ test('check() sorts symbols by weight and only records a wish to try later', asy
     const finding = await check(url, messageOf(PLAIN));
     assert.ok(finding.kind === 'spam');
     assert.equal(finding.score, 2.6);
-    assert.deepEqual(finding.symbols.map(({ name }) => name), ['BAD', 'GOOD', 'LOW', 'RSPAMD_ACTION']);
+    assert.deepEqual(
+      finding.symbols.map(({ name }) => name),
+      ['BAD', 'GOOD', 'LOW', 'RSPAMD_ACTION'],
+    );
     assert.match(finding.symbols.at(-1)?.description ?? '', /soft reject/);
   });
 });

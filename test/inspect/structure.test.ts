@@ -30,7 +30,9 @@ interface Part {
 
 function mail(parts: Part[], boundary = 'outer'): Buffer {
   const pieces: Buffer[] = [
-    Buffer.from(`From: a@example.com\r\nSubject: x\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="${boundary}"\r\n\r\n`),
+    Buffer.from(
+      `From: a@example.com\r\nSubject: x\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="${boundary}"\r\n\r\n`,
+    ),
   ];
   for (const part of parts) {
     pieces.push(Buffer.from(`--${boundary}\r\n${part.headers.join('\r\n')}\r\n\r\n`, 'latin1'));
@@ -85,7 +87,12 @@ const names: Array<[name: string, bytes: Buffer, type: string, traits: string]> 
   ['folder.pdf', LNK, 'application/octet-stream', 'script disguised'],
   ['fix.sh', Buffer.from('#!/bin/sh\n'), 'application/x-sh', 'script'],
   ['notes.txt', Buffer.from('#!/bin/sh\n'), 'text/plain', ''],
-  ['notes.txt', Buffer.from('MZ is how this text begins, and it goes on for more than sixty-four octets of plain words'), 'text/plain', ''],
+  [
+    'notes.txt',
+    Buffer.from('MZ is how this text begins, and it goes on for more than sixty-four octets of plain words'),
+    'text/plain',
+    '',
+  ],
 ];
 for (const [name, bytes, type, traits] of names) {
   test(`an attachment "${name}" (${type}, ${bytes.toString('latin1', 0, 4).replaceAll(/[^ -~]/g, '.')}) is: ${traits || 'harmless'}`, async () => {
@@ -109,27 +116,60 @@ test('two names for one file: the dangerous one counts', async () => {
 const JAPANESE = '見積書表.pdf';
 const rawNames: Array<[sentence: string, disposition: Buffer | string]> = [
   ['RFC 2231', `attachment; filename*=utf-8''${encodeURIComponent(JAPANESE)}`],
-  ['RFC 2231 in two pieces', `attachment; filename*0*=utf-8''${encodeURIComponent('見積書')}; filename*1*=${encodeURIComponent('表')}.pdf`],
+  [
+    'RFC 2231 in two pieces',
+    `attachment; filename*0*=utf-8''${encodeURIComponent('見積書')}; filename*1*=${encodeURIComponent('表')}.pdf`,
+  ],
   ['RFC 2047', `attachment; filename="=?UTF-8?B?${Buffer.from(JAPANESE).toString('base64')}?="`],
   ['raw UTF-8', Buffer.from(`attachment; filename="${JAPANESE}"`)],
-  ['raw Shift_JIS, with a backslash as second octet', Buffer.from([...Buffer.from('attachment; filename="'), 0x8c, 0xa9, 0x90, 0xcf, 0x8f, 0x91, 0x95, 0x5c, ...Buffer.from('.pdf"')])],
-  ['raw ISO-2022-JP', Buffer.from([...Buffer.from('attachment; filename="'), ...Buffer.from('1b2442382b40513d71493d1b2842', 'hex'), ...Buffer.from('.pdf"')])],
+  [
+    'raw Shift_JIS, with a backslash as second octet',
+    Buffer.from([
+      ...Buffer.from('attachment; filename="'),
+      0x8c,
+      0xa9,
+      0x90,
+      0xcf,
+      0x8f,
+      0x91,
+      0x95,
+      0x5c,
+      ...Buffer.from('.pdf"'),
+    ]),
+  ],
+  [
+    'raw ISO-2022-JP',
+    Buffer.from([
+      ...Buffer.from('attachment; filename="'),
+      ...Buffer.from('1b2442382b40513d71493d1b2842', 'hex'),
+      ...Buffer.from('.pdf"'),
+    ]),
+  ],
 ];
 for (const [sentence, disposition] of rawNames) {
   test(`a Japanese name is read from ${sentence}`, async () => {
     const text = Buffer.isBuffer(disposition) ? disposition.toString('latin1') : disposition;
-    const finding = await one({ headers: ['Content-Type: application/pdf', `Content-Disposition: ${text}`], body: PDF });
+    const finding = await one({
+      headers: ['Content-Type: application/pdf', `Content-Disposition: ${text}`],
+      body: PDF,
+    });
     assert.equal(finding.name, JAPANESE);
   });
 }
 
 test('a program in a zip is found by its octets, and told with the archive around it', async () => {
-  const bytes = await zip([['readme.txt', Buffer.from('hello')], ['docs/invoice.pdf', EXE]]);
-  const found = of(await inspect(mail([attached('docs.zip', bytes, 'application/zip')])), 'attachment');
-  assert.deepEqual(found.map(({ name, inside, traits }) => [name, inside, traits]), [
-    ['docs.zip', [], ['archive']],
-    ['invoice.pdf', ['docs.zip'], ['executable', 'disguised']],
+  const bytes = await zip([
+    ['readme.txt', Buffer.from('hello')],
+    ['docs/invoice.pdf', EXE],
   ]);
+  const found = of(await inspect(mail([attached('docs.zip', bytes, 'application/zip')])), 'attachment');
+  assert.deepEqual(
+    found.map(({ name, inside, traits }) => [name, inside, traits]),
+    [
+      ['docs.zip', [], ['archive']],
+      ['invoice.pdf', ['docs.zip'], ['executable', 'disguised']],
+    ],
+  );
 });
 
 test('a program in a zip in a zip is found', async () => {
@@ -143,17 +183,29 @@ test('a program in a zip in a zip is found', async () => {
 test('a zip by another name is opened all the same', async () => {
   const bytes = await zip([['setup.exe', EXE]]);
   const found = of(await inspect(mail([attached('data.bin', bytes)])), 'attachment');
-  assert.deepEqual(found.map(({ traits }) => traits), [['archive'], ['executable']]);
+  assert.deepEqual(
+    found.map(({ traits }) => traits),
+    [['archive'], ['executable']],
+  );
 });
 
 test('a locked zip is encrypted, and the names in it still speak', async () => {
-  const bytes = await zip([['invoice.exe', EXE], ['a.txt', Buffer.from('a')]], { password: 'secret' });
+  const bytes = await zip(
+    [
+      ['invoice.exe', EXE],
+      ['a.txt', Buffer.from('a')],
+    ],
+    { password: 'secret' },
+  );
   const found = of(await inspect(mail([attached('locked.zip', bytes)])), 'attachment');
-  assert.deepEqual(found.map(({ name, traits }) => [name, traits]), [
-    ['locked.zip', ['encrypted', 'archive']],
-    ['invoice.exe', ['encrypted', 'executable']],
-    ['a.txt', ['encrypted']],
-  ]);
+  assert.deepEqual(
+    found.map(({ name, traits }) => [name, traits]),
+    [
+      ['locked.zip', ['encrypted', 'archive']],
+      ['invoice.exe', ['encrypted', 'executable']],
+      ['a.txt', ['encrypted']],
+    ],
+  );
 });
 
 test('an Office document is not an archive for the policy', async () => {
@@ -177,11 +229,16 @@ test('zips beyond the limits are unscannable: depth, files, octets out, ratio', 
 
   const bomb = await zip([['zeros.bin', Buffer.alloc(8 * 1024 * 1024)]]);
   assert.ok((await one(attached('bomb.zip', bomb))).traits.includes('unscannable'));
-  assert.ok((await one(attached('big.zip', bomb), { archiveOctets: 1024, archiveRatio: 1e6 })).traits.includes('unscannable'));
+  assert.ok(
+    (await one(attached('big.zip', bomb), { archiveOctets: 1024, archiveRatio: 1e6 })).traits.includes('unscannable'),
+  );
 });
 
 test('a damaged zip is unscannable: cut off, garbage, or with two different names for one entry', async () => {
-  const whole = await zip([['setup.exe', EXE], ['b.txt', Buffer.from('b')]]);
+  const whole = await zip([
+    ['setup.exe', EXE],
+    ['b.txt', Buffer.from('b')],
+  ]);
   const lying = Buffer.from(whole);
   lying.write('harmle', lying.indexOf('setup.exe'), 'latin1');
   const cases: Array<[string, Buffer]> = [
@@ -217,9 +274,10 @@ test('a message attached to the message is entered: plain, encoded, or only name
   ];
   for (const way of ways) {
     const found = of(await inspect(mail([way])), 'attachment');
-    assert.deepEqual(found.map(({ name, inside, traits }) => [name, inside.length, traits]), [
-      ['invoice.pdf', 1, ['executable', 'disguised']],
-    ]);
+    assert.deepEqual(
+      found.map(({ name, inside, traits }) => [name, inside.length, traits]),
+      [['invoice.pdf', 1, ['executable', 'disguised']]],
+    );
   }
 });
 
@@ -229,21 +287,32 @@ test('a lone attachment without multipart is looked at', async () => {
 });
 
 test('a program sent as the text of a mail is found', async () => {
-  const part: Part = { headers: ['Content-Type: text/plain', 'Content-Transfer-Encoding: base64'], body: EXE.toString('base64') };
+  const part: Part = {
+    headers: ['Content-Type: text/plain', 'Content-Transfer-Encoding: base64'],
+    body: EXE.toString('base64'),
+  };
   assert.deepEqual((await one(part)).traits, ['executable', 'disguised']);
 });
 
 test('quoted-printable hides nothing', async () => {
   const encoded = [...EXE.subarray(0, 300)].map((byte) => `=${byte.toString(16).padStart(2, '0').toUpperCase()}`);
   const body = encoded.map((code, i) => (i % 20 === 19 ? `${code}=\r\n` : code)).join('');
-  const part: Part = { headers: ['Content-Type: application/pdf; name=a.pdf', 'Content-Transfer-Encoding: Quoted-Printable'], body };
+  const part: Part = {
+    headers: ['Content-Type: application/pdf; name=a.pdf', 'Content-Transfer-Encoding: Quoted-Printable'],
+    body,
+  };
   assert.deepEqual((await one(part)).traits, ['executable', 'disguised']);
 });
 
 test('an attachment in an encoding we cannot undo, and a piece of a message, are unscannable', async () => {
-  const uu: Part = { headers: ['Content-Type: application/pdf; name=a.pdf', 'Content-Transfer-Encoding: x-uuencode'], body: 'begin 644 a\r\nend' };
+  const uu: Part = {
+    headers: ['Content-Type: application/pdf; name=a.pdf', 'Content-Transfer-Encoding: x-uuencode'],
+    body: 'begin 644 a\r\nend',
+  };
   assert.deepEqual((await one(uu)).traits, ['unscannable']);
-  assert.deepEqual((await one({ headers: ['Content-Type: message/partial; number=1'], body: 'x' })).traits, ['unscannable']);
+  assert.deepEqual((await one({ headers: ['Content-Type: message/partial; number=1'], body: 'x' })).traits, [
+    'unscannable',
+  ]);
 });
 
 test('more parts or depth than the limits is too complex', async () => {
@@ -256,7 +325,8 @@ test('more parts or depth than the limits is too complex', async () => {
   assert.deepEqual(of(await inspect(nested, { mimeDepth: 40 }), 'structure'), []);
 
   let tree = 'Content-Type: text/plain\r\n\r\nx\r\n';
-  for (let i = 0; i < 12; i += 1) tree = `Content-Type: multipart/mixed; boundary=t${i}\r\n\r\n--t${i}\r\n${tree}\r\n--t${i}--\r\n`;
+  for (let i = 0; i < 12; i += 1)
+    tree = `Content-Type: multipart/mixed; boundary=t${i}\r\n\r\n--t${i}\r\n${tree}\r\n--t${i}--\r\n`;
   assert.equal(of(await inspect(tree, { mimeDepth: 10 }), 'structure')[0]?.problem, 'too-complex');
 });
 
@@ -281,7 +351,10 @@ test('plain mail brings no findings', async () => {
 });
 
 test('malformed mail: findings or none, never an exception, however it is broken', async () => {
-  const whole = mail([attached('a.zip', await zip([['setup.exe', EXE]])), { headers: ['Content-Type: message/rfc822'], body: PLAIN }]);
+  const whole = mail([
+    attached('a.zip', await zip([['setup.exe', EXE]])),
+    { headers: ['Content-Type: message/rfc822'], body: PLAIN },
+  ]);
   const property = fc.asyncProperty(
     fc.integer({ min: 0, max: whole.length }),
     fc.array(fc.tuple(fc.nat(whole.length - 1), fc.nat(255)), { maxLength: 12 }),

@@ -11,7 +11,11 @@ function decode(encoding: string, ...chunks: string[]): Buffer {
 
 test('base64 comes back, however it is wrapped and cut', () => {
   const property = fc.property(fc.uint8Array({ maxLength: 400 }), fc.integer({ min: 1, max: 90 }), (octets, cut) => {
-    const text = (Buffer.from(octets).toString('base64').match(/.{1,76}/g) ?? []).join('\r\n');
+    const text = (
+      Buffer.from(octets)
+        .toString('base64')
+        .match(/.{1,76}/g) ?? []
+    ).join('\r\n');
     const chunks = text.match(new RegExp(`[^]{1,${cut}}`, 'g')) ?? [];
     assert.deepEqual(decode('base64', ...chunks), Buffer.from(octets));
   });

@@ -9,7 +9,17 @@ import type { Resolver } from '../../src/base/resolver.ts';
 import type { Inspectors } from '../../src/inspect/api.ts';
 import { type PoolResult, WorkerPool } from '../../src/inspect/worker-pool.ts';
 import { silentObserve } from '../../src/observe/events.ts';
-import { fakeResolver, of, PLAIN, requestFor, settings, stateOf, withInspectors, WORKER_ENTRY, type Zone } from './support.ts';
+import {
+  fakeResolver,
+  of,
+  PLAIN,
+  requestFor,
+  settings,
+  stateOf,
+  withInspectors,
+  WORKER_ENTRY,
+  type Zone,
+} from './support.ts';
 
 const FRAGILE = path.join(import.meta.dirname, 'fixtures/fragile-worker.ts');
 const STILLBORN = path.join(import.meta.dirname, 'fixtures/stillborn-worker.ts');
@@ -40,7 +50,10 @@ for (const [word, manner] of [
         inspectors.inspect(requestFor(PLAIN)),
         inspectors.inspect(requestFor(PLAIN.replace('Good', 'Bad'))),
       ]);
-      assert.deepEqual(poison?.findings.map(({ kind }) => kind), ['poison']);
+      assert.deepEqual(
+        poison?.findings.map(({ kind }) => kind),
+        ['poison'],
+      );
       assert.deepEqual(poison?.missing, []);
       for (const other of others) {
         assert.deepEqual(other.missing, []);
@@ -133,13 +146,16 @@ test('a worker killed in the middle of a message is replaced, and the message is
     dns.go();
     const result = await running;
     assert.ok(!result.poison);
-    assert.deepEqual(result.result.authentication?.findings.find(({ kind }) => kind === 'spf'), {
-      kind: 'spf',
-      result: 'pass',
-      domain: 'example.com',
-      helo: 'mail.example.com',
-      explanation: 'domain of taro@example.com designates 192.0.2.10 as permitted sender',
-    });
+    assert.deepEqual(
+      result.result.authentication?.findings.find(({ kind }) => kind === 'spf'),
+      {
+        kind: 'spf',
+        result: 'pass',
+        domain: 'example.com',
+        helo: 'mail.example.com',
+        explanation: 'domain of taro@example.com designates 192.0.2.10 as permitted sender',
+      },
+    );
     assert.ok(!pool.pids().includes(victim));
   });
 });
@@ -159,6 +175,9 @@ test('the worker has no network, no other folder and no environment', async () =
   await withInspectors({ workerEntry: nosy }, async (inspectors) => {
     await awaitUp(inspectors);
     const version = inspectors.health().find(({ inspector }) => inspector === 'structure')?.version;
-    assert.equal(version, 'net ERR_ACCESS_DENIED, file ERR_ACCESS_DENIED, spawn ERR_ACCESS_DENIED, env TMPDIR UV_THREADPOOL_SIZE');
+    assert.equal(
+      version,
+      'net ERR_ACCESS_DENIED, file ERR_ACCESS_DENIED, spawn ERR_ACCESS_DENIED, env TMPDIR UV_THREADPOOL_SIZE',
+    );
   });
 });

@@ -47,11 +47,21 @@ test('composeAuthenticationResults() lets no text of a stranger end a line, a co
   const property = fc.property(nasty, nasty, (one, two) => {
     const text = compose([
       { kind: 'spf', result: 'fail', domain: one, helo: two, explanation: `${two}${one}` },
-      { kind: 'dkim', result: 'fail', domain: 'example.com' as Domain, selector: two, aligned: false, explanation: one },
+      {
+        kind: 'dkim',
+        result: 'fail',
+        domain: 'example.com' as Domain,
+        selector: two,
+        aligned: false,
+        explanation: one,
+      },
       { kind: 'dmarc', result: 'temperror', policy: 'none', domain: one, explanation: two },
     ]);
     const header = parseHeader(Buffer.from(`${text}\r\n`, 'latin1'));
-    assert.deepEqual(header.fields.map(({ key }) => key), ['authentication-results']);
+    assert.deepEqual(
+      header.fields.map(({ key }) => key),
+      ['authentication-results'],
+    );
     assert.equal(header.malformed, 0);
     assert.match(text, /^[\t\r\n -~]*$/);
     assert.ok(text.split('\r\n').every((line) => line.length <= 998 && (line === '' || line.trim() !== '')));
@@ -62,7 +72,10 @@ test('composeAuthenticationResults() lets no text of a stranger end a line, a co
 
 function cuts(...values: string[]): number {
   const fields = values.map((value) => `Authentication-Results:${value}\r\n`).join('');
-  return ownResultsCuts(parseHeader(Buffer.from(`From: a@example.com\r\n${fields}To: b@example.com\r\n\r\n`, 'latin1')), 'mx.office.example').length;
+  return ownResultsCuts(
+    parseHeader(Buffer.from(`From: a@example.com\r\n${fields}To: b@example.com\r\n\r\n`, 'latin1')),
+    'mx.office.example',
+  ).length;
 }
 
 const forged = [
@@ -85,7 +98,12 @@ for (const value of forged) {
   test(`ownResultsCuts() finds the forged ${JSON.stringify(value)}`, () => assert.equal(cuts(value), 1));
 }
 
-const foreign = [' other.example; spf=pass', ' x.mx.office.example; spf=pass', ' other.example; reason="mx.office.example"', ''];
+const foreign = [
+  ' other.example; spf=pass',
+  ' x.mx.office.example; spf=pass',
+  ' other.example; reason="mx.office.example"',
+  '',
+];
 for (const value of foreign) {
   test(`ownResultsCuts() leaves ${JSON.stringify(value)} alone`, () => assert.equal(cuts(value), 0));
 }
@@ -94,7 +112,9 @@ test('ownResultsCuts() gives the octet range of the whole field, folds included,
   const head = 'From: a@example.com\r\n';
   const one = 'AUTHENTICATION-results :\r\n mx.office.example; spf=pass;\r\n dkim=pass\r\n';
   const message = Buffer.from(`${head}${one}Subject: x\r\n\r\nAuthentication-Results: mx.office.example; x\r\n`);
-  assert.deepEqual(ownResultsCuts(parseHeader(message), 'mx.office.example'), [[head.length, head.length + one.length]]);
+  assert.deepEqual(ownResultsCuts(parseHeader(message), 'mx.office.example'), [
+    [head.length, head.length + one.length],
+  ]);
 });
 
 test('what is composed is recognised as ours', () => {

@@ -21,10 +21,13 @@ test('parseHeader() reads names, values and ranges, folds included', () => {
 
 test('parseHeader() counts lines that are no field and does not hang continuations on the wrong one', () => {
   const header = parse('From: a\r\nno field here\r\n folded to nothing\r\nTo: b\r\n\r\n');
-  assert.deepEqual(header.fields.map(({ key, raw }) => [key, raw]), [
-    ['from', ' a'],
-    ['to', ' b'],
-  ]);
+  assert.deepEqual(
+    header.fields.map(({ key, raw }) => [key, raw]),
+    [
+      ['from', ' a'],
+      ['to', ' b'],
+    ],
+  );
   assert.equal(header.malformed, 2);
 });
 
@@ -55,14 +58,17 @@ test('firstField() and countFields() go by the lower-case name', () => {
 
 test('parseHeader() never throws; ranges ascend, do not overlap, and stay inside', () => {
   fc.assert(
-    fc.property(fc.string({ unit: fc.constantFrom('a', ':', ' ', '\t', '\r\n', '\r', '\n', '\0', '\u00e9') }), (text) => {
-      const header = parse(text);
-      let at = 0;
-      for (const { start, end } of header.fields) {
-        assert.ok(start >= at && end > start && end <= Buffer.byteLength(text, 'latin1'));
-        at = end;
-      }
-    }),
+    fc.property(
+      fc.string({ unit: fc.constantFrom('a', ':', ' ', '\t', '\r\n', '\r', '\n', '\0', '\u00e9') }),
+      (text) => {
+        const header = parse(text);
+        let at = 0;
+        for (const { start, end } of header.fields) {
+          assert.ok(start >= at && end > start && end <= Buffer.byteLength(text, 'latin1'));
+          at = end;
+        }
+      },
+    ),
     { numRuns: 500 },
   );
 });

@@ -18,10 +18,14 @@ const words: Array<[sentence: string, value: string, expected: string]> = [
   ['Shift_JIS and its Windows name', `=?Shift_JIS?B?${b64('89ef 8b63')}?= =?CP932?B?${b64('8740')}?=`, '会議①'],
   ['EUC-JP', `=?EUC-JP?B?${b64('b2f1 b5c4')}?=`, '会議'],
   ['a character split between two words', `=?UTF-8?B?${b64('e4bc')}?=\r\n =?UTF-8?B?${b64('9ae8adb0')}?=`, '会議'],
-  ['ISO-2022-JP split without escapes in the second word', `=?ISO-2022-JP?B?${b64('1b2442 3271')}?= =?ISO-2022-JP?B?${b64('3544 1b2842')}?=`, '会議'],
+  [
+    'ISO-2022-JP split without escapes in the second word',
+    `=?ISO-2022-JP?B?${b64('1b2442 3271')}?= =?ISO-2022-JP?B?${b64('3544 1b2842')}?=`,
+    '会議',
+  ],
   ['white space between encoded words is dropped, beside them kept', 'a =?utf-8?q?b?= =?utf-8?q?c?= d', 'a bc d'],
   ['words of different charsets side by side', `=?UTF-8?Q?a?= =?ISO-8859-1?Q?=E9?=`, 'aé'],
-  ['a language tag', "=?utf-8*ja?B?5Lya6K2w?=", '会議'],
+  ['a language tag', '=?utf-8*ja?B?5Lya6K2w?=', '会議'],
   ['raw UTF-8', utf8('件名: 会議'), '件名: 会議'],
   ['raw ISO-2022-JP', `Re: ${raw('1b2442 3271 3544 1b2842')}`, 'Re: 会議'],
   ['raw Shift_JIS', raw('89ef 8b63'), '会議'],
@@ -36,11 +40,23 @@ for (const [sentence, value, expected] of words) {
 }
 
 test('decodeWords() never throws and is quick on hostile input', () => {
-  fc.assert(fc.property(fc.string({ unit: fc.constantFrom(...'=?bBqQ utf-8_\u001b$B\u0082\u00ff()'), maxLength: 80 }), (text) => void decodeWords(text)), {
-    numRuns: 500,
-  });
+  fc.assert(
+    fc.property(
+      fc.string({ unit: fc.constantFrom(...'=?bBqQ utf-8_\u001b$B\u0082\u00ff()'.split('')), maxLength: 80 }),
+      (text) => void decodeWords(text),
+    ),
+    {
+      numRuns: 500,
+    },
+  );
   const begin = performance.now();
-  for (const text of ['=?'.repeat(100_000), '=?utf-8?q?'.repeat(20_000), '=?a?b?c?='.repeat(20_000), '\u001b$'.repeat(60_000)]) decodeWords(text);
+  for (const text of [
+    '=?'.repeat(100_000),
+    '=?utf-8?q?'.repeat(20_000),
+    '=?a?b?c?='.repeat(20_000),
+    '\u001b$'.repeat(60_000),
+  ])
+    decodeWords(text);
   assert.ok(performance.now() - begin < 4_000);
 });
 
@@ -70,7 +86,13 @@ test('parseStructured() gives the value in lower case, without comments', () => 
 
 test('parseStructured() is quick on a thousand parameters and hostile quotes', () => {
   const begin = performance.now();
-  for (const text of ['; a="'.repeat(40_000), `a; ${'x*0*=a;'.repeat(30_000)}`, '"'.repeat(200_000), '\\'.repeat(200_000)]) parseStructured(text);
+  for (const text of [
+    '; a="'.repeat(40_000),
+    `a; ${'x*0*=a;'.repeat(30_000)}`,
+    '"'.repeat(200_000),
+    '\\'.repeat(200_000),
+  ])
+    parseStructured(text);
   assert.ok(performance.now() - begin < 4_000);
 });
 

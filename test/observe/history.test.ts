@@ -281,6 +281,19 @@ describe('the history', () => {
     assert.equal((await b.history.search({ messageId: 'm@example.com' })).rows.length, 1);
   });
 
+  it('forgets the words of a subject that was replaced', async () => {
+    await using b = await bench();
+    const id = queueId();
+    b.history.record(received(id, { state: 'incoming', decisions: [], subject: 'former' }), NOON);
+    assert.equal((await b.history.search({ text: 'former' })).rows.length, 1);
+    b.history.record(
+      { event: 'decided', id, findings: [], decisions: [], state: 'queue', subject: 'latter', messageId: '', from: '' },
+      NOON + 1,
+    );
+    assert.equal((await b.history.search({ text: 'latter' })).rows.length, 1);
+    assert.equal((await b.history.search({ text: 'former' })).rows.length, 0);
+  });
+
   it('shows the whole family from any member', async () => {
     await using b = await bench();
     const id = queueId();
@@ -566,6 +579,28 @@ describe('the history in trouble', () => {
     left.close();
   });
 
+  for (const deaths of [1, 2])
+    it(`${deaths === 1 ? 'sends a batch again whose worker died on it' : 'gives a batch up that killed two workers, and counts it'}`, async () => {
+      let begun = 0;
+      const dies =
+        "const { parentPort } = require('node:worker_threads'); parentPort.postMessage({ type: 'ready' });" +
+        "parentPort.on('message', (message) => { if (message.type === 'batch') process.exit(1); });";
+      await using b = await bench({
+        startWorker: (start) => {
+          begun += 1;
+          if (begun <= deaths) return new Worker(dies, { eval: true });
+          return new Worker(new URL('../../src/observe/history-worker.ts', import.meta.url), { workerData: start });
+        },
+      });
+      b.history.record(received(queueId()), NOON);
+      b.history.record(received(queueId()), NOON);
+      await eventually('third worker', () => begun === deaths + 1);
+      b.history.record(received(queueId()), NOON + 1);
+      const { rows } = await b.history.search({});
+      const { written, dropped, restarts } = b.history.status();
+      assert.deepEqual([rows.length, written, dropped, restarts], deaths === 1 ? [3, 3, 0, 1] : [1, 1, 2, 2]);
+    });
+
   it('ends a question with an error when the worker dies on it', async () => {
     await using b = await bench();
     await b.history.search({});
@@ -649,14 +684,13 @@ describe('the history in trouble', () => {
   });
 
   it('takes mail though its folder cannot be made, and says why', async () => {
-    const blocked = await temporaryFolder();
+    await using blocked = await temporaryFolder();
     writeFileSync(path.join(blocked.folder, 'file'), '');
     await using b = await bench({ file: path.join(blocked.folder, 'file', 'history.sqlite') });
     b.history.record(received(queueId()), NOON);
     await eventually('fault', () => b.faults.length > 0);
     assert.match(b.faults[0] ?? '', /ENOTDIR|EEXIST/);
     assert.equal(await b.history.flush(20), false);
-    await blocked[Symbol.asyncDispose]();
   });
 
   it('leaves a row out that cannot be written, and keeps its neighbours', async () => {

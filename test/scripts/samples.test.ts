@@ -78,7 +78,10 @@ test('dotStuffed() doubles the dot of each line that begins with one, and ends t
 });
 
 test('the trial mail server keeps a sample octet for octet, and shows it escaped on its page', async () => {
-  const sample: Sample = { ...sampleNamed('japanese'), message: Buffer.from('Subject: <script>alert(1)</script>\r\n\r\n.dot\r\n') };
+  const sample: Sample = {
+    ...sampleNamed('japanese'),
+    message: Buffer.from('Subject: <script>alert(1)</script>\r\n\r\n.dot\r\n'),
+  };
   const sent = await sendMessage({ host: '127.0.0.1', port: server.smtpPort }, sample);
   assert.equal(sent.code, 250);
   const [mail] = await listStoredMail(folder);
@@ -90,7 +93,9 @@ test('the trial mail server keeps a sample octet for octet, and shows it escaped
   const html = await page.text();
   assert.match(page.headers.get('content-security-policy') ?? '', /default-src 'none'/);
   assert.ok(html.includes('&lt;script&gt;') && !html.includes('<script>'));
-  const one = await fetch(`http://127.0.0.1:${server.pagePort}/mail/${mail.id}`, { headers: { 'accept-language': 'ja' } });
+  const one = await fetch(`http://127.0.0.1:${server.pagePort}/mail/${mail.id}`, {
+    headers: { 'accept-language': 'ja' },
+  });
   const oneHtml = await one.text();
   assert.ok(oneHtml.includes('<html lang="ja">') && oneHtml.includes('.dot') && !oneHtml.includes('<script>'));
   assert.equal((await fetch(`http://127.0.0.1:${server.pagePort}/mail/..%2f..%2fetc%2fpasswd`)).status, 404);

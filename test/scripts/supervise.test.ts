@@ -48,7 +48,9 @@ function childOf(script: string, options: { stopMs?: number; onDeath?: (death: D
 
 test('a child that dies is told of and started again; a stop ends it for good', async () => {
   const deaths: Death[] = [];
-  const child = childOf('console.log("up " + process.pid); setInterval(() => 0, 1000)', { onDeath: (death) => deaths.push(death) });
+  const child = childOf('console.log("up " + process.pid); setInterval(() => 0, 1000)', {
+    onDeath: (death) => deaths.push(death),
+  });
   child.start();
   await until(() => child.lastLines.length === 1);
   const first = child.pid;
@@ -68,7 +70,9 @@ test('a child that dies is told of and started again; a stop ends it for good', 
 });
 
 test('a child that ignores SIGTERM is killed when its time is up', async () => {
-  const child = childOf('process.on("SIGTERM", () => 0); console.log("up"); setInterval(() => 0, 1000)', { stopMs: 200 });
+  const child = childOf('process.on("SIGTERM", () => 0); console.log("up"); setInterval(() => 0, 1000)', {
+    stopMs: 200,
+  });
   child.start();
   await until(() => child.lastLines.includes('up'));
   const { pid } = child;
@@ -124,7 +128,12 @@ test('the trial configuration is valid, is written once, and an owner’s edit s
   assert.equal(await ensureConfig(layout, ports, { language: 'ja' }), true);
   const { config, written } = readConfig(layout.configFile);
   assert.deepEqual(missingEngineKeys(written), []);
-  assert.deepEqual(enginesWanted(config, layout, ports), { unbound: true, clamd: true, rspamd: true, mailServer: true });
+  assert.deepEqual(enginesWanted(config, layout, ports), {
+    unbound: true,
+    clamd: true,
+    rspamd: true,
+    mailServer: true,
+  });
   await writeFile(layout.configFile, JSON.stringify({ ...written, language: 'en' }));
   assert.equal(await ensureConfig(layout, ports, { language: 'ja' }), false);
   assert.equal(readConfig(layout.configFile).config.language, 'en');
@@ -158,7 +167,10 @@ test('an engine that AppArmor confines runs from a copy in the data folder', () 
   const layout = layoutOf(path.join(folder, 'apparmor'));
   makeFolders(layout);
   const env = { PATH: '/usr/bin:/bin' };
-  assert.match(programOf('true', layout, env, () => false), /^\/(usr\/)?bin\/true$/);
+  assert.match(
+    programOf('true', layout, env, () => false),
+    /^\/(usr\/)?bin\/true$/,
+  );
   const copy = programOf('true', layout, env, () => true);
   assert.equal(copy, path.join(layout.engines, 'programs', 'true'));
   assert.ok(existsSync(copy));
