@@ -76,8 +76,7 @@ async function main({ config: configFile, data, journald }: Arguments): Promise<
     clock,
     fallBack: true,
     localAddresses: Object.values(networkInterfaces()).flatMap((known) => (known ?? []).map(({ address }) => address)),
-    onTrouble: (detail) =>
-      observe.log('warn', 'Configuration generations cannot be kept', { detail }),
+    onTrouble: (detail) => observe.log('warn', 'Configuration generations cannot be kept', { detail }),
     onRefused: (problems) =>
       observe.raise(
         'config-refused',

@@ -54,7 +54,8 @@ disable_new_units() {
   comm -13 <(printf '%s\n' "$BEFORE") <(snapshot) | while read -r package; do
     dpkg-query -L "$package" 2>/dev/null |
       sed -nE 's#^(/usr)?/lib/systemd/system/([^/@]+\.(service|socket|timer))$#\2#p' | while read -r unit; do
-      $disable "$unit" >/dev/null 2>&1 || true
+      # The helper works only for a package it is told of.
+      DPKG_MAINTSCRIPT_PACKAGE=$package $disable "$unit" >/dev/null 2>&1 || true
       [ ! -d /run/systemd/system ] || systemctl stop "$unit" >/dev/null 2>&1 || true
     done
   done

@@ -211,7 +211,7 @@ async function holdUndeliverable(
     message.id,
     failed.map(({ address, reply, nextHop }) => ({ address, reply, nextHop, wait: 0 })),
   );
-  const id = await spool.move(message.id, 'held', { recipients });
+  const id = await spool.move(message.id, 'held', { recipients, why: 'undeliverable' });
   if (id !== message.id) observe.emit({ event: 'derived', id, parent: message.id, why: 'undeliverable', recipients });
   observe.emit({ event: 'held', id, why: 'undeliverable', by: 'gateway' });
   const words = failed.map((each) => `<${each.address}> ${each.reply}`).join('; ');

@@ -74,6 +74,8 @@ export function messageDetails(message: StoredMessage, clock: Clock): MessageDet
   const entry = queueEntry(message, clock);
   const queued = folder === 'queue';
   const all = progress.recipients.map((recipient) => recipientRow(recipient, { clock, queued }));
+  const why = progress.why ?? trailer.hold?.reason;
+  const until = trailer.hold?.until === undefined ? {} : { until: iso(trailer.hold.until) };
   return {
     ...entry,
     recipients: all.length > 0 ? all : entry.recipients,
@@ -86,14 +88,7 @@ export function messageDetails(message: StoredMessage, clock: Clock): MessageDet
       reason,
       detail,
     })),
-    ...(trailer.hold === undefined
-      ? {}
-      : {
-          hold: {
-            reason: trailer.hold.reason,
-            ...(trailer.hold.until === undefined ? {} : { until: iso(trailer.hold.until) }),
-          },
-        }),
+    ...(folder !== 'held' || why === undefined ? {} : { hold: { reason: why, ...until } }),
     ...(preamble.parent === undefined ? {} : { parent: preamble.parent.id }),
   };
 }
@@ -110,7 +105,7 @@ export function quarantineRow(entry: QuarantineEntry, days: number): QuarantineR
     from: entry.from,
     reason: entry.reason,
     expiresAt: iso(entry.arrival.wall + days * DAY_MS),
-    ...(entry.deleted ? { deletedUntil: iso(entry.arrival.wall + UNDO_MS) } : {}),
+    ...deletedUntil(entry.deletedAt),
   };
 }
 

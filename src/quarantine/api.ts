@@ -33,6 +33,7 @@ export interface QuarantineEntry {
   hold?: string;
   /** Marked for deletion: gone 10 minutes after the mark. */
   deleted: boolean;
+  deletedAt?: Stamp;
   /** Release asks for `force`: a virus was found, or nobody looked for one. */
   needsForce: boolean;
 }

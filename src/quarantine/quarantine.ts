@@ -93,7 +93,7 @@ export function createQuarantine(parts: QuarantineParts): Quarantine {
         if (message.folder === 'held') return { already: true, id };
         mustBe(message, ['queue']);
         mustNotBeDeleted(message);
-        const held = await spool.move(id, 'held');
+        const held = await spool.move(id, 'held', { why });
         if (held !== id)
           observe.emit({ event: 'derived', id: held, parent: id, why: 'split', recipients: openRecipients(message) });
         observe.emit({ event: 'held', id: held, why, by });

@@ -74,6 +74,7 @@ export async function showMessage(spool: QuarantineSpool, message: StoredMessage
 export function entryOf(message: StoredMessage): QuarantineEntry {
   const { preamble, trailer, progress } = message;
   const summary = trailer.inspection?.findings.find((finding) => finding.kind === 'summary');
+  const why = progress.why ?? trailer.hold?.reason;
   return {
     id: message.id,
     folder: message.folder,
@@ -85,7 +86,8 @@ export function entryOf(message: StoredMessage): QuarantineEntry {
     subject: safeText(summary?.subject ?? ''),
     from: safeText(summary?.from ?? ''),
     reason: reasonOf(message),
-    ...(trailer.hold === undefined ? {} : { hold: safeText(trailer.hold.reason) }),
+    ...(why === undefined ? {} : { hold: safeText(why) }),
+    ...(progress.deleted === undefined ? {} : { deletedAt: progress.deleted }),
     deleted: progress.deleted !== undefined,
     needsForce: needsForce(message) !== undefined,
   };
@@ -93,6 +95,8 @@ export function entryOf(message: StoredMessage): QuarantineEntry {
 
 /** Why it is here: the reason of the first open recipient who was not simply to get it. */
 function reasonOf({ trailer, progress }: StoredMessage): QuarantineEntry['reason'] {
+  if (progress.why === 'undeliverable') return 'undeliverable';
+  if (progress.why === 'operator') return 'operator';
   const settled = new Set(
     progress.recipients.filter(({ outcome }) => outcome !== undefined).map(({ address }) => address),
   );

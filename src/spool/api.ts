@@ -75,6 +75,8 @@ export interface Progress {
   recipients: RecipientProgress[];
   /** Marked for deletion: the file goes 10 minutes after this stamp. */
   deleted?: Stamp;
+  /** Why it was moved to the folder it is in, when somebody said. */
+  why?: string;
 }
 
 export interface StoredMessage {
@@ -194,7 +196,7 @@ export interface Spool {
   move(
     id: QueueId,
     folder: 'queue' | 'held' | 'quarantine',
-    options?: { recipients?: readonly ForwardPath[] },
+    options?: { recipients?: readonly ForwardPath[]; why?: string },
   ): Promise<QueueId>;
   /** Held, quarantined, queued: gone in 10 minutes, until then `undelete` brings it back. Outcome on record. */
   remove(id: QueueId, outcome: 'deleted' | 'discarded' | 'expired'): Promise<void>;

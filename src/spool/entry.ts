@@ -12,6 +12,8 @@ export interface Entry {
   sha256: string;
   recipients: RecipientProgress[];
   deleted?: { at: Stamp; outcome: Outcome };
+  /** Why it was moved to where it is. */
+  why?: string;
 }
 
 /** The last word on a message that is gone, kept 7 days. */

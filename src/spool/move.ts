@@ -30,33 +30,45 @@ export interface Part {
 
 export async function moveMessage(
   mover: Mover,
-  options: { id: QueueId; place: Place; entry: Entry; folder: Folder; recipients?: readonly ForwardPath[] },
+  options: {
+    id: QueueId;
+    place: Place;
+    entry: Entry;
+    folder: Folder;
+    recipients?: readonly ForwardPath[];
+    /** Why it is where it goes, for whoever looks at it there. */
+    why?: string;
+  },
 ): Promise<Part[]> {
   const { id, place, entry, folder } = options;
+  const why = options.why === undefined ? {} : { why: options.why };
   const open = entry.recipients.filter((recipient) => recipient.outcome === undefined).map(({ address }) => address);
   const wanted =
     options.recipients === undefined ? open : open.filter((address) => options.recipients?.includes(address));
   if (wanted.length === 0) throw new SekishoError('NOT_FOUND', `Message "${id}" has no such unsettled recipient`);
   const rest = open.filter((address) => !wanted.includes(address));
   if (place.folder === folder) throw new SekishoError('WRONG_STATE', `Message "${id}" is in "${folder}" already`);
-  if (wanted.length === entry.recipients.length) return [await renameWhole(mover, { id, place, entry, folder })];
+  if (wanted.length === entry.recipients.length)
+    return [await renameWhole(mover, { id, place, entry, folder, ...why })];
   const groups = [{ folder, recipients: wanted }];
   if (rest.length > 0) groups.push({ folder: place.folder, recipients: rest });
-  return split(mover, { id, place, entry, groups });
+  return split(mover, { id, place, entry, groups, folder, ...why });
 }
 
 async function renameWhole(
   mover: Mover,
-  options: { id: QueueId; place: Place; entry: Entry; folder: Folder },
+  options: { id: QueueId; place: Place; entry: Entry; folder: Folder; why?: string },
 ): Promise<Part> {
   const { layout } = mover;
   const { id, place, folder } = options;
   const target: Place = { folder, tries: 0, size: place.size };
   await layout.settle(layout.message(id, place), id, target);
   await syncBoth(mover, [layout.directory(folder, id), layout.directory(place.folder, id)]);
-  const entry = {
-    ...options.entry,
-    recipients: options.entry.recipients.map((recipient) => ({ ...recipient, wait: 0 })),
+  const { why: _before, ...kept } = options.entry;
+  const entry: Entry = {
+    ...kept,
+    recipients: kept.recipients.map((recipient) => ({ ...recipient, wait: 0 })),
+    ...(options.why === undefined ? {} : { why: options.why }),
   };
   await mover.progress.put(id, entry);
   return { id, place: target, entry };
@@ -69,10 +81,12 @@ async function split(
     place: Place;
     entry: Entry;
     groups: ReadonlyArray<{ folder: Folder; recipients: readonly ForwardPath[] }>;
+    folder: Folder;
+    why?: string;
   },
 ): Promise<Part[]> {
   const { files, layout, progress } = mover;
-  const { id, place, entry, groups } = options;
+  const { id, place, entry, groups, folder, why } = options;
   const parts: Part[] = [];
   try {
     for (const [index, group] of groups.entries()) {
@@ -94,7 +108,12 @@ async function split(
       const known = new Map(entry.recipients.map((recipient) => [recipient.address, recipient]));
       const childEntry = {
         ...written,
-        recipients: written.recipients.map((recipient) => ({ ...recipient, ...known.get(recipient.address), wait: 0 })),
+        recipients: written.recipients.map((recipient) => {
+          const before = known.get(recipient.address);
+          // Who stays where he was goes on waiting; who is moved is due when he comes out again.
+          return { ...recipient, ...before, wait: group.folder === place.folder ? (before?.wait ?? 0) : 0 };
+        }),
+        ...(group.folder === folder && why !== undefined ? { why } : {}),
       };
       parts.push({ id: child, place: { folder: group.folder, tries: 0, size: place.size }, entry: childEntry });
     }

@@ -144,6 +144,7 @@ export class SpoolStore implements Spool {
       const progress = {
         recipients: entry.recipients,
         ...(entry.deleted === undefined ? {} : { deleted: entry.deleted.at }),
+        ...(entry.why === undefined ? {} : { why: entry.why }),
       };
       return { id, folder: place.folder, preamble, trailer, progress };
     } catch (error) {
@@ -356,7 +357,7 @@ export class SpoolStore implements Spool {
   move(
     id: QueueId,
     folder: 'queue' | 'held' | 'quarantine',
-    options: { recipients?: readonly ForwardPath[] } = {},
+    options: { recipients?: readonly ForwardPath[]; why?: string } = {},
   ): Promise<QueueId> {
     return this.#change(id, async (entry) => {
       const place = this.#census.where(id);
@@ -364,8 +365,7 @@ export class SpoolStore implements Spool {
       if (place.folder === 'incoming' || place.folder === 'corrupt' || entry.deleted !== undefined) {
         throw wrongState(id, place.folder);
       }
-      const wanted = options.recipients === undefined ? {} : { recipients: options.recipients };
-      const parts = await moveMessage(this.#mover, { id, place, entry, folder, ...wanted });
+      const parts = await moveMessage(this.#mover, { ...options, id, place, entry, folder });
       if (parts.length > 1 || parts[0]?.id !== id) this.#census.forget(id);
       for (const part of parts) this.#census.put(part.id, part.place);
       for (const part of parts) this.#announce(part.id, part.place.folder, part.entry);
