@@ -18,11 +18,13 @@ import { openConfigStore } from './config/store.ts';
 import { createControlServer } from './control/server.ts';
 import { createDelivery } from './deliver/delivery.ts';
 import { createRecipientDirectory } from './accept/directory.ts';
-import { createChores } from './gateway/chores.ts';
 import { createHandlers } from './gateway/handlers.ts';
 import { closedDoor } from './gateway/closed-door.ts';
 import { createDoors } from './gateway/doors.ts';
 import { openSpoolPatiently } from './gateway/spool-identity.ts';
+import { expireHistory } from './jobs/expire-history.ts';
+import { expireQuarantine } from './jobs/expire-quarantine.ts';
+import { startJobs } from './jobs/scheduler.ts';
 import { createInspectors } from './inspect/inspectors.ts';
 import { createHistory } from './observe/history.ts';
 import { createLog } from './observe/log.ts';
@@ -34,6 +36,8 @@ import { createQuarantine } from './quarantine/quarantine.ts';
 
 const USAGE = 'Usage: gateway --config FILE --data DIR [--journald]';
 const STOP_GRACE_MS = 15_000;
+/** What was due while the gateway was down runs this long after its start. */
+const CATCH_UP_MS = 60_000;
 
 interface Arguments {
   config: string;
@@ -124,8 +128,24 @@ async function main({ config: configFile, data, journald }: Arguments): Promise<
   const incoming = createIncomingWork(parts);
   stack.defer(() => incoming.stop());
   const quarantine = createQuarantine({ spool, observe, clock, config });
-  const chores = createChores({ quarantine, observe });
-  stack.defer(() => chores.stop());
+  const jobs = startJobs(
+    [
+      expireQuarantine({
+        expire: () => quarantine.expire(),
+        tell: (expired) => observe.log('info', 'Quarantined mail expired', { expired }),
+      }),
+      expireHistory({
+        expire: () => history.expire(),
+        tell: (messages) => observe.log('info', 'Old history was forgotten', { messages }),
+      }),
+    ],
+    {
+      timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+      catchUpMs: CATCH_UP_MS,
+      onTrouble: (job, detail) => observe.log('error', 'Job failed', { job, detail }),
+    },
+  );
+  stack.defer(() => jobs.stop());
 
   // 5 · the doors
   const directory = await createRecipientDirectory({

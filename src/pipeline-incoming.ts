@@ -120,7 +120,7 @@ async function settle(
     folder,
     trailerOf(parts, { id, transaction: transactionOf(message), head, size: trailer.size }, inspection, decisions),
   );
-  await partWays(spool, id, shares);
+  await partWays(parts, id, shares);
   if (inspection.findings.some((finding) => finding.kind === 'poison')) {
     observe.raise('poison-message', id, 'Inspection died on this message twice; it is in quarantine');
   }

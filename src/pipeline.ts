@@ -147,7 +147,7 @@ async function finish(parts: PipelineParts, transaction: Transaction, draft: Dra
       );
       const shares = sharesOf(decisions);
       await draft.commit(shares.first, trailer);
-      await partWays(spool, draft.id, shares);
+      await partWays(parts, draft.id, shares);
       const state = shares.first;
       return tell(parts, { transaction, draft, source, inspection, decisions }, state, settled.reply);
     }
@@ -190,10 +190,15 @@ export function sharesOf(decisions: readonly Decision[]): Shares {
   return { first: present[0] ?? 'quarantine', others };
 }
 
-export async function partWays(spool: Spool, id: QueueId, shares: Shares): Promise<void> {
+export async function partWays(
+  { spool, observe }: Pick<PipelineParts, 'spool' | 'observe'>,
+  id: QueueId,
+  shares: Shares,
+): Promise<void> {
   let rest = id;
   for (const { folder, recipients } of shares.others) {
     const moved = await spool.move(rest, folder, { recipients });
+    if (moved !== rest) observe.emit({ event: 'derived', id: moved, parent: rest, why: 'split', recipients });
     // The parts of a split are `.1` (moved) and `.2` (stayed).
     if (moved !== rest) rest = `${rest}.2` as QueueId;
   }

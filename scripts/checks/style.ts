@@ -47,7 +47,7 @@ const RULES: readonly Rule[] = [
   },
   { problem: 'Reads process.env; only entries do', pattern: /\bprocess\s*\.\s*env\b/g, where: SRC, except: isEntry },
   { problem: 'Reads process.argv; only entries do', pattern: /\bprocess\s*\.\s*argv\b/g, where: SRC, except: isEntry },
-  { problem: 'Uses .pipe(, which loses errors; take stream.pipeline', pattern: /\.pipe\((?!z\.)/g, where: ALL },
+  { problem: 'Uses .pipe(, which loses errors; take stream.pipeline', pattern: /\.pipe\((?!\s*z\b)/g, where: ALL },
   {
     problem: 'Asks Date for the time; the clock is handed in',
     pattern: /\bDate\s*\.\s*now\b|\bnew\s+Date\s*\(\s*\)/g,

@@ -260,6 +260,10 @@ function readOptions(): Options {
   return { data: path.resolve(values.data), config: values.config, offline: values.offline, detach: values.detach };
 }
 
+// A pipe that was closed (`| head`), a terminal that is gone: the trial goes on without an audience.
+process.stdout.on('error', () => undefined);
+process.stderr.on('error', () => undefined);
+
 try {
   process.exitCode = await main();
 } catch (error) {

@@ -28,6 +28,8 @@ const ENGINE_WAIT_MS = 45_000;
 const GATEWAY_WAIT_MS = 60_000;
 const GATEWAY_STOP_MS = 25_000;
 const SIGNATURE_CHECK_MS = 15_000;
+/** freshclam itself would ask again only after two hours. */
+const FETCH_AGAIN_MS = 900_000;
 
 export interface TrialOptions {
   layout: Layout;
@@ -175,11 +177,17 @@ export class Trial {
     const { layout, progress } = this.#options;
     let full = hasFullDatabase(layout);
     if (!full) progress.line(WORDS.starter);
+    let freshclam: SupervisedChild | undefined;
     if (options.fetch) {
       if (!full) progress.line(WORDS.fetching);
-      this.#add(options.engine());
+      freshclam = this.#add(options.engine()).child;
     }
+    let asked = Date.now();
     const check = (): void => {
+      if (!full && Date.now() - asked > FETCH_AGAIN_MS) {
+        asked = Date.now();
+        freshclam?.signal('SIGUSR1'); // freshclam(1): update now
+      }
       settleSignatures(layout).then(
         (now) => {
           if (now === 'full' && !full) progress.line(WORDS.full);

@@ -368,6 +368,13 @@ export class SpoolStore implements Spool {
       const parts = await moveMessage(this.#mover, { ...options, id, place, entry, folder });
       if (parts.length > 1 || parts[0]?.id !== id) this.#census.forget(id);
       for (const part of parts) this.#census.put(part.id, part.place);
+      for (const part of parts) {
+        // Whoever moves tells of the part that moved; of the one that stayed under a new id only we know.
+        if (part.place.folder !== folder) {
+          const recipients = part.entry.recipients.map(({ address }) => address);
+          this.#options.observe.emit({ event: 'derived', id: part.id, parent: id, why: 'split', recipients });
+        }
+      }
       for (const part of parts) this.#announce(part.id, part.place.folder, part.entry);
       return (parts.find((part) => part.place.folder === folder) ?? parts[0])?.id ?? id;
     });

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { execFile, type ExecFileException } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -166,6 +167,14 @@ test('a configuration without the engines’ addresses, or on a taken port, is r
   assert.match(incomplete.output, /engines\.clamd\.socket/);
   assert.ok(incomplete.output.includes(path.join(data, 'run/rspamd.sock')));
   assert.equal((await command('start', ['--data', data, '--config', '/no/such/file.json'])).status, 2);
+
+  const trial = JSON.parse(await readFile(path.join(data, 'trial.json'), 'utf8')) as { mx: number };
+  const blocker = createServer().listen(trial.mx, '127.0.0.1');
+  await new Promise((resolve) => blocker.once('listening', resolve));
+  const taken = await command('start', ['--offline', '--detach', '--data', data]);
+  await new Promise((resolve) => blocker.close(resolve));
+  assert.equal(taken.status, 2, taken.output);
+  assert.match(taken.output, new RegExp(`Port ${trial.mx} is taken by another program. Change listeners\\.mx\\.port`));
   assert.deepEqual(ours(), []);
 });
 
