@@ -68,7 +68,7 @@ async function main({ config: configFile, data, journald }: Arguments): Promise<
   });
   stack.use(history);
   const observe = createObserver({ log, metrics, history, clock });
-  const end = exitWith(log.flush);
+  const end = exitWith((deadlineMs) => log.flush(deadlineMs));
   process.on('uncaughtException', (error) => {
     observe.log('error', 'Gateway ends because of a bug', { error: describeError(error), stack: error.stack });
     end(70);
@@ -112,7 +112,7 @@ async function main({ config: configFile, data, journald }: Arguments): Promise<
   stack.use(spool);
 
   // 4 · the stages
-  const inspectors = await createInspectors({
+  const inspectors = createInspectors({
     config,
     resolver,
     observe,

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Shared by the commands of scripts/: words in the language of the locale, the data folder, who runs what, what is running.
 # Sourced by bash; sets ROOT (the checkout), LANGUAGE_CODE, and functions. Nothing here changes the machine.
 

@@ -3,12 +3,10 @@
  * a SekishoError with a remedy; anything else is a bug and is told as such. Every change is durable before it is answered.
  */
 import type { Clock } from '../base/clock.ts';
-import { SekishoError } from '../base/errors.ts';
 import type { ChangeResult, ConfigStore } from '../config/store.ts';
 import type { GatewayHandlers, VerbAnswer } from '../control/contract.ts';
 import type { Delivery } from '../deliver/api.ts';
 import type { Inspectors } from '../inspect/api.ts';
-import type { QueueId } from '../mail/queue-id.ts';
 import type { History } from '../observe/history-api.ts';
 import type { Log } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
@@ -47,10 +45,6 @@ export function createHandlers(parts: HandlerParts): GatewayHandlers {
     ...storyHandlers(parts),
     ...configHandlers(parts),
   };
-}
-
-export function asQueueId(text: string): QueueId {
-  return text as QueueId; // the contract's pattern was checked; an id nobody has is NOT_FOUND
 }
 
 function stateHandlers(
@@ -143,11 +137,4 @@ function configHandlers({
     'config.diff': async ({ from, to }) => ({ differences: await store.diff(from, to) }),
     'config.rollback': async ({ generation }, { by }) => answer(await store.rollback(generation, { by })),
   };
-}
-
-/** One way to say that something is not there. */
-export function notFound(id: string): SekishoError {
-  return new SekishoError('NOT_FOUND', `Nothing is known of message "${id}"`, {
-    remedy: 'Look for it with "sekisho search"',
-  });
 }

@@ -4,8 +4,8 @@ import { parseForwardPath, type ForwardPath } from '../mail/address.ts';
 import type { QueueId } from '../mail/queue-id.ts';
 import { SekishoError } from '../base/errors.ts';
 import type { QuarantineEntry } from '../quarantine/api.ts';
-import { asQueueId, type HandlerParts } from './handlers.ts';
-import { clientOf, deletedUntil, iso, mustRead, quarantineRow, stateOf } from './views.ts';
+import type { HandlerParts } from './handlers.ts';
+import { asQueueId, clientOf, deletedUntil, iso, mustRead, quarantineRow, stateOf } from './views.ts';
 
 const MOST_LOOKED_AT = 5_000;
 const PAGE = 100;

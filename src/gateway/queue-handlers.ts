@@ -3,8 +3,8 @@ import type { GatewayHandlers } from '../control/contract.ts';
 import { domainOf } from '../mail/address.ts';
 import type { QueueId } from '../mail/queue-id.ts';
 import type { Folder, StoredMessage } from '../spool/api.ts';
-import { asQueueId, type HandlerParts } from './handlers.ts';
-import { deletedUntil, iso, messageDetails, mustRead, queueEntry, stateOf } from './views.ts';
+import type { HandlerParts } from './handlers.ts';
+import { asQueueId, deletedUntil, iso, messageDetails, mustRead, queueEntry, stateOf } from './views.ts';
 
 /** Files looked at for one page: a filter that matches little must not read the whole spool in one call. */
 const MOST_LOOKED_AT = 5_000;

@@ -8,8 +8,8 @@ import type { Inspection } from '../mail/finding.ts';
 import type { MailEvent } from '../observe/events.ts';
 import type { HistoryRow, HistorySearch, Trail } from '../observe/history-api.ts';
 import { describeEvent } from '../observe/trace.ts';
-import { asQueueId, type HandlerParts, notFound } from './handlers.ts';
-import { iso } from './views.ts';
+import type { HandlerParts } from './handlers.ts';
+import { asQueueId, iso, notFound } from './views.ts';
 
 type StoryVerbs = 'history.search' | 'trace' | 'explain';
 

@@ -18,6 +18,17 @@ export function iso(wall: number): string {
   return new Date(wall).toISOString();
 }
 
+export function asQueueId(text: string): QueueId {
+  return text as QueueId; // the contract's pattern was checked; an id nobody has is NOT_FOUND
+}
+
+/** One way to say that something is not there. */
+export function notFound(id: string): SekishoError {
+  return new SekishoError('NOT_FOUND', `Nothing is known of message "${id}"`, {
+    remedy: 'Look for it with "sekisho search"',
+  });
+}
+
 export async function mustRead(spool: Spool, id: QueueId): Promise<StoredMessage> {
   const message = await spool.read(id);
   if (message !== undefined) return message;

@@ -52,8 +52,8 @@ export class Upkeep {
     this.#ballast = new Ballast({ files, layout, octets: ballastOctets });
     space.onFull = () => this.giveRoom();
     this.#timers = [
-      setInterval(() => this.#then(() => this.#chores()), CHORES_MS).unref(),
-      setInterval(() => this.#then(() => this.#saveSequence()), SEQUENCE_MS).unref(),
+      setInterval(() => void this.#then(() => this.#chores()), CHORES_MS).unref(),
+      setInterval(() => void this.#then(() => this.#saveSequence()), SEQUENCE_MS).unref(),
     ];
   }
 
