@@ -34,11 +34,11 @@ export async function loadOrCreateCertificate(options: {
   /** Files of the owner's own, both or none. */
   certificate?: string;
   key?: string;
-  now?: () => number;
+  now: () => number;
 }): Promise<Certificate> {
   if (options.certificate !== undefined || options.key !== undefined) return loadOwn(options.certificate, options.key);
   const file = path.join(options.dir, FILE);
-  const now = (options.now ?? Date.now)();
+  const now = options.now();
   const kept = await readFile(file, 'utf8').then(
     (text) => usable(text, options.hostname, now),
     () => undefined,

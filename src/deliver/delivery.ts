@@ -14,25 +14,18 @@ import type { Resolver } from '../base/resolver.ts';
 import type { Config } from '../config/schema.ts';
 import type { ForwardPath } from '../mail/address.ts';
 import type { QueuedMessage } from '../spool/api.ts';
-import type { Delivery, DeliveryOptions, DeliveryStatus, HopStatus, RetryFilter } from './api.ts';
+import type { Delivery, DeliveryOptions, DeliveryStatus, RetryFilter } from './api.ts';
 import { type AttemptContext, type AttemptEnd, attemptJob, SettlingFailed } from './attempt.ts';
 import { callAhead, type RecipientAnswer } from './call-ahead.ts';
-import type { Session } from './connect.ts';
 import { expireWaiting } from './give-up.ts';
 import { Hop, type HopJob, IDLE_SESSION_MS } from './hop.ts';
 import { InFlight } from './in-flight.ts';
 import { probeHop, probePause } from './probe.ts';
 import { type Reached, reachHop } from './reach.ts';
-import {
-  concurrencyCeiling,
-  expiryOf,
-  isOwnServer,
-  type RouteKey,
-  relayDomainOf,
-  routeKey,
-  routingDomain,
-} from './route.ts';
-import { laterHeap, remainingWait, retryPause } from './schedule.ts';
+import { concurrencyCeiling, expiryOf, isOwnServer, type RouteKey, relayDomainOf, routeKey } from './route.ts';
+import { laterHeap, retryPause } from './schedule.ts';
+import { Sessions } from './sessions.ts';
+import { deliveryStatus, isMeant, waitsByDomain } from './status.ts';
 
 export type { Delivery, DeliveryOptions, DeliveryStatus, HopStatus, RetryFilter } from './api.ts';
 export type { RecipientAnswer } from './call-ahead.ts';
@@ -62,7 +55,9 @@ class Engine implements Delivery {
   readonly #runnable = new Set<Hop>();
   readonly #inFlight = new InFlight();
   readonly #working = new Set<Promise<void>>();
-  readonly #sessions = new Set<Session>();
+  readonly #sessions = new Sessions((hop) =>
+    reachHop(hop.key, { ...this.#targetOptions(), signal: this.#stopping.signal }),
+  );
   readonly #stopping = new AbortController();
   readonly #callAheads = new Limiter(MAX_CALL_AHEAD);
   #active = 0;
@@ -91,7 +86,7 @@ class Engine implements Delivery {
     for (const hop of this.#hops.values()) clearTimeout(hop.timer);
     const cut = setTimeout(() => {
       this.#stopping.abort();
-      for (const session of this.#sessions) session.cut('Stopping');
+      this.#sessions.cutAll('Stopping');
     }, graceMs);
     try {
       while (this.#working.size > 0) await Promise.allSettled(this.#working);
@@ -104,34 +99,11 @@ class Engine implements Delivery {
 
   status(): DeliveryStatus {
     const now = this.#options.clock.monotonic();
-    const oldest = new Map<Hop, Milliseconds>();
-    const see = (job: HopJob): void => {
-      oldest.set(job.hop, Math.max(now - job.born, oldest.get(job.hop) ?? 0));
-    };
-    for (const job of this.#later.values()) see(job);
-    let due = 0;
-    const hops = [...this.#hops.values()].map((hop): HopStatus => {
-      due += hop.ready.size;
-      for (const job of hop.ready.values()) see(job);
-      return {
-        key: hop.key,
-        state: hop.state,
-        active: hop.active,
-        waiting: hop.ready.size + hop.later,
-        limit: hop.limit,
-        ...(hop.lastError === undefined ? {} : { lastError: hop.lastError }),
-        oldestMs: oldest.get(hop) ?? 0,
-      };
-    });
-    const halted = this.#halted === undefined ? {} : { halted: this.#halted };
-    return { hops, due, waiting: this.#later.size, ...halted };
+    return deliveryStatus(this.#hops.values(), { later: this.#later, now, halted: this.#halted });
   }
 
   retryNow(filter: RetryFilter): number {
-    const matches = (job: HopJob): boolean =>
-      (filter.id === undefined || job.id === filter.id) &&
-      (filter.hop === undefined || job.hop.key === filter.hop) &&
-      (filter.domain === undefined || job.domain === filter.domain.toLowerCase());
+    const matches = (job: HopJob): boolean => isMeant(job, filter);
     let count = 0;
     const hops = new Set<Hop>();
     for (const hop of this.#hops.values()) {
@@ -166,14 +138,8 @@ class Engine implements Delivery {
     const { clock } = this.#options;
     const config = this.#options.config();
     const now = clock.monotonic();
-    const due = new Map<string, Milliseconds>();
-    for (const recipient of message.recipients) {
-      const domain = routingDomain(recipient.address, config) ?? '';
-      const wait = remainingWait(recipient, clock);
-      due.set(domain, Math.min(wait, due.get(domain) ?? Number.POSITIVE_INFINITY));
-    }
     const born = Math.floor(now - ageOf(message.arrival, clock));
-    for (const [domain, wait] of due) {
+    for (const [domain, wait] of waitsByDomain(message, { config, clock })) {
       const hop = this.#hopFor(domain);
       this.#place({
         id: message.id,
@@ -309,12 +275,7 @@ class Engine implements Delivery {
       inFlight: this.#inFlight,
       key: hop.key,
       acquire: () => this.#acquire(hop),
-      release: (session) => {
-        this.#sessions.delete(session);
-        hop.inUse.delete(session);
-        if (this.#started) hop.pool.give(session);
-        else void session.quit();
-      },
+      release: (session) => this.#sessions.release(hop, session, { keep: this.#started }),
       onSent: (sent) => {
         if (sent.strained) hop.strained();
         else hop.succeeded(concurrencyCeiling(hop.key, this.#options.config()));
@@ -323,32 +284,11 @@ class Engine implements Delivery {
   }
 
   async #acquire(hop: Hop): Promise<Reached> {
-    const kept = hop.pool.take();
-    const reached: Reached = kept === undefined ? await this.#open(hop) : { session: kept };
-    if ('session' in reached) {
-      const { session } = reached;
-      this.#sessions.add(session);
-      hop.inUse.add(session);
-      const forget = (): void => {
-        this.#sessions.delete(session);
-        hop.inUse.delete(session);
-      };
-      session.lost.addEventListener('abort', forget, { once: true });
-      if (hop.state !== 'up') this.#back(hop);
-    }
+    const reached = await this.#sessions.acquire(hop);
+    if ('session' in reached && hop.state !== 'up') this.#back(hop);
     return reached;
   }
 
-  async #open(hop: Hop): Promise<Reached> {
-    hop.opening += 1;
-    try {
-      return await reachHop(hop.key, { ...this.#targetOptions(), signal: this.#stopping.signal });
-    } finally {
-      hop.opening -= 1;
-    }
-  }
-
-  /** No server of the hop was willing. Several attempts may find out at once; it is one failure. */
   #away(hop: Hop, detail: string): void {
     // Others are served over there: it is full (421 at one connection too many). The last one to fail tells it is away.
     if (hop.alive) return hop.crowded();

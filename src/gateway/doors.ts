@@ -48,6 +48,7 @@ export function createDoors(options: {
     return loadOrCreateCertificate({
       dir: options.data,
       hostname: config.hostname,
+      now: () => options.clock.wall(),
       ...(own.certificate === undefined ? {} : { certificate: resolve(own.certificate) }),
       ...(own.key === undefined ? {} : { key: resolve(own.key) }),
     });

@@ -4,6 +4,7 @@
  * is the other side's to notice (history.ts).
  */
 import { parentPort, workerData } from 'node:worker_threads';
+import { systemClock } from '../base/clock.ts';
 import { describeError, errorCode } from '../base/errors.ts';
 import type { QueueId } from '../mail/queue-id.ts';
 import type { HistorySearch, HistorySettings } from './history-api.ts';
@@ -68,7 +69,7 @@ function serve(port: NonNullable<typeof parentPort>, start: WorkerStart): void {
       // It is damaged: how it closes matters no more
     }
     database = undefined;
-    tell({ type: 'damaged', detail: describeError(error), aside: setAside(start.file, Date.now()) });
+    tell({ type: 'damaged', detail: describeError(error), aside: setAside(start.file, systemClock().wall()) });
   }
 
   /** Once more on a new file when the old one turns out damaged. */

@@ -14,8 +14,8 @@ async function folder(t: TestContext): Promise<string> {
 
 test('a certificate is made once and kept, readable by its owner only', async (t) => {
   const dir = path.join(await folder(t), 'tls');
-  const first = await loadOrCreateCertificate({ dir, hostname: 'mx.office.example' });
-  const second = await loadOrCreateCertificate({ dir, hostname: 'mx.office.example' });
+  const first = await loadOrCreateCertificate({ now: Date.now, dir, hostname: 'mx.office.example' });
+  const second = await loadOrCreateCertificate({ now: Date.now, dir, hostname: 'mx.office.example' });
   assert.deepEqual(second, first);
   assert.equal(first.selfMade, true);
   const [file, ...others] = await readdir(dir);
@@ -24,7 +24,7 @@ test('a certificate is made once and kept, readable by its owner only', async (t
 });
 
 test('it is a P-256 certificate for the host name, valid ten years, and no CA', async (t) => {
-  const made = await loadOrCreateCertificate({ dir: await folder(t), hostname: 'mx.office.example' });
+  const made = await loadOrCreateCertificate({ now: Date.now, dir: await folder(t), hostname: 'mx.office.example' });
   const parsed = new X509Certificate(made.cert);
   assert.equal(parsed.publicKey.asymmetricKeyDetails?.namedCurve, 'prime256v1');
   assert.ok(parsed.checkPrivateKey(createPrivateKey(made.key)));
@@ -38,15 +38,15 @@ test('it is a P-256 certificate for the host name, valid ten years, and no CA', 
 });
 
 test('two boxes never share a key', async (t) => {
-  const one = await loadOrCreateCertificate({ dir: await folder(t), hostname: 'mx.office.example' });
-  const two = await loadOrCreateCertificate({ dir: await folder(t), hostname: 'mx.office.example' });
+  const one = await loadOrCreateCertificate({ now: Date.now, dir: await folder(t), hostname: 'mx.office.example' });
+  const two = await loadOrCreateCertificate({ now: Date.now, dir: await folder(t), hostname: 'mx.office.example' });
   assert.notEqual(one.key, two.key);
 });
 
 test('it is made anew for another host name, before it expires, and when the file is damaged', async (t) => {
   const dir = await folder(t);
-  const first = await loadOrCreateCertificate({ dir, hostname: 'mx.office.example' });
-  const renamed = await loadOrCreateCertificate({ dir, hostname: 'mail.office.example' });
+  const first = await loadOrCreateCertificate({ now: Date.now, dir, hostname: 'mx.office.example' });
+  const renamed = await loadOrCreateCertificate({ now: Date.now, dir, hostname: 'mail.office.example' });
   assert.notEqual(renamed.fingerprint, first.fingerprint);
   const late = await loadOrCreateCertificate({
     dir,
@@ -56,32 +56,38 @@ test('it is made anew for another host name, before it expires, and when the fil
   assert.notEqual(late.fingerprint, renamed.fingerprint);
   const [file = ''] = await readdir(dir);
   await writeFile(path.join(dir, file), (await readFile(path.join(dir, file), 'utf8')).slice(0, 300));
-  const again = await loadOrCreateCertificate({ dir, hostname: 'mail.office.example' });
+  const again = await loadOrCreateCertificate({ now: Date.now, dir, hostname: 'mail.office.example' });
   assert.notEqual(again.fingerprint, late.fingerprint);
 });
 
 test('a host name longer than a common name may be still works', async (t) => {
   const hostname = `${'a'.repeat(60)}.${'b'.repeat(60)}.example`;
-  const made = await loadOrCreateCertificate({ dir: await folder(t), hostname });
+  const made = await loadOrCreateCertificate({ now: Date.now, dir: await folder(t), hostname });
   assert.equal(new X509Certificate(made.cert).checkHost(hostname), hostname);
 });
 
 test('the owner’s files are used as they are, and refused when they do not belong together', async (t) => {
   const dir = await folder(t);
-  const one = await loadOrCreateCertificate({ dir: path.join(dir, 'a'), hostname: 'mx.office.example' });
-  const two = await loadOrCreateCertificate({ dir: path.join(dir, 'b'), hostname: 'mx.office.example' });
+  const one = await loadOrCreateCertificate({ now: Date.now, dir: path.join(dir, 'a'), hostname: 'mx.office.example' });
+  const two = await loadOrCreateCertificate({ now: Date.now, dir: path.join(dir, 'b'), hostname: 'mx.office.example' });
   const certificate = path.join(dir, 'cert.pem');
   const key = path.join(dir, 'key.pem');
   await writeFile(certificate, one.cert);
   await writeFile(key, one.key);
-  const own = await loadOrCreateCertificate({ dir, hostname: 'whatever.example', certificate, key });
+  const own = await loadOrCreateCertificate({ now: Date.now, dir, hostname: 'whatever.example', certificate, key });
   assert.equal(own.selfMade, false);
   assert.equal(own.fingerprint, one.fingerprint);
   await writeFile(key, two.key);
-  const mismatch = loadOrCreateCertificate({ dir, hostname: 'x.example', certificate, key });
+  const mismatch = loadOrCreateCertificate({ now: Date.now, dir, hostname: 'x.example', certificate, key });
   await assert.rejects(mismatch, { code: 'TLS_CERTIFICATE' });
-  const half = loadOrCreateCertificate({ dir, hostname: 'x.example', certificate });
+  const half = loadOrCreateCertificate({ now: Date.now, dir, hostname: 'x.example', certificate });
   await assert.rejects(half, { code: 'TLS_CERTIFICATE' });
-  const missing = loadOrCreateCertificate({ dir, hostname: 'x.example', certificate, key: path.join(dir, 'no.pem') });
+  const missing = loadOrCreateCertificate({
+    now: Date.now,
+    dir,
+    hostname: 'x.example',
+    certificate,
+    key: path.join(dir, 'no.pem'),
+  });
   await assert.rejects(missing, { code: 'TLS_CERTIFICATE', message: /no\.pem/ });
 });

@@ -112,7 +112,7 @@ export function testCertificate(): Promise<{ key: string; cert: string }> {
   certificate ??= (async () => {
     const dir = await mkdtemp(path.join(tmpdir(), 'sekisho-cert-'));
     try {
-      return await loadOrCreateCertificate({ dir, hostname: 'mx.office.example' });
+      return await loadOrCreateCertificate({ now: Date.now, dir, hostname: 'mx.office.example' });
     } finally {
       await rm(dir, { recursive: true, force: true });
     }

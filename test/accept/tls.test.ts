@@ -120,7 +120,7 @@ test('updateTls() shows the new certificate to the next handshake', async () => 
   await using bench = await openBench();
   const dir = await mkdtemp(path.join(tmpdir(), 'sekisho-tls-'));
   try {
-    const fresh = await loadOrCreateCertificate({ dir, hostname: 'mx.office.example' });
+    const fresh = await loadOrCreateCertificate({ now: Date.now, dir, hostname: 'mx.office.example' });
     bench.acceptor.updateTls(fresh);
     const client = await bench.hello();
     const secure = await client.startTls();

@@ -1,0 +1,51 @@
+/** Which SMTP sessions are in use for which hop: taken from its pool or opened, given back, cut all at once at a stop. */
+import type { Session } from './connect.ts';
+import type { Hop } from './hop.ts';
+import type { Reached } from './reach.ts';
+
+export class Sessions {
+  readonly #open = new Set<Session>();
+  readonly #reach: (hop: Hop) => Promise<Reached>;
+
+  constructor(reach: (hop: Hop) => Promise<Reached>) {
+    this.#reach = reach;
+  }
+
+  /** A kept session of the hop, or a new one. */
+  async acquire(hop: Hop): Promise<Reached> {
+    const kept = hop.pool.take();
+    const reached: Reached = kept === undefined ? await this.#connect(hop) : { session: kept };
+    if ('session' in reached) {
+      const { session } = reached;
+      this.#open.add(session);
+      hop.inUse.add(session);
+      session.lost.addEventListener('abort', () => this.#forget(hop, session), { once: true });
+    }
+    return reached;
+  }
+
+  /** Back to the pool while delivery runs, else ended politely. */
+  release(hop: Hop, session: Session, options: { keep: boolean }): void {
+    this.#forget(hop, session);
+    if (options.keep) hop.pool.give(session);
+    else void session.quit();
+  }
+
+  cutAll(why: string): void {
+    for (const session of this.#open) session.cut(why);
+  }
+
+  #forget(hop: Hop, session: Session): void {
+    this.#open.delete(session);
+    hop.inUse.delete(session);
+  }
+
+  async #connect(hop: Hop): Promise<Reached> {
+    hop.opening += 1;
+    try {
+      return await this.#reach(hop);
+    } finally {
+      hop.opening -= 1;
+    }
+  }
+}

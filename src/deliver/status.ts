@@ -1,0 +1,58 @@
+/** Pure pieces of delivery: how it stands (one pass over the jobs in memory), which jobs are meant, when domains are due. */
+import type { Milliseconds } from '../base/brand.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Config } from '../config/schema.ts';
+import type { QueuedMessage } from '../spool/api.ts';
+import type { DeliveryStatus, HopStatus, RetryFilter } from './api.ts';
+import type { Hop, HopJob } from './hop.ts';
+import { routingDomain } from './route.ts';
+import { remainingWait } from './schedule.ts';
+
+export function deliveryStatus(
+  hops: Iterable<Hop>,
+  state: { later: { size: number; values(): Iterable<HopJob> }; now: Milliseconds; halted: string | undefined },
+): DeliveryStatus {
+  const { later, now, halted } = state;
+  const oldest = new Map<Hop, Milliseconds>();
+  const see = (job: HopJob): void => {
+    oldest.set(job.hop, Math.max(now - job.born, oldest.get(job.hop) ?? 0));
+  };
+  for (const job of later.values()) see(job);
+  let due = 0;
+  const rows = [...hops].map((hop): HopStatus => {
+    due += hop.ready.size;
+    for (const job of hop.ready.values()) see(job);
+    return {
+      key: hop.key,
+      state: hop.state,
+      active: hop.active,
+      waiting: hop.ready.size + hop.later,
+      limit: hop.limit,
+      ...(hop.lastError === undefined ? {} : { lastError: hop.lastError }),
+      oldestMs: oldest.get(hop) ?? 0,
+    };
+  });
+  return { hops: rows, due, waiting: later.size, ...(halted === undefined ? {} : { halted }) };
+}
+
+export function isMeant(job: HopJob, filter: RetryFilter): boolean {
+  return (
+    (filter.id === undefined || job.id === filter.id) &&
+    (filter.hop === undefined || job.hop.key === filter.hop) &&
+    (filter.domain === undefined || job.domain === filter.domain.toLowerCase())
+  );
+}
+
+/** Recipient domain → milliseconds until its first recipient is due. */
+export function waitsByDomain(
+  message: QueuedMessage,
+  { config, clock }: { config: Config; clock: Clock },
+): Map<string, Milliseconds> {
+  const due = new Map<string, Milliseconds>();
+  for (const recipient of message.recipients) {
+    const domain = routingDomain(recipient.address, config) ?? '';
+    const wait = remainingWait(recipient, clock);
+    due.set(domain, Math.min(wait, due.get(domain) ?? Number.POSITIVE_INFINITY));
+  }
+  return due;
+}
