@@ -32,12 +32,10 @@ export type { RecipientAnswer } from './call-ahead.ts';
 
 /** Transactions in all (Postfix: default_process_limit 100). */
 export const MAX_ACTIVE = 100;
-/** Recipients asked for at the same time. */
-const MAX_CALL_AHEAD = 10;
+const MAX_CALL_AHEAD = 10; // recipients asked for at the same time
 /** How often mail that waits for a hop which is away is looked through for what has expired. */
 const SWEEP_MS = 60_000;
-/** setTimeout's limit is 2^31−1 ms; waking once an hour costs nothing. */
-const MAX_TIMER_MS = 3_600_000;
+const MAX_TIMER_MS = 3_600_000; // setTimeout's limit is 2^31−1 ms; waking once an hour costs nothing
 
 export function createDelivery(options: DeliveryOptions): Delivery {
   const engine = new Engine(options);
@@ -103,15 +101,14 @@ class Engine implements Delivery {
   }
 
   retryNow(filter: RetryFilter): number {
-    const matches = (job: HopJob): boolean => isMeant(job, filter);
     let count = 0;
     const hops = new Set<Hop>();
     for (const hop of this.#hops.values()) {
-      const here = hop.ready.values().reduce((sum, job) => sum + (matches(job) ? 1 : 0), 0);
+      const here = hop.ready.values().reduce((sum, job) => sum + (isMeant(job, filter) ? 1 : 0), 0);
       if (here > 0) hops.add(hop);
       count += here;
     }
-    const taken = this.#later.take(matches);
+    const taken = this.#later.take((job) => isMeant(job, filter));
     for (const job of taken) {
       hops.add(job.hop);
       job.hop.later -= 1;

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { bigMail } from '../support/mime-samples.ts';
 import { until } from '../support/process.ts';
 import { smtpConnect } from '../support/smtp-client.ts';
-import { startWorld, type World } from './world.ts';
+import { startWorld, type World } from '../e2e/world.ts';
 
 const SESSIONS = 6;
 const CONCURRENCY = 5;
