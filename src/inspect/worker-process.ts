@@ -127,6 +127,9 @@ export class WorkerProcess {
     if (signal.aborted) stop();
     const source = stream();
     try {
+      // Facts, a small body and its end leave in one write.
+      this.#socket.cork();
+      setImmediate(() => this.#socket.uncork());
       this.#send({ type: 'job', job, facts });
       await Promise.race([this.#feed(job, source), open.settled.promise]);
       await open.settled.promise;
@@ -135,7 +138,9 @@ export class WorkerProcess {
       signal.removeEventListener('abort', stop);
       source.destroy();
       this.#jobs.delete(job);
-      if (this.#dead === undefined) this.#send({ type: 'cancel', job });
+      // A whole answer ends the job there too; only one given up must be called off.
+      const whole = WORKER_PARTS.every((part) => open.result[part] !== undefined);
+      if (!whole && this.#dead === undefined) this.#send({ type: 'cancel', job });
     }
   }
 

@@ -15,7 +15,7 @@ const PATTERN = /^[0-9A-HJKMNP-TV-Z]{7}-[0-9A-HJKMNP-TV-Z]{13}(?:\.d?\d{1,4}){0,
 export const FILES_PER_FOLDER = 4096;
 
 /** `sequence`: 0 … 2^35−1. */
-export function newQueueId(sequence: number, random: (size: number) => Uint8Array = randomBytes): QueueId {
+export function newQueueId(sequence: number, random: (size: number) => Uint8Array = pooledRandom): QueueId {
   const noise = random(13);
   let tail = '';
   for (const byte of noise) tail += ALPHABET[byte & 31];
@@ -50,6 +50,20 @@ export function sequenceOf(id: QueueId): number {
 /** The sub-folder's name: eight digits, in order of arrival. */
 export function folderOf(id: QueueId): string {
   return String(Math.floor(sequenceOf(id) / FILES_PER_FOLDER)).padStart(8, '0');
+}
+
+const POOL = 4_096;
+let pool = Buffer.alloc(0);
+let poolAt = 0;
+
+/** Asking the kernel for thirteen octets at a time costs more than using them. */
+function pooledRandom(size: number): Uint8Array {
+  if (poolAt + size > pool.length) {
+    pool = randomBytes(POOL);
+    poolAt = 0;
+  }
+  poolAt += size;
+  return pool.subarray(poolAt - size, poolAt);
 }
 
 function encodeSequence(sequence: number): string {

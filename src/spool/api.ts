@@ -186,11 +186,14 @@ export interface Spool {
   defer(id: QueueId, recipients: readonly DeferredRecipient[]): Promise<void>;
   /** Durable: the delivery slot may be used again. The file goes once every recipient is settled. */
   settle(id: QueueId, recipients: readonly SettledRecipient[]): Promise<void>;
-  /** The DSN's file first, then one synced batch {recipients bounced → DSN}; only then is the DSN due. */
+  /**
+   * The DSN's file first, then one synced batch {recipients settled → DSN}; only then is the DSN due. A delay notice settles
+   * nobody: it marks those it tells of (`delayNotified`) in that same batch.
+   */
   bounce(
     id: QueueId,
     recipients: readonly SettledRecipient[],
-    dsn: { attempt: number; transaction: Transaction; message: Buffer },
+    dsn: { attempt: number; transaction: Transaction; message: Buffer; delayNotified?: readonly ForwardPath[] },
   ): Promise<QueueId>;
   /** Parts ways: recipients listed go to `folder` as a new file, the rest stay where they were. All of them = a rename. */
   move(

@@ -3,7 +3,7 @@
  * block is held back until the hash is right: on damage the reader throws `CORRUPT` before the final octets are out, so that
  * the connection can be cut before the final dot.
  */
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { Variant } from './api.ts';
 import type { FileLayer, ReadableFile } from './files.ts';
@@ -35,6 +35,22 @@ export async function* readBody(
   }
   if (hash.digest('hex') !== sha256) throw corrupt(options.path, 'body hash');
   yield* held;
+}
+
+/** The same for a body in memory: one piece, verified before any of it is out. */
+export function memoryStream(
+  body: Buffer,
+  options: { shape: Shape; expectedSha256: string; path: string; onCorrupt: () => Promise<void> },
+): Readable {
+  async function* octets(): AsyncGenerator<Buffer> {
+    if (hash('sha256', body) !== options.expectedSha256) {
+      await options.onCorrupt();
+      throw corrupt(options.path, 'body hash');
+    }
+    const { prefix, cuts } = options.shape;
+    yield Buffer.concat([Buffer.from(prefix, 'latin1'), ...withoutCuts(body, 0, cuts)]);
+  }
+  return Readable.from(octets(), { objectMode: false, highWaterMark: BLOCK });
 }
 
 /** A stream of the same; `onCorrupt` is told before the stream errors. Closes the file in every case. */

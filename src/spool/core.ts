@@ -13,6 +13,7 @@ import { Census } from './census.ts';
 import { isFull, type Workshop } from './draft.ts';
 import { type Entry, newEntry, retire, toQueued, withOutcomes } from './entry.ts';
 import type { FileLayer } from './files.ts';
+import { Fresh } from './fresh.ts';
 import { Janitor } from './janitor.ts';
 import type { Layout, Place } from './layout.ts';
 import { readMessageLayout } from './message-file.ts';
@@ -44,6 +45,7 @@ export abstract class SpoolCore {
   protected readonly census: Census;
   protected readonly deleted: Map<QueueId, Stamp>;
   protected readonly busy = new Map<QueueId, Set<ForwardPath>>();
+  protected readonly fresh = new Fresh();
   protected readonly mutex = new KeyedMutex<QueueId>();
   protected readonly groups: SyncGroup;
   protected readonly janitor: Janitor;
@@ -173,6 +175,7 @@ export abstract class SpoolCore {
   protected clear(id: QueueId): void {
     const place = this.census.where(id);
     this.census.forget(id);
+    this.fresh.drop(id);
     this.janitor.retire(id, place);
   }
 

@@ -8,7 +8,7 @@ import { Readable } from 'node:stream';
 import { SekishoError } from '../base/errors.ts';
 import type { BodySource, Draft, Folder, Preamble, Trailer } from './api.ts';
 import type { FileLayer, WritableFile } from './files.ts';
-import type { Layout, Place } from './layout.ts';
+import type { Layout } from './layout.ts';
 import { encodePreamble, encodeTrailer } from './message-file.ts';
 import type { SpaceGuard } from './space.ts';
 import type { SyncGroup } from './sync-group.ts';
@@ -32,11 +32,14 @@ export interface Workshop {
   assertSound(): void;
 }
 
+/** Told once the file is durable. `body`: when it was small enough to stay in memory. */
+export type OnCommit = (folder: Folder, trailer: Trailer, body: Buffer | undefined) => void;
+
 export class MessageDraft implements Draft {
   readonly id;
   readonly #shop: Workshop;
   readonly #preamble: Preamble;
-  readonly #onCommit: (folder: Place['folder'], trailer: Trailer) => Promise<void>;
+  readonly #onCommit: OnCommit;
   readonly #hash = createHash('sha256');
   readonly #announced: number;
   #chunks: Buffer[] = [];
@@ -54,7 +57,7 @@ export class MessageDraft implements Draft {
     options: {
       preamble: Preamble;
       announced: number;
-      onCommit: (folder: Place['folder'], trailer: Trailer) => Promise<void>;
+      onCommit: OnCommit;
     },
   ) {
     this.id = options.preamble.id;
@@ -120,6 +123,7 @@ export class MessageDraft implements Draft {
       await this.#drop();
       throw this.#own(error);
     }
+    const body = this.#chunks[0];
     this.#release();
     try {
       await groups.sync(layout.directory(folder, this.id));
@@ -127,7 +131,7 @@ export class MessageDraft implements Draft {
       // The file may or may not be there after a cut: 451, and if it reappears it counts as a duplicate.
       throw this.#shop.fault(`Sync of the folder of "${this.id}"`, error);
     }
-    await this.#onCommit(folder, trailer);
+    this.#onCommit(folder, trailer, body);
   }
 
   async abort(): Promise<void> {

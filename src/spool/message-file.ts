@@ -15,7 +15,8 @@ import type { FileLayer, ReadableFile } from './files.ts';
 const MAGIC = Buffer.from('SEKISHO-MESSAGE-1\n', 'latin1');
 const END = Buffer.from('SEKISHO-END\n', 'latin1');
 const FOOTER_LENGTH = 8 + 4 + 4 + 32 + END.length;
-const HEAD_READ = 16 * 1024;
+/** Most messages come whole with the first read. */
+const HEAD_READ = 64 * 1024;
 /** A preamble or trailer beyond this is not ours. */
 const MAX_JSON = 32 * 1024 * 1024;
 
@@ -24,6 +25,8 @@ export interface MessageLayout {
   trailer: Trailer;
   bodyOffset: number;
   fileSize: number;
+  /** The body, when the first read held all of the file. Not yet compared with its hash. */
+  body?: Buffer;
 }
 
 export function encodePreamble(preamble: Preamble): Buffer {
@@ -96,7 +99,8 @@ async function readLayout(file: ReadableFile, path: string): Promise<MessageLayo
   const trailer = JSON.parse(trailerJson.toString()) as Trailer;
   if (trailer.size !== size || trailer.sha256 !== footer.toString('hex', 16, 48))
     throw corrupt(path, 'trailer and footer');
-  return { preamble, trailer, bodyOffset, fileSize: file.size };
+  const body = whole ? { body: head.subarray(bodyOffset, bodyOffset + size) } : {};
+  return { preamble, trailer, bodyOffset, fileSize: file.size, ...body };
 }
 
 export function corrupt(path: string, what: string): SekishoError {

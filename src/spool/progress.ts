@@ -29,6 +29,7 @@ export class ProgressStore {
   readonly #cache = new Map<QueueId, Entry>();
   #waiting: Waiting[] = [];
   #writing = false;
+  #gathering = false;
   #failed: unknown;
   /** Of the last synced batch. */
   sequence = 0;
@@ -82,7 +83,7 @@ export class ProgressStore {
     return new Promise((resolve, reject) => {
       if (this.#failed !== undefined) return reject(this.#refusal());
       this.#waiting.push({ writes, sync: options.sync, resolve, reject });
-      if (!this.#writing) void this.#drain();
+      this.#wake(options.sync);
     });
   }
 
@@ -126,6 +127,17 @@ export class ProgressStore {
       after = page.at(-1)?.key;
       if (page.length < PAGE || after === undefined) return;
     }
+  }
+
+  /** What need not be durable waits for the end of this turn of the loop, so that more comes along in one batch. */
+  #wake(sync: boolean): void {
+    if (this.#writing || (this.#gathering && !sync)) return;
+    if (sync) return void this.#drain();
+    this.#gathering = true;
+    setImmediate(() => {
+      this.#gathering = false;
+      if (!this.#writing) void this.#drain();
+    });
   }
 
   async #drain(): Promise<void> {

@@ -22,7 +22,7 @@ import {
   type StoredMessage,
   type Trailer,
 } from './api.ts';
-import { bodyStream } from './body.ts';
+import { bodyStream, memoryStream } from './body.ts';
 import { SpoolCore, wrongState } from './core.ts';
 import { MessageDraft } from './draft.ts';
 import { type Entry, isSettled, newEntry, retire, withOutcomes, withRecipients } from './entry.ts';
@@ -30,6 +30,9 @@ import { readMessageLayout } from './message-file.ts';
 import { moveMessage, replaceIncoming } from './move.ts';
 
 export class SpoolStore extends SpoolCore implements Spool {
+  /** Bodies of small messages that were read whole, for as long as whoever read them needs them. */
+  readonly #bodies = new WeakMap<StoredMessage, Buffer>();
+
   // — taking mail —
 
   async begin(transaction: Transaction): Promise<Draft> {
@@ -46,12 +49,13 @@ export class SpoolStore extends SpoolCore implements Spool {
   }
 
   #draft(preamble: Preamble, announced: number): MessageDraft {
-    const onCommit = async (folder: Folder, trailer: Trailer): Promise<void> => {
+    const onCommit = (folder: Folder, trailer: Trailer, body: Buffer | undefined): void => {
       const entry = newEntry(preamble, trailer);
       this.census.put(preamble.id, { folder, tries: 0, size: trailer.size });
       if (preamble.kind === 'dsn') return; // its entry comes with its parent's batch
       // The 250 does not wait for this: the file is the promise. An entry that fails here is a fault of the database.
       this.options.progress.put(preamble.id, entry).catch(() => undefined);
+      if (folder === 'queue' && body !== undefined) this.fresh.put(preamble.id, { preamble, trailer, body });
       this.announce(preamble.id, folder, entry);
     };
     return new MessageDraft(this.shop, { preamble, announced, onCommit });
@@ -63,14 +67,18 @@ export class SpoolStore extends SpoolCore implements Spool {
     const place = this.census.get(id);
     if (place === undefined) return undefined;
     try {
-      const { preamble, trailer } = await readMessageLayout(this.options.files, this.options.layout.message(id, place));
+      const known = place.folder === 'queue' ? this.fresh.get(id) : undefined;
+      const { files, layout } = this.options;
+      const { preamble, trailer, body } = known ?? (await readMessageLayout(files, layout.message(id, place)));
       const entry = (await this.options.progress.get(id)) ?? newEntry(preamble, trailer);
       const progress = {
         recipients: entry.recipients,
         ...(entry.deleted === undefined ? {} : { deleted: entry.deleted.at }),
         ...(entry.why === undefined ? {} : { why: entry.why }),
       };
-      return { id, folder: place.folder, preamble, trailer, progress };
+      const message = { id, folder: place.folder, preamble, trailer, progress };
+      if (body !== undefined) this.#bodies.set(message, body);
+      return message;
     } catch (error) {
       if (this.census.get(id) !== place) return this.read(id); // it moved meanwhile
       if (errorCode(error) === 'CORRUPT' && place.folder !== 'corrupt') {
@@ -113,11 +121,11 @@ export class SpoolStore extends SpoolCore implements Spool {
   #stream(message: StoredMessage, shape: { prefix: string; cuts: Array<[number, number]> }): Readable {
     const place = this.census.where(message.id);
     const path = this.options.layout.message(message.id, place);
-    return bodyStream(this.options.files, path, {
-      shape,
-      expectedSha256: message.trailer.sha256,
-      onCorrupt: () => this.setAside(message.id, 'Body hash does not match'),
-    });
+    const expectedSha256 = message.trailer.sha256;
+    const onCorrupt = (): Promise<void> => this.setAside(message.id, 'Body hash does not match');
+    const body = this.#bodies.get(message);
+    if (body !== undefined) return memoryStream(body, { shape, expectedSha256, path, onCorrupt });
+    return bodyStream(this.options.files, path, { shape, expectedSha256, onCorrupt });
   }
 
   // — telling the stages —
@@ -201,6 +209,7 @@ export class SpoolStore extends SpoolCore implements Spool {
 
   defer(id: QueueId, recipients: readonly DeferredRecipient[]): Promise<void> {
     return this.change(id, async (entry) => {
+      this.fresh.drop(id);
       this.free(id, recipients);
       const by = new Map(recipients.map((recipient) => [recipient.address, recipient]));
       const next = withRecipients(entry, [...by.keys()], (recipient) => {
@@ -237,9 +246,10 @@ export class SpoolStore extends SpoolCore implements Spool {
   bounce(
     id: QueueId,
     recipients: readonly SettledRecipient[],
-    dsn: { attempt: number; transaction: Transaction; message: Buffer },
+    dsn: { attempt: number; transaction: Transaction; message: Buffer; delayNotified?: readonly ForwardPath[] },
   ): Promise<QueueId> {
-    return this.change(id, async (entry) => {
+    return this.change(id, async (before) => {
+      const entry = withRecipients(before, dsn.delayNotified ?? [], (each) => ({ ...each, delayNotified: true }));
       let attempt = dsn.attempt;
       while (this.census.get(dsnQueueId(id, attempt)) !== undefined) attempt += 1; // two routes bounced in the same round
       const dsnId = dsnQueueId(id, attempt);
@@ -279,6 +289,7 @@ export class SpoolStore extends SpoolCore implements Spool {
     return this.change(id, async (entry) => {
       const place = this.census.where(id);
       this.assertIdle(id);
+      this.fresh.drop(id);
       if (place.folder === 'incoming' || place.folder === 'corrupt' || entry.deleted !== undefined) {
         throw wrongState(id, place.folder);
       }
