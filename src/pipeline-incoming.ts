@@ -11,7 +11,7 @@ import type { Decision } from './mail/decision.ts';
 import type { Transaction } from './mail/envelope.ts';
 import type { Inspection } from './mail/finding.ts';
 import type { QueueId } from './mail/queue-id.ts';
-import { decideFor, type PipelineParts, partWays, sharesOf, trailerOf } from './pipeline.ts';
+import { decideFor, type PipelineParts, sharesOf, trailerOf } from './pipeline.ts';
 import type { Spool, StoredMessage } from './spool/api.ts';
 
 const PARALLEL = 4;
@@ -48,7 +48,10 @@ export function createIncomingWork(parts: PipelineParts & { parallel?: number })
       waiting.delete(id);
       const work = limiter
         .run(() => (stopped ? Promise.resolve() : handle(id, blind)))
-        .finally(() => running.delete(work));
+        .finally(() => {
+          running.delete(work);
+          if (!blind && waiting.size > 0) look(); // a long queue is not paced by the clock
+        });
       running.add(work);
     }
     if (spool.count('incoming') === 0) observe.clear('inspection-late', 'incoming');
@@ -94,11 +97,10 @@ async function tryOnce(parts: PipelineParts, message: StoredMessage): Promise<bo
     stream: () => spool.openBody(message),
     deadlineMs: config().timeouts.inspectionMs,
   });
+  // Inspection came back: what fails from here on is our trouble, not the message's.
+  if (!inspection.findings.some((finding) => finding.kind === 'poison')) await spool.forgetTries(id);
   const decisions = decideFor(parts, transactionOf(message), inspection);
-  if (sharesOf(decisions).first === 'incoming') {
-    await spool.forgetTries(id);
-    return false;
-  }
+  if (sharesOf(decisions).some(({ folder }) => folder === 'incoming')) return false;
   await settle(parts, message, inspection, decisions);
   return true;
 }
@@ -112,15 +114,14 @@ async function settle(
   const { spool, observe } = parts;
   const { id, trailer } = message;
   const decisions = given ?? decideFor(parts, transactionOf(message), inspection);
-  const head = await readHead(spool, message);
-  const shares = sharesOf(decisions);
-  const folder = shares.first === 'incoming' ? 'quarantine' : shares.first;
-  await spool.decide(
-    id,
-    folder,
-    trailerOf(parts, { id, transaction: transactionOf(message), head, size: trailer.size }, inspection, decisions),
-  );
-  await partWays(parts, id, shares);
+  const about = { id, transaction: transactionOf(message), head: await readHead(spool, message), size: trailer.size };
+  const decided = sharesOf(decisions).map((share) => ({
+    folder: share.folder === 'incoming' ? ('quarantine' as const) : share.folder,
+    trailer: trailerOf(parts, about, inspection, share.decisions),
+  }));
+  const folder = decided[0]?.folder ?? 'quarantine';
+  if (decided.length === 0) await spool.remove(id, 'discarded');
+  else await spool.decide(id, decided);
   if (inspection.findings.some((finding) => finding.kind === 'poison')) {
     observe.raise('poison-message', id, 'Inspection died on this message twice; it is in quarantine');
   }
@@ -151,7 +152,7 @@ async function hold(parts: PipelineParts, message: StoredMessage): Promise<void>
     inspection,
     decisions,
   );
-  await spool.decide(id, 'held', { ...made, hold: { reason: 'not-inspected' } });
+  await spool.decide(id, [{ folder: 'held', trailer: { ...made, hold: { reason: 'not-inspected' } } }]);
   observe.raise('inspection-late', id, 'Message could not be inspected for 24 hours and is held');
   observe.emit({ event: 'held', id, why: 'not-inspected', by: 'gateway' });
 }

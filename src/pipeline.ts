@@ -10,9 +10,10 @@ import { type Clock, stampOf } from './base/clock.ts';
 import { describeError, errorCode } from './base/errors.ts';
 import type { Config } from './config/schema.ts';
 import { decide } from './decide/decide.ts';
+import { dmarcOverride, overrideReason } from './decide/trust.ts';
 import { groupVariants, settleReply, shareOf } from './decide/summary.ts';
 import type { Inspectors } from './inspect/api.ts';
-import { type Domain, type ForwardPath, parseDomain } from './mail/address.ts';
+import { type Domain, parseDomain } from './mail/address.ts';
 import { composeAuthenticationResults, ownResultsCuts } from './mail/authentication-results.ts';
 import type { Decision } from './mail/decision.ts';
 import type { Origin, Transaction } from './mail/envelope.ts';
@@ -64,11 +65,7 @@ function admits(
 ): Reply | undefined {
   const status = spool.status();
   if (status.fault !== undefined) return REPLY_STOPPING;
-  if (!spool.hasRoom(announced)) {
-    observe.raise('disk-low', 'spool', `${status.freeOctets} octets free, floor is ${Math.round(status.floorOctets)}`);
-    return REPLY_FULL;
-  }
-  observe.clear('disk-low', 'spool');
+  if (!spool.hasRoom(announced)) return REPLY_FULL;
   const engines = inspectors.health();
   const down = engines.find((engine) => engine.state === 'down');
   if (down !== undefined) return reply(451, '4.3.0', 'Mail cannot be checked right now, please try again later');
@@ -119,6 +116,12 @@ async function finish(parts: PipelineParts, transaction: Transaction, draft: Dra
   const decisions = decideFor(parts, transaction, inspection);
   const settled = settleReply(decisions, draft.id);
 
+  const takeAsIncoming = async (): Promise<Reply> => {
+    await draft.commit('incoming', { decisions: [], variants: [], inspection });
+    const accepted = reply(250, '2.0.0', `Ok: queued as ${draft.id}`);
+    return tell(parts, { transaction, draft, source, inspection, decisions: [] }, 'incoming', accepted);
+  };
+
   // commit, or refuse
   switch (settled.state) {
     case 'rejected':
@@ -131,25 +134,17 @@ async function finish(parts: PipelineParts, transaction: Transaction, draft: Dra
         await draft.abort();
         return tell(parts, { transaction, draft, source, inspection, decisions }, 'deferred', settled.reply);
       }
-      await draft.commit('incoming', { decisions: [], variants: [], inspection });
-      const accepted = reply(250, '2.0.0', `Ok: queued as ${draft.id}`);
-      return tell(parts, { transaction, draft, source, inspection, decisions: [] }, 'incoming', accepted);
+      return takeAsIncoming();
     }
+    case 'mixed':
+      // Recipients part: taken as a whole now, decided again and split, all parts or none, by the incoming work.
+      return takeAsIncoming();
     case 'queue':
     case 'quarantine':
-    case 'held':
-    case 'mixed': {
-      const trailer = trailerOf(
-        parts,
-        { id: draft.id, transaction, head: source.head, size: source.size },
-        inspection,
-        decisions,
-      );
-      const shares = sharesOf(decisions);
-      await draft.commit(shares.first, trailer);
-      await partWays(parts, draft.id, shares);
-      const state = shares.first;
-      return tell(parts, { transaction, draft, source, inspection, decisions }, state, settled.reply);
+    case 'held': {
+      const message = { id: draft.id, transaction, head: source.head, size: source.size };
+      await draft.commit(settled.state, trailerOf(parts, message, inspection, decisions));
+      return tell(parts, { transaction, draft, source, inspection, decisions }, settled.state, settled.reply);
     }
   }
 }
@@ -170,38 +165,15 @@ export function decideFor(
   });
 }
 
-/** Where recipients part: all go where the strictest share goes, then the others are moved out, durably, before the 250. */
-export interface Shares {
-  first: Target;
-  others: Array<{ folder: 'queue' | 'held' | 'quarantine'; recipients: ForwardPath[] }>;
-}
-
-const STRICTEST = ['quarantine', 'held', 'queue'] as const;
-
-export function sharesOf(decisions: readonly Decision[]): Shares {
+/** The folders the recipients' shares go to, with the decisions of each; one share when all go the same way. */
+export function sharesOf(decisions: readonly Decision[]): Array<{ folder: Target; decisions: Decision[] }> {
   const shares = Map.groupBy(decisions, (decision) => shareOf(decision.action));
   // Somebody's share cannot be decided yet: nobody's is, and the message is decided again as a whole.
-  if (shares.has('incoming')) return { first: 'incoming', others: [] };
-  const present = STRICTEST.filter((folder) => shares.has(folder));
-  const others = present.slice(1).map((folder) => ({
-    folder,
-    recipients: (shares.get(folder) ?? []).map(({ recipient }) => recipient),
-  }));
-  return { first: present[0] ?? 'quarantine', others };
-}
-
-export async function partWays(
-  { spool, observe }: Pick<PipelineParts, 'spool' | 'observe'>,
-  id: QueueId,
-  shares: Shares,
-): Promise<void> {
-  let rest = id;
-  for (const { folder, recipients } of shares.others) {
-    const moved = await spool.move(rest, folder, { recipients });
-    if (moved !== rest) observe.emit({ event: 'derived', id: moved, parent: rest, why: 'split', recipients });
-    // The parts of a split are `.1` (moved) and `.2` (stayed).
-    if (moved !== rest) rest = `${rest}.2` as QueueId;
-  }
+  if (shares.has('incoming')) return [{ folder: 'incoming', decisions: [...decisions] }];
+  return (['quarantine', 'held', 'queue'] as const).flatMap((folder) => {
+    const share = shares.get(folder);
+    return share === undefined ? [] : [{ folder, decisions: share }];
+  });
 }
 
 /** Decisions, findings, and how the message goes out to each group of recipients. */
@@ -224,7 +196,7 @@ function headerEdits(
   decision: Decision,
 ): Pick<Variant, 'prefix' | 'cuts'> {
   const { transaction, head } = message;
-  const { hostname } = config();
+  const { hostname, policy } = config();
   const { recipients } = transaction.envelope;
   const only = recipients.length === 1 ? recipients[0]?.address : undefined;
   const received = composeReceived(transaction, {
@@ -240,7 +212,10 @@ function headerEdits(
     decision.tag === undefined
       ? undefined
       : tagSubject(head, decision.tag, { header, whole: head.length === message.size });
-  const results = composeAuthenticationResults({ hostname, findings, reversePath: transaction.envelope.reversePath });
+  const { reversePath } = transaction.envelope;
+  const trusted = dmarcOverride({ findings, origin: transaction.origin, policy });
+  const override = trusted === undefined ? {} : { override: overrideReason(trusted) };
+  const results = composeAuthenticationResults({ hostname, findings, reversePath, ...override });
   return {
     prefix: received + results + spamHeaders(findings, decision) + (tag?.prefix ?? ''),
     cuts: mergeCuts(ownResultsCuts(header, hostname), ownFieldCuts(header), tag?.cuts ?? []),

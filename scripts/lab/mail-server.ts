@@ -1,17 +1,21 @@
 /**
- * The trial mail server: stands where the office's own server would. Takes mail for a few people of office.example, keeps
+ * The trial mail server: stands where the office's own server would, and the lab server (`./scripts/lab-server`), which takes mail
+ * for everybody. Both know the magic recipients (magic.ts). Takes mail for a few people of office.example, keeps
  * each message as it came (`<time>-<id>.eml`) beside its envelope (`.json`), refuses unknown people with 550 5.1.1, and shows
  * what arrived on a page for this machine only. Durable before its 250: file synced, then its envelope.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
+import type { Socket } from 'node:net';
 import path from 'node:path';
+import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
 import { SMTPServer, type SMTPServerDataStream, type SMTPServerSession } from 'smtp-server';
 import { z } from 'zod';
 import { writeFileAtomic } from '../../src/base/atomic-file.ts';
 import { describeError } from '../../src/base/errors.ts';
 import type { Language } from '../../src/base/i18n.ts';
+import { Greylist, refusal, trickOf } from './magic.ts';
 import { mailPage } from './mail-page.ts';
 import { OFFICE_DOMAIN } from './zones.ts';
 
@@ -48,8 +52,43 @@ export async function startTrialMailServer(options: {
   pagePort: number;
   language: Language;
   onError?: (text: string) => void;
+  /** The lab: every recipient of every domain is taken, unless its localpart is magic. */
+  everybody?: boolean;
+  /** RFC 2033 instead of SMTP. */
+  lmtp?: boolean;
+  /** How long `slow@` and `greylist@` let one wait. */
+  slowMs?: number;
+  greylistMs?: number;
 }): Promise<TrialMailServer> {
   const onError = options.onError ?? (() => undefined);
+  const greylist = new Greylist({ waitMs: options.greylistMs ?? 60_000, now: () => performance.now() });
+  /** Private to the library, but the only way to hang up on one client; nothing else ends what is under way. */
+  const cut = (id: string): void => {
+    for (const each of smtp.connections as unknown as Set<{ id: string; _socket: Socket }>)
+      if (each.id === id) each._socket.destroy();
+  };
+  const takeRecipient = (address: string, session: SMTPServerSession): Error | 'silent' | null => {
+    const trick = options.everybody === true || isOffice(address) ? trickOf(address) : undefined;
+    switch (trick?.kind) {
+      case undefined:
+        return options.everybody === true || knownRecipient(address) ? null : unknownUser();
+      case 'refuse':
+        // After the reply has left: the library writes it in this very turn.
+        if (trick.close === true) setTimeout(() => cut(session.id), 50);
+        return refusal(trick.code, trick.text);
+      case 'silent':
+        return 'silent';
+      case 'greylist': {
+        const { mailFrom } = session.envelope;
+        const left = Math.ceil(greylist.remaining(mailFrom === false ? '' : mailFrom.address, address) / 1_000);
+        return left === 0 ? null : refusal(450, `4.7.1 Greylisted, try again in ${left} seconds`);
+      }
+      case 'refuse-late':
+      case 'cut':
+      case 'slow':
+        return null; // later
+    }
+  };
   const smtp = new SMTPServer({
     name: `mail.${OFFICE_DOMAIN}`,
     banner: 'Sekisho trial mail server',
@@ -61,12 +100,31 @@ export async function startTrialMailServer(options: {
     size: LARGEST,
     maxClients: 50,
     socketTimeout: 300_000,
-    onRcptTo: (address, _session, callback) => callback(knownRecipient(address.address) ? null : unknownUser()),
+    lmtp: options.lmtp === true,
+    onRcptTo: (address, session, callback) => {
+      const outcome = takeRecipient(address.address, session);
+      if (outcome !== 'silent') callback(outcome);
+    },
     onData: (stream, session, callback) => {
+      const tricks = session.envelope.rcptTo.map((each) => trickOf(each.address));
+      const slow = tricks.some((trick) => trick?.kind === 'slow');
+      const cuts = (when: 'data' | 'dot'): boolean =>
+        tricks.some((trick) => trick?.kind === 'cut' && trick.when === when);
+      if (cuts('data')) {
+        stream.once('data', () => cut(session.id));
+        return;
+      }
       const reply = async (): Promise<void> => {
         const outcome = await answer({ folder: options.folder, stream, session, onError });
-        if (typeof outcome === 'string') callback(null, outcome);
-        else callback(outcome);
+        if (cuts('dot')) return cut(session.id);
+        if (slow) await setTimeoutPromise(options.slowMs ?? 20_000, undefined, { ref: false });
+        const late = tricks.map((trick) => (trick?.kind === 'refuse-late' ? refusal(trick.code, trick.text) : outcome));
+        // LMTP: each recipient its own reply (the library takes a list, which its types do not know).
+        if (options.lmtp === true)
+          return (callback as (error: null, replies: Array<string | Error>) => void)(null, late);
+        const refused = late.find((each) => typeof each !== 'string');
+        if (typeof outcome === 'string' && refused === undefined) callback(null, outcome);
+        else callback(typeof outcome === 'string' ? (refused as Error) : outcome);
       };
       void reply();
     },
@@ -116,6 +174,10 @@ function knownRecipient(address: string): boolean {
   const [localpart = '', domain] = address.toLowerCase().split('@');
   if (domain === undefined) return localpart === 'postmaster';
   return domain === OFFICE_DOMAIN && (RECIPIENTS as readonly string[]).includes(localpart);
+}
+
+function isOffice(address: string): boolean {
+  return address.toLowerCase().endsWith(`@${OFFICE_DOMAIN}`);
 }
 
 function unknownUser(): Error {

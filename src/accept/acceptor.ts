@@ -17,8 +17,12 @@ import type { Pipeline, RecipientDirectory } from './api.ts';
 import { createClientNamer } from './client-name.ts';
 import { ConnectionGuard } from './connection-guard.ts';
 import type { Gate, GateSettings } from './conversation.ts';
-import { GateServer } from './library.ts';
-import { Session, type SessionContext } from './session.ts';
+import { createBlocklists } from './dnsbl.ts';
+import { GateServer } from './gate-server.ts';
+import { HarvestBrake } from './harvest-brake.ts';
+import { KnownPeers } from './known-peers.ts';
+import { Session } from './session.ts';
+import type { SessionContext } from './session-context.ts';
 
 export interface AcceptorOptions {
   /** The configuration of this moment; asked at each connection and each MAIL. */
@@ -33,12 +37,21 @@ export interface AcceptorOptions {
   tls: { key: string; cert: string };
   /** Instead of the configured port; 0 lets the system choose. */
   port?: number;
+  /** Instead of the configured address. */
+  address?: string;
   timing?: Partial<AcceptorTiming>;
+  /** Instead of really waiting, for tests. */
+  wait?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
 export interface AcceptorTiming {
-  /** How long a client must wait for the greeting: who talks sooner is a spam engine. 0 = greet at once. */
-  greetingDelayMs: number;
+  /** Instead of the listener's setting. */
+  greetingDelayMs?: number;
+  /** A balancer's PROXY header; the specification asks for 3 s at least. */
+  proxyHeaderMs: number;
+  dnsblMs: number;
+  /** Idle and command time when more than four fifths of the sessions are taken. */
+  pressedMs: number;
   clientNameMs: number;
   recipientMs: number;
   beginMs: number;
@@ -51,20 +64,20 @@ export interface AcceptorTiming {
   watchMs: number;
 }
 
-/** DEFAULTS: a begun command line 60 s; DATA ≥ 500 octets/s over any 60 s. The MX port makes strangers wait 100 ms. */
-function timingOf(listener: 'mx' | 'relay'): AcceptorTiming {
-  return {
-    greetingDelayMs: listener === 'mx' ? 100 : 0,
-    clientNameMs: 5_000,
-    recipientMs: 60_000,
-    beginMs: 30_000,
-    writeMs: 60_000,
-    finishExtraMs: 60_000,
-    commandLineMs: 60_000,
-    dataRate: { octetsPerSecond: 500, windowMs: 60_000 },
-    watchMs: 1_000,
-  };
-}
+/** DEFAULTS: idle 10 s under pressure; a begun command line 60 s; DATA ≥ 500 octets/s over any 60 s. */
+const TIMING: AcceptorTiming = {
+  proxyHeaderMs: 5_000,
+  clientNameMs: 5_000,
+  dnsblMs: 5_000,
+  recipientMs: 60_000,
+  beginMs: 30_000,
+  writeMs: 60_000,
+  finishExtraMs: 60_000,
+  commandLineMs: 60_000,
+  pressedMs: 10_000,
+  dataRate: { octetsPerSecond: 500, windowMs: 60_000 },
+  watchMs: 1_000,
+};
 
 export interface Acceptor {
   /** Rejects with LISTEN_FAILED when the port cannot be had. */
@@ -76,8 +89,11 @@ export interface Acceptor {
   close(options: { graceMs: number }): Promise<void>;
 }
 
+/** Of the sessions; beyond it who is idle makes room sooner. */
+const PRESSURE = 0.8;
+
 export async function createAcceptor(options: AcceptorOptions): Promise<Acceptor> {
-  const timing: AcceptorTiming = { ...timingOf(options.listener), ...options.timing };
+  const timing: AcceptorTiming = { ...TIMING, ...options.timing };
   const guard = new ConnectionGuard();
   const working = new Set<Promise<unknown>>();
   let stopping = false;
@@ -91,6 +107,14 @@ export async function createAcceptor(options: AcceptorOptions): Promise<Acceptor
     clock: options.clock,
     guard,
     nameOf: createClientNamer({ resolver: options.resolver, deadlineMs: timing.clientNameMs }),
+    blocklists: createBlocklists({
+      resolver: options.resolver,
+      deadlineMs: timing.dnsblMs,
+      log: (message) => options.observe.log('warn', message),
+    }),
+    brake: new HarvestBrake(options.clock),
+    known: new KnownPeers(options.clock),
+    wait: options.wait ?? pause,
     stopping: () => stopping,
     deadlines: timing,
     track: (work) => {
@@ -102,10 +126,16 @@ export async function createAcceptor(options: AcceptorOptions): Promise<Acceptor
   };
   const gate: Gate = {
     open: (peer) => new Session(context, peer),
-    settings: () => settingsOf(options.config(), timing),
+    settings: () => settingsOf(options.config(), { listener: options.listener, timing, sessions: guard.size }),
     now: () => options.clock.monotonic(),
     stopping: () => stopping,
     failed: (what, error) => options.observe.log('error', `${what} failed: ${describeError(error)}`),
+    noProxyHeader: (address, why) =>
+      // 'gone': a balancer that only looks whether the port is open, every few seconds
+      options.observe.log(why === 'gone' ? 'debug' : 'warn', 'A balancer sent no PROXY header, connection closed', {
+        address,
+        why,
+      }),
   };
   const server = new GateServer(gate, options.tls);
   // of single connections: a client that went away, a handshake that failed
@@ -129,11 +159,12 @@ export async function createAcceptor(options: AcceptorOptions): Promise<Acceptor
     listen: async () => {
       const listener = options.config().listeners[options.listener];
       const port = options.port ?? listener.port;
+      const address = options.address ?? listener.address;
       limitSockets();
       await new Promise<void>((resolve, reject) => {
-        const failed = (error: Error): void => reject(listenError(error, listener.address, port));
+        const failed = (error: Error): void => reject(listenError(error, address, port));
         server.server.once('error', failed);
-        server.listen({ port, host: listener.address }, () => {
+        server.listen({ port, host: address }, () => {
           server.server.off('error', failed);
           resolve();
         });
@@ -157,21 +188,33 @@ export async function createAcceptor(options: AcceptorOptions): Promise<Acceptor
       if (server.server.listening) server.server.close();
       await drain(graceMs);
       for (const connection of server.live) connection.cut();
+      server.cutIntroductions();
       clearInterval(watching);
       await drain(1_000); // what was cut drops its intake: a moment for that, not more
     },
   };
 }
 
-function settingsOf(config: Config, timing: AcceptorTiming): GateSettings {
+function settingsOf(
+  config: Config,
+  at: { listener: 'mx' | 'relay'; timing: AcceptorTiming; sessions: number },
+): GateSettings {
+  const { timing } = at;
+  const { mx } = config.listeners;
+  const { maxSessions, greetingDelayMs } = config.listeners[at.listener];
+  const patience = at.sessions > maxSessions * PRESSURE ? timing.pressedMs : Number.POSITIVE_INFINITY;
   return {
     hostname: config.hostname,
     messageOctets: config.limits.messageOctets,
     idleMs: config.timeouts.sessionIdleMs,
+    idleNowMs: Math.min(config.timeouts.sessionIdleMs, patience),
     totalMs: config.timeouts.sessionTotalMs,
     handshakeMs: config.timeouts.tlsHandshakeMs,
-    lineMs: timing.commandLineMs,
-    greetingDelayMs: timing.greetingDelayMs,
+    lineMs: Math.min(timing.commandLineMs, patience),
+    greetingDelayMs: timing.greetingDelayMs ?? greetingDelayMs,
+    proxyPeers: at.listener === 'mx' ? mx.proxyPeers : [],
+    xclientPeers: at.listener === 'mx' ? mx.xclientPeers : [],
+    proxyHeaderMs: timing.proxyHeaderMs,
     errors: config.limits.errorsPerSession,
     junkCommands: config.limits.junkCommandsPerSession,
     dataRate: timing.dataRate,

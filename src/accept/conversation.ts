@@ -27,6 +27,11 @@ export interface DataSink {
 export interface Conversation {
   /** Before the greeting: a reply refuses the connection. */
   connected(): Reply | undefined;
+  /**
+   * XCLIENT: the peer's address is another client's now. `name`: as the peer confirmed it, '' when there is none. A reply
+   * refuses that client.
+   */
+  forwarded(name: string | undefined): Reply | undefined;
   mail(line: Buffer): Promise<Reply>;
   rcpt(line: Buffer): Promise<Reply>;
   data(): Promise<Reply | DataSink>;
@@ -43,11 +48,18 @@ export interface GateSettings {
   hostname: string;
   messageOctets: number;
   idleMs: number;
+  /** The same, less while sessions are scarce. */
+  idleNowMs: number;
   totalMs: number;
   handshakeMs: number;
   /** A begun command line must be complete within this. */
   lineMs: number;
   greetingDelayMs: number;
+  /** Networks that must say, or may say, whom they speak for. */
+  proxyPeers: readonly string[];
+  xclientPeers: readonly string[];
+  /** A balancer's PROXY header must be complete within this. */
+  proxyHeaderMs: number;
   errors: number;
   junkCommands: number;
   dataRate: { octetsPerSecond: number; windowMs: number };
@@ -62,4 +74,6 @@ export interface Gate {
   now(): number;
   stopping(): boolean;
   failed(what: string, error: unknown): void;
+  /** A listed balancer connected and did not say its header: on record, the connection is closed. */
+  noProxyHeader(address: string, why: 'invalid' | 'late' | 'gone'): void;
 }

@@ -1,79 +1,33 @@
 /**
- * With `gate-stream.ts` the only file that touches the insides of smtp-server (3.21.6, pinned). The library keeps what it does well: sockets,
- * command framing, EHLO, the STARTTLS upgrade. We take over, by overriding and without patching it:
+ * With `gate-server.ts` and `gate-stream.ts` the only file that touches the insides of smtp-server (3.21.6, pinned). The library
+ * keeps what it does well: sockets, command framing, EHLO, the STARTTLS upgrade. We take over, by overriding and without patching it:
  * - the greeting: its fixed 100 ms wait is ours to choose (`greetingDelayMs`);
  * - MAIL, RCPT, DATA: its parameters leak from a refused MAIL into the next, its errors become 550, its 354 goes out before
  *   anybody was asked, and its DATA reader stalls on dot lines (see `DataParser`);
  * - enhanced status codes: on its own replies by its table, on ours in the text;
- * - limits it has not got: errors, junk commands, minimum data rate, total time, TLS handshake time.
+ * - limits it has not got: errors, junk commands, minimum data rate, total time, TLS handshake time, idle time under pressure;
+ * - XCLIENT: its list of peers knows no networks, and it takes a login over.
  * Every command is answered exactly once; what throws becomes 451 4.3.0. `test/accept/library.test.ts` fails when a new
  * version no longer has the methods that are overridden here.
  */
 import type { Socket } from 'node:net';
-import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
+import type { SMTPServer } from 'smtp-server';
 import { SMTPConnection, type SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js';
 import type { SMTPStream } from 'smtp-server/lib/smtp-stream.js';
+import { inNetworks } from '../base/network.ts';
 import { ownTrouble, REPLY_STOPPING, type Reply, reply, replyText } from '../mail/reply.ts';
 import type { Conversation, DataSink, Gate, Peer } from './conversation.ts';
 import { GateStream } from './gate-stream.ts';
 import { RateWatch } from './rate-watch.ts';
+import { parseXclient, XCLIENT_OFFER } from './xclient.ts';
 
 /** Commands that bring no message closer; a few are fine. */
 const JUNK = new Set(['NOOP', 'RSET', 'VRFY', 'EXPN', 'HELP', 'HELO', 'EHLO']);
-const DISABLED = ['AUTH', 'WIZ', 'SHELL', 'KILL', 'XCLIENT', 'XFORWARD'];
-const MAX_COMMAND_OCTETS = 4_096;
+export const MAX_COMMAND_OCTETS = 4_096;
 /** RFC 5321 §4.2.1: 3yz replies carry no enhanced code. */
 const GO_AHEAD = 354;
 
-export class GateServer extends SMTPServer {
-  readonly #gate: Gate;
-  /** Until the socket is closed; the library's own set forgets a connection as soon as it says goodbye. */
-  readonly live = new Set<GateConnection>();
-
-  constructor(gate: Gate, tls: { key: string; cert: string }) {
-    const options: SMTPServerOptions = {
-      ...tls,
-      minVersion: 'TLSv1.2',
-      logger: false,
-      disabledCommands: DISABLED,
-      authOptional: true,
-      disableReverseLookup: true,
-      lenientAddressParsing: true,
-      hideENHANCEDSTATUSCODES: true,
-      hideDSN: true,
-      hideREQUIRETLS: true,
-      heloResponse: '%s',
-      banner: '',
-      maxCommandLength: MAX_COMMAND_OCTETS,
-      useProxy: false,
-      useXClient: false,
-      useXForward: false,
-      maxRecipients: 0,
-      onConnect: (_session, callback) => callback(),
-    };
-    super(options);
-    this.#gate = gate;
-  }
-
-  /** The options that a reload may have changed are read anew for each connection. */
-  override connect(socket: Socket, socketOptions?: SMTPConnectionOptions | null): void {
-    if (socket.destroyed) return; // gone before we looked: its `close` will not come again
-    const settings = this.#gate.settings();
-    this.options.name = settings.hostname;
-    this.options.size = settings.messageOctets;
-    this.options.socketTimeout = settings.idleMs;
-    const connection = new GateConnection(this, socket, { ...socketOptions, gate: this.#gate });
-    this.connections.add(connection);
-    this.live.add(connection);
-    connection.on('error', (error: Error) => this.emit('error', error));
-    connection.init();
-  }
-
-  /** Deadlines that the library has not got; to be called about once a second. */
-  watch(): void {
-    for (const connection of this.live) connection.watch();
-  }
-}
+export type GateOptions = SMTPConnectionOptions & { gate: Gate; live: Set<GateConnection> };
 
 export class GateConnection extends SMTPConnection implements Peer {
   readonly #gate: Gate;
@@ -83,6 +37,8 @@ export class GateConnection extends SMTPConnection implements Peer {
   #errors = 0;
   #junk = 0;
   #lineSince: number | undefined;
+  /** When the client last sent something, as far as `watch` saw. */
+  #heard: { octets: number; at: number };
   #handshake: { since: number; socket: Socket } | undefined;
   #rate: RateWatch | undefined;
   /** Between the final dot and its reply. */
@@ -90,11 +46,12 @@ export class GateConnection extends SMTPConnection implements Peer {
   /** A command of ours waits for somebody. */
   #busy = false;
 
-  constructor(server: GateServer, socket: Socket, options: SMTPConnectionOptions & { gate: Gate }) {
+  constructor(server: SMTPServer, socket: Socket, options: GateOptions) {
     super(server, socket, options);
     this.#gate = options.gate;
-    this.#live = server.live;
+    this.#live = options.live;
     this.#openedAt = options.gate.now();
+    this.#heard = { octets: 0, at: this.#openedAt };
     this.#conversation = options.gate.open(this);
   }
 
@@ -154,7 +111,20 @@ export class GateConnection extends SMTPConnection implements Peer {
     return true; // on the library's own replies; ours come with `context` false and carry theirs in the text
   }
 
-  override send(code: number, data?: string | string[] | null, context?: string | false): void {
+  override _isSupported(command: string): boolean {
+    // against the address that connected (or that a listed balancer vouched for), never one that XCLIENT gave
+    if (command.trim().toUpperCase() === 'XCLIENT')
+      return inNetworks(this._originalRemoteAddress, this.#gate.settings().xclientPeers);
+    return super._isSupported(command);
+  }
+
+  override _proxyCommandAllowed(command: string): boolean {
+    return command === 'XCLIENT' && this._isSupported(command);
+  }
+
+  override send(code: number, said?: string | string[] | null, context?: string | false): void {
+    // an array is the answer to EHLO; the library would offer LOGIN as well
+    const data = Array.isArray(said) ? said.map((line) => (line.startsWith('XCLIENT ') ? XCLIENT_OFFER : line)) : said;
     if (code >= 500) this.#errors += 1;
     if (code >= 500 && this.#errors >= this.#gate.settings().errors && this._ready) {
       this.#dismiss('connect', reply(421, '4.7.0', 'Too many errors, closing'));
@@ -222,6 +192,29 @@ export class GateConnection extends SMTPConnection implements Peer {
     callback();
   }
 
+  override handler_XCLIENT(command: Buffer, callback: () => void): void {
+    this.#answer('XCLIENT', callback, async () => {
+      if (this.#conversation.inTransaction())
+        return reply(503, '5.5.1', 'XCLIENT is not for the middle of a transaction');
+      const client = parseXclient(command);
+      if ('code' in client) return client;
+      // a client nobody knows is the peer's own affair, and never the client named before
+      if (client.address !== undefined) this.remoteAddress = client.address || this._originalRemoteAddress;
+      if (client.protocol !== undefined) this.openingCommand = client.protocol === 'ESMTP' ? 'EHLO' : 'HELO';
+      this.hostNameAppearsAs = client.helo ?? false;
+      const refusal = this.#conversation.forwarded(client.name === false ? '' : client.name);
+      if (refusal !== undefined) {
+        this.say(refusal);
+        this.close();
+        return undefined;
+      }
+      // XCLIENT_README: the session starts over, with the greeting
+      this._resetSession();
+      this._sendGreeting();
+      return undefined;
+    });
+  }
+
   override handler_DATA(command: Buffer, callback: () => void): void {
     this.#answer('DATA', callback, async () => {
       if (command.toString('latin1').trim().length > 4) return reply(501, '5.5.4', 'Syntax: DATA');
@@ -277,7 +270,11 @@ export class GateConnection extends SMTPConnection implements Peer {
       return;
     }
     const parser = this._parser;
-    if (this.#finishing || this.#busy || !(parser instanceof GateStream)) return;
+    if (!(parser instanceof GateStream)) return;
+    if (this.#finishing || this.#busy) {
+      this.#heard.at = now; // it waits for us: that is no idleness
+      return;
+    }
     if (now - this.#openedAt > settings.totalMs && !parser.blocked)
       return this.#dismiss('connect', reply(421, '4.4.2', 'The session took too long, closing'));
     if (parser.inData) {
@@ -285,10 +282,19 @@ export class GateConnection extends SMTPConnection implements Peer {
         this.#dismiss('data', reply(421, '4.4.2', 'The data came too slowly, closing'));
       return;
     }
+    if (this.#isIdleTooLong(now, settings.idleNowMs))
+      return this.#dismiss('connect', reply(421, '4.4.2', 'Idle for too long, closing'));
     if (parser._remainder === '') this.#lineSince = undefined;
     else this.#lineSince ??= now;
     if (this.#lineSince !== undefined && now - this.#lineSince > settings.lineMs)
       this.#dismiss('connect', reply(421, '4.4.2', 'The command took too long, closing'));
+  }
+
+  /** The library's own timeout is the socket's and was set when nothing pressed; this one follows the settings. */
+  #isIdleTooLong(now: number, limitMs: number): boolean {
+    const octets = this._socket.bytesRead;
+    if (octets !== this.#heard.octets) this.#heard = { octets, at: now };
+    return now - this.#heard.at > limitMs;
   }
 
   #dismiss(stage: 'connect' | 'data', answer: Reply): void {

@@ -1,14 +1,15 @@
 /** The parameters of one MAIL (RFC 5321 §4.1.1.11): those we offered, understood or refused. Pure. */
 import { type Reply, reply } from '../mail/reply.ts';
+import { type MailDsn, readMailDsn } from './dsn-parameters.ts';
 import type { PathCommand } from './path-command.ts';
 
-export interface MailParameters {
+export interface MailParameters extends MailDsn {
   smtpUtf8: boolean;
   eightBit: boolean;
   announcedSize?: number;
 }
 
-const OFFERED = new Set(['SIZE', 'BODY', 'SMTPUTF8']);
+const OFFERED = new Set(['SIZE', 'BODY', 'SMTPUTF8', 'RET', 'ENVID']);
 
 export function readMailParameters(command: PathCommand, limits: { messageOctets: number }): MailParameters | Reply {
   // RFC 5321 §4.1.1.11; REQUIRETLS (RFC 8689) is among them: we could not keep its promise
@@ -20,7 +21,9 @@ export function readMailParameters(command: PathCommand, limits: { messageOctets
   // RFC 6152 §3; BINARYMIME needs BDAT, which is not offered
   if (body !== undefined && !(typeof body === 'string' && /^(?:7BIT|8BITMIME)$/i.test(body)))
     return reply(501, '5.5.4', 'BODY is 7BIT or 8BITMIME');
-  const flags = { smtpUtf8: smtpUtf8 === true, eightBit: typeof body === 'string' && body.startsWith('8') };
+  const dsn = readMailDsn(command.parameters);
+  if ('code' in dsn) return dsn;
+  const flags = { smtpUtf8: smtpUtf8 === true, eightBit: typeof body === 'string' && body.startsWith('8'), ...dsn };
   const size = command.parameters.get('SIZE');
   if (size === undefined) return flags;
   // RFC 1870 §5

@@ -3,7 +3,7 @@
  * accepted and to no other. The configuration is read at connect and at each MAIL, so that a reload needs no restart and a
  * transaction sees one configuration from end to end. No method rejects: what throws is logged and answered 451 4.3.0.
  */
-import { type Clock, stampOf } from '../base/clock.ts';
+import { stampOf } from '../base/clock.ts';
 import { withDeadline } from '../base/deadline.ts';
 import { describeError } from '../base/errors.ts';
 import { inNetworks } from '../base/network.ts';
@@ -11,42 +11,30 @@ import type { Config } from '../config/schema.ts';
 import { addressKey, parseReversePath, type ReversePath } from '../mail/address.ts';
 import type { Origin, Recipient, Transaction } from '../mail/envelope.ts';
 import { ownTrouble, REPLY_STOPPING, type Reply, reply } from '../mail/reply.ts';
-import type { Observe } from '../observe/events.ts';
-import type { Intake, Pipeline, RecipientDirectory } from './api.ts';
-import type { ClientNamer } from './client-name.ts';
-import type { ConnectionGuard } from './connection-guard.ts';
+import type { Intake } from './api.ts';
 import type { Conversation, DataSink, Peer } from './conversation.ts';
-import { readMailParameters } from './mail-parameters.ts';
+import type { Listing } from './dnsbl.ts';
+import { mergeRecipientDsn, readRecipientDsn } from './dsn-parameters.ts';
+import { type MailParameters, readMailParameters } from './mail-parameters.ts';
 import { parsePathCommand } from './path-command.ts';
 import { Reception } from './reception.ts';
 import { judgeRecipient, type WelcomeRecipient } from './relay.ts';
+import type { SessionContext } from './session-context.ts';
 
-export interface SessionContext {
-  config(): Config;
-  listener: 'mx' | 'relay';
-  pipeline: Pipeline;
-  directory: RecipientDirectory;
-  observe: Observe;
-  clock: Clock;
-  guard: ConnectionGuard;
-  nameOf: ClientNamer;
-  stopping(): boolean;
-  /** Deadlines towards our own stages. */
-  deadlines: { recipientMs: number; beginMs: number; writeMs: number; finishExtraMs: number };
-  /** Work that outlives the connection (a finish, an abort), so that a stop can wait for it. */
-  track(work: Promise<unknown>): void;
+/** What is known of the client; XCLIENT begins a new one. */
+interface Visit {
+  clientName?: string;
+  listing?: Promise<Listing>;
 }
 
 type Stage = 'connect' | 'mail' | 'rcpt' | 'data';
 
-interface OpenTransaction {
+interface OpenTransaction extends MailParameters {
   config: Config;
   reversePath: ReversePath;
-  smtpUtf8: boolean;
-  eightBit: boolean;
-  announcedSize?: number;
   recipients: Recipient[];
-  keys: Set<string>;
+  /** The same, by the key under which two spellings of one mailbox meet. */
+  byKey: Map<string, Recipient>;
 }
 
 const ACCEPTED_SENDER = reply(250, '2.1.0', 'Sender accepted');
@@ -55,7 +43,9 @@ const ACCEPTED_RECIPIENT = reply(250, '2.1.5', 'Recipient accepted');
 export class Session implements Conversation {
   readonly #context: SessionContext;
   readonly #peer: Peer;
-  #clientName: string | undefined;
+  readonly #left = new AbortController();
+  #visit: Visit = {};
+  #unknownRecipients = 0;
   #transaction: OpenTransaction | undefined;
   #reception: Reception | undefined;
   /** Of the last MAIL, accepted or not: for the record of a refusal. */
@@ -69,18 +59,37 @@ export class Session implements Conversation {
   }
 
   connected(): Reply | undefined {
+    return this.#enter();
+  }
+
+  forwarded(name: string | undefined): Reply | undefined {
+    this.#transaction = undefined;
+    this.#context.guard.leave(this.#peer.id);
+    return this.#enter(name);
+  }
+
+  #enter(givenName?: string): Reply | undefined {
     const refusal = this.#admit();
     if (refusal !== undefined) {
       this.#refused('connect', refusal);
       return refusal;
     }
+    const { listener, nameOf, blocklists } = this.#context;
+    const { address } = this.#peer;
+    const visit: Visit = {};
+    this.#visit = visit;
+    if (givenName !== undefined && givenName !== '') visit.clientName = givenName;
     // in the background: nobody waits for a name
-    this.#context
-      .nameOf(this.#peer.address)
-      .then((name) => {
-        this.#clientName = name;
-      })
-      .catch((error: unknown) => this.#complain('Confirming the client name failed', error));
+    if (givenName === undefined)
+      nameOf(address)
+        .then((name) => {
+          if (name !== undefined) visit.clientName = name;
+        })
+        .catch((error: unknown) => this.#complain('Confirming the client name failed', error));
+    const config = this.#context.config();
+    // who speaks for others is not asked about; the client it names will be
+    if (listener === 'mx' && !inNetworks(address, config.listeners.mx.xclientPeers))
+      visit.listing = blocklists(address, config.accept.dnsbl);
     return undefined;
   }
 
@@ -112,11 +121,14 @@ export class Session implements Conversation {
   }
 
   dismissed(stage: 'connect' | 'data', answer: Reply): void {
+    // misbehaviour, not slowness (4.4.2)
+    if (answer.enhanced === '4.7.0') this.#context.known.dismissed(this.#peer.address);
     this.#refused(stage, answer);
   }
 
   closed(): void {
     this.#closed = true;
+    this.#left.abort();
     this.#context.guard.leave(this.#peer.id);
     if (this.#reception !== undefined) this.#context.track(this.#reception.abort());
     this.#reception = undefined;
@@ -131,10 +143,12 @@ export class Session implements Conversation {
     // before the counting: strangers must not be able to fill the office's places
     if (listener === 'relay' && !inNetworks(address, relay.networks))
       return reply(554, '5.7.1', 'This service is for our own mail servers only');
-    const limits =
-      listener === 'relay'
-        ? { total: relay.maxSessions }
-        : { total: mx.maxSessions, perAddress: mx.maxSessionsPerAddress, perNetwork: mx.maxSessionsPerNetwork };
+    if (listener === 'relay') return guard.enter(id, address, { total: relay.maxSessions });
+    const { maxSessions, maxSessionsPerAddress: perAddress, maxSessionsPerNetwork: perNetwork } = mx;
+    const { known } = this.#context;
+    // DEFAULTS: the last tenth is for those whose mail we took before
+    const total = known.knows(address) ? maxSessions : maxSessions - known.reserve(maxSessions);
+    const limits = { total, perAddress, perNetwork };
     return guard.enter(id, address, limits);
   }
 
@@ -157,7 +171,7 @@ export class Session implements Conversation {
     this.#said = reversePath;
     const refusal = this.#context.pipeline.admits(this.#origin(), parameters.announcedSize);
     if (refusal !== undefined) return refusal;
-    this.#transaction = { config, reversePath, ...parameters, recipients: [], keys: new Set() };
+    this.#transaction = { config, reversePath, ...parameters, recipients: [], byKey: new Map() };
     return ACCEPTED_SENDER;
   }
 
@@ -167,21 +181,30 @@ export class Session implements Conversation {
     const command = parsePathCommand('RCPT', line);
     if ('code' in command) return command;
     // RFC 5321 §4.1.1.11
-    const [unknown] = command.parameters.keys();
+    const unknown = [...command.parameters.keys()].find((keyword) => keyword !== 'NOTIFY' && keyword !== 'ORCPT');
     if (unknown !== undefined) return reply(555, '5.5.4', `Parameter ${unknown} is not supported`);
     const { config, smtpUtf8 } = transaction;
+    const dsn = readRecipientDsn(command.parameters, { smtpUtf8 });
+    if (dsn !== undefined && 'code' in dsn) return dsn;
     const judged = judgeRecipient(command.path, { config, listener: this.#context.listener, smtpUtf8 });
     if ('code' in judged) return judged;
     // elsewhere two spellings may be two mailboxes (RFC 5321 §2.4), with us they are one
     const key = judged.domain === undefined ? judged.address : addressKey(judged.address);
-    if (transaction.keys.has(key)) return ACCEPTED_RECIPIENT;
+    const known = transaction.byKey.get(key);
+    if (known !== undefined) {
+      const merged = mergeRecipientDsn(known.dsn, dsn);
+      if (merged !== undefined) known.dsn = merged;
+      return ACCEPTED_RECIPIENT;
+    }
     // RFC 5321 §4.5.3.1.10
     if (transaction.recipients.length >= config.limits.recipientsPerMessage)
       return reply(452, '4.5.3', 'Too many recipients, send the rest in another transaction');
-    const refusal = await this.#ask(judged);
+    // postmaster and abuse hear also from those who are on a list, to complain about it
+    const refusal = (judged.reserved ? undefined : await this.#blocked(config)) ?? (await this.#ask(judged));
     if (refusal !== undefined) return refusal;
-    transaction.keys.add(key);
-    transaction.recipients.push({ address: judged.address });
+    const recipient: Recipient = { address: judged.address, ...(dsn === undefined ? {} : { dsn }) };
+    transaction.byKey.set(key, recipient);
+    transaction.recipients.push(recipient);
     return ACCEPTED_RECIPIENT;
   }
 
@@ -193,9 +216,31 @@ export class Session implements Conversation {
       directory.check(recipient.address),
     );
     if (answer.known === 'yes') return undefined;
-    if (answer.known === 'no') return reply(550, '5.1.1', 'No such mailbox here');
+    if (answer.known === 'no') return this.#unknown();
     if (recipient.domain.recipients.whenUnknown === 'accept') return undefined;
     return reply(450, '4.4.3', 'Cannot check this recipient now, please try again later');
+  }
+
+  /** Who guesses addresses waits for each answer; who means a real mailbox never does. */
+  async #unknown(): Promise<Reply> {
+    const { brake, listener } = this.#context;
+    if (listener === 'mx') {
+      const limit = this.#context.config().limits.unknownRecipientsPerSession;
+      this.#unknownRecipients += 1;
+      const { pauseMs, enough } = brake.guessed(this.#peer.address, { inSession: this.#unknownRecipients, limit });
+      if (pauseMs > 0) await this.#context.wait(pauseMs, this.#left.signal);
+      if (enough) {
+        this.#context.known.dismissed(this.#peer.address);
+        return reply(421, '4.7.0', 'Too many unknown recipients, closing');
+      }
+    }
+    return reply(550, '5.1.1', 'No such mailbox here');
+  }
+
+  async #blocked({ accept: { dnsbl } }: Config): Promise<Reply | undefined> {
+    const listing = await this.#visit.listing;
+    if (listing === undefined || listing.zones.length === 0 || listing.sum < dnsbl.threshold) return undefined;
+    return reply(554, '5.7.1', `Client [${this.#peer.address}] is listed at ${listing.zones.join(', ')}`);
   }
 
   async #data(): Promise<Reply | DataSink> {
@@ -212,6 +257,8 @@ export class Session implements Conversation {
         recipients: [...open.recipients],
         smtpUtf8: open.smtpUtf8,
         eightBit: open.eightBit,
+        ...(open.ret === undefined ? {} : { ret: open.ret }),
+        ...(open.envid === undefined ? {} : { envid: open.envid }),
       },
       ...(open.announcedSize === undefined ? {} : { announcedSize: open.announcedSize }),
       arrival: stampOf(this.#context.clock),
@@ -271,6 +318,7 @@ export class Session implements Conversation {
     if (reception.refusal !== undefined) this.#refused('data', answer);
     this.#reception = undefined;
     this.#messages += 1;
+    if (answer.code < 300) this.#context.known.taken(this.#peer.address);
     return answer;
   }
 
@@ -286,7 +334,7 @@ export class Session implements Conversation {
       helo: this.#peer.helo(),
       // RFC 6531 §4.3 registers the UTF8 forms of RFC 3848's keywords
       protocol: this.#transaction?.smtpUtf8 === true ? protocol.replace(/^ESMTP/, 'UTF8SMTP') : protocol,
-      ...(this.#clientName === undefined ? {} : { clientName: this.#clientName }),
+      ...(this.#visit.clientName === undefined ? {} : { clientName: this.#visit.clientName }),
       ...(tls === undefined ? {} : { tls }),
     };
   }

@@ -59,6 +59,27 @@ export function neighbourhoodOf(address: string): string {
   return `${ipaddr.fromByteArray(masked).toString()}/${keep * 8}`;
 }
 
+/** Ranges whose addresses mean somebody else in each network. */
+const INSIDE = new Set(
+  'loopback private linkLocal uniqueLocal carrierGradeNat unspecified multicast broadcast'.split(' '),
+);
+
+/**
+ * The labels by which DNS lists an address (RFC 5782 §2.1, §2.4): octets of IPv4, nibbles of IPv6, in reverse. Undefined for
+ * what is no address of the Internet: nobody outside could say anything about it.
+ */
+export function reverseLabels(address: string): string | undefined {
+  const client = parse(address);
+  if (client === undefined || INSIDE.has(client.range())) return undefined;
+  const octets = client.toByteArray();
+  if (octets.length === 4) return octets.toReversed().join('.');
+  return octets
+    .flatMap((octet) => [octet >> 4, octet & 15])
+    .toReversed()
+    .map((nibble) => nibble.toString(16))
+    .join('.');
+}
+
 export function isLoopback(address: string): boolean {
   return parse(address)?.range() === 'loopback';
 }

@@ -23,6 +23,14 @@ export const ADVICE = {
     en: 'a mail domain like "office.example" or "会社.example"',
     ja: '"office.example" や "会社.example" のようなメールドメイン',
   },
+  forwarder: {
+    en: 'a forwarder you trust: the network of its servers like "192.0.2.0/24", or the domain its mail passes SPF for, like "forward.example"',
+    ja: '信頼する転送サービス: "192.0.2.0/24" のような送信サーバーのネットワーク、または "forward.example" のような SPF に合格するドメイン',
+  },
+  sealer: {
+    en: 'a mail domain that seals with ARC and whose checks you trust, like "lists.example"',
+    ja: '"lists.example" のように、ARC の署名を付け、その確認結果を信頼できるメールドメイン',
+  },
   thresholds: {
     en: 'rising thresholds: tag ≤ quarantine ≤ reject',
     ja: '順に大きくなるしきい値: tag ≤ quarantine ≤ reject',

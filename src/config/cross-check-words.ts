@@ -27,6 +27,17 @@ export const OPEN_RELAY: Words = {
     ja: '社内メールサーバーのアドレスだけを列挙してください',
   },
 };
+export const ANYBODY_BELIEVED: Words = {
+  message: {
+    en: 'Whoever is in this network could claim to be any client: limits, SPF and history would believe it',
+    ja: 'このネットワークの誰もが任意のクライアントになりすませます。接続制限・SPF・履歴がそれを信じてしまいます',
+  },
+  allowed: ADVICE.network,
+  remedy: {
+    en: 'List only the addresses of your own load balancers and filters',
+    ja: '自社のロードバランサーやフィルターのアドレスだけを列挙してください',
+  },
+};
 export const NOT_A_NETWORK: Words = {
   message: { en: 'This is not a network', ja: 'ネットワークとして読めません' },
   allowed: ADVICE.network,

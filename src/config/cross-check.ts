@@ -19,7 +19,9 @@ export function crossCheck(config: Config, options: CrossCheckOptions = {}): Con
   return [
     ...checkDomains(config, options),
     ...checkSmarthost(config, options),
+    ...checkOverrides(config, options),
     ...checkNetworks(config),
+    ...checkPeers(config),
     ...checkPorts(config),
     ...checkTls(config),
     ...checkEngines(config),
@@ -62,6 +64,14 @@ function checkSmarthost(config: Config, options: CrossCheckOptions): ConfigProbl
   return [problem(['outbound', 'smarthost'], `${smarthost.host}:${smarthost.port}`, words.loop(listener))];
 }
 
+function checkOverrides(config: Config, options: CrossCheckOptions): ConfigProblem[] {
+  return config.delivery.overrides.flatMap((server, index) => {
+    const listener = isOurselves(server, config, options);
+    if (listener === undefined) return [];
+    return [problem(['delivery', 'overrides', index], `${server.host}:${server.port}`, words.loop(listener))];
+  });
+}
+
 /** The listener that would take the mail we send to this server, if one would. */
 function isOurselves(server: MailServer, config: Config, options: CrossCheckOptions): 'mx' | 'relay' | undefined {
   const host = server.host.toLowerCase();
@@ -101,6 +111,24 @@ function checkNetworks(config: Config): ConfigProblem[] {
   }
   if (problems.length === 0 && publicV4 > 2 ** 24)
     problems.push(problem(['listeners', 'relay', 'networks'], config.listeners.relay.networks, words.OPEN_RELAY));
+  return problems;
+}
+
+/** Who may say whom it speaks for could say anything: only a few known machines may, or private networks. */
+function checkPeers(config: Config): ConfigProblem[] {
+  const { proxyPeers, xclientPeers } = config.listeners.mx;
+  const problems: ConfigProblem[] = [];
+  for (const [place, networks, believed] of [
+    [['listeners', 'mx', 'proxyPeers'], proxyPeers, true],
+    [['listeners', 'mx', 'xclientPeers'], xclientPeers, true],
+    [['accept', 'dnsbl', 'allow'], config.accept.dnsbl.allow, false],
+  ] as const)
+    for (const [index, text] of networks.entries()) {
+      const network = parseNetwork(text);
+      if (network === undefined) problems.push(problem([...place, index], text, words.NOT_A_NETWORK));
+      else if (believed && !isPrivate(network) && network.bits < (network.address.kind() === 'ipv4' ? 16 : 32))
+        problems.push(problem([...place, index], text, words.ANYBODY_BELIEVED));
+    }
   return problems;
 }
 

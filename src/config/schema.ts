@@ -5,6 +5,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { LANGUAGES } from '../base/i18n.ts';
+import { parseNetwork } from '../base/network.ts';
 import { parseDomain } from '../mail/address.ts';
 import { ADVICE } from './advice.ts';
 
@@ -37,6 +38,22 @@ const domainName = z
     return z.NEVER;
   })
   .meta({ advice: ADVICE.domainName });
+/** A network as written, or a domain as `domainName` gives it. */
+const forwarder = z
+  .string()
+  .min(1)
+  .max(253)
+  .transform((text, context): string => {
+    const network = parseNetwork(text);
+    // a whole address family would be to trust everybody
+    if (network !== undefined && network.bits > 0) return text;
+    const domain = parseDomain(text);
+    // `999.1.1.1` is a slip of the pen, not a domain
+    if (domain !== undefined && !domain.startsWith('[') && !/(?:^|\.)\d+$/.test(domain)) return domain;
+    context.addIssue({ code: 'custom', message: ADVICE.forwarder.en });
+    return z.NEVER;
+  })
+  .meta({ advice: ADVICE.forwarder });
 const octets = z.number().int().min(0);
 const ms = z.number().int().min(0);
 
@@ -50,6 +67,8 @@ const mailServer = z.strictObject({
   /** Lower is tried first; equal ones share. */
   priority: z.number().int().min(0).max(65_535).default(10),
   tls: tlsMode.default('opportunistic'),
+  /** lmtp (RFC 2033): for a mail store such as Dovecot that takes mail without a queue of its own; one answer a recipient. */
+  protocol: z.enum(['smtp', 'lmtp']).default('smtp'),
 });
 
 const recipients = z.strictObject({
@@ -65,6 +84,8 @@ const relayDomain = z.strictObject({
   name: domainName,
   servers: z.array(mailServer).min(1),
   recipients: recipients.prefault({}),
+  /** Messages a minute to these servers; 0: as many as they bear. Without it `delivery.perMinutePerHop` counts. */
+  perMinute: z.number().int().min(0).max(1_000_000).optional(),
 });
 
 /** What to do with lone CR or LF: reject the message, or mend LF to CRLF. Lone CR and NUL are always refused. */
@@ -89,6 +110,12 @@ export const configSchema = z.strictObject({
           maxSessions: z.number().int().min(1).max(10_000).default(1_000),
           maxSessionsPerAddress: z.number().int().min(1).default(20),
           maxSessionsPerNetwork: z.number().int().min(1).default(50),
+          /** Who talks before the greeting is a spam engine: how long a client must wait for it. 0: greet at once. */
+          greetingDelayMs: ms.max(30_000).default(100),
+          /** Load balancers in front of us: they must begin each connection with a PROXY header (version 1 or 2). */
+          proxyPeers: z.array(network).default([]),
+          /** Filters and relays in front of us that may name their client by XCLIENT. */
+          xclientPeers: z.array(network).default([]),
         })
         .prefault({}),
       relay: z
@@ -100,6 +127,7 @@ export const configSchema = z.strictObject({
           networks: z.array(network).default(['127.0.0.0/8', '::1']),
           bareLineFeed: lineEndings.default('mend'),
           maxSessions: z.number().int().min(1).max(10_000).default(200),
+          greetingDelayMs: ms.max(30_000).default(0),
         })
         .prefault({}),
     })
@@ -109,6 +137,24 @@ export const configSchema = z.strictObject({
       /** PEM files; without them the gateway makes and keeps its own certificate. */
       certificate: z.string().min(1).optional(),
       key: z.string().min(1).optional(),
+    })
+    .prefault({}),
+  accept: z
+    .strictObject({
+      /** Blocklists asked about each client of the MX listener; none unless chosen: nothing leaves the box before. */
+      dnsbl: z
+        .strictObject({
+          /** Weights add up; a negative one speaks for the client. */
+          zones: z
+            .array(z.strictObject({ zone: domainName, weight: z.number().min(-100).max(100).default(1) }))
+            .max(20)
+            .default([]),
+          /** Refused from this sum on. */
+          threshold: z.number().gt(0).max(1_000).default(1),
+          /** Clients nobody is asked about. */
+          allow: z.array(network).default([]),
+        })
+        .prefault({}),
     })
     .prefault({}),
   /** The domains we take mail for, and where their mail goes. */
@@ -132,6 +178,8 @@ export const configSchema = z.strictObject({
       mimeDepth: z.number().int().min(2).default(20),
       errorsPerSession: z.number().int().min(1).default(20),
       junkCommandsPerSession: z.number().int().min(1).default(10),
+      /** Mailboxes that are none, asked for in one session; each costs a growing pause before. */
+      unknownRecipientsPerSession: z.number().int().min(1).default(10),
       archiveDepth: z.number().int().min(0).default(5),
       archiveFiles: z.number().int().min(1).default(1_000),
       archiveOctets: octets.default(268_435_456),
@@ -169,6 +217,19 @@ export const configSchema = z.strictObject({
       dmarc: z.enum(['honour', 'quarantine', 'ignore']).default('honour'),
       ownDomainFromOutside: policyAction.default('quarantine'),
       suspiciousFrom: policyAction.default('quarantine'),
+      /**
+       * Services that forward mail to us and check it before: networks of their servers, or domains for which SPF passes
+       * (reverse-path, or HELO name when it is null). A DMARC fail of such mail is not acted on; every other rule holds.
+       */
+      trustedForwarders: z.array(forwarder).max(1_000).default([]),
+      /**
+       * ARC sealers (d= of ARC-Seal, subdomains too) whose word counts: where the chain passes and such a sealer, with none
+       * but trusted ones after it, saw the author authenticated, a DMARC fail is not acted on and an own domain is vouched for.
+       */
+      trustedSealers: z
+        .array(domainName.meta({ advice: ADVICE.sealer }))
+        .max(1_000)
+        .default([]),
       disguisedExecutable: policyAction.default('quarantine'),
       executable: policyAction.default('quarantine'),
       encryptedArchive: policyAction.default('deliver'),
@@ -225,7 +286,13 @@ export const configSchema = z.strictObject({
       expireOutboundMs: ms.default(172_800_000),
       expireInboundMs: ms.default(604_800_000),
       expireBounceMs: ms.default(86_400_000),
+      /** Outbound mail still not delivered after this long: its sender is told once. 0: never. */
+      delayNoticeMs: ms.default(1_800_000),
       concurrencyPerHop: z.number().int().min(1).max(100).default(10),
+      /** Messages a minute to one next hop; 0: as many as it bears. */
+      perMinutePerHop: z.number().int().min(0).max(1_000_000).default(0),
+      /** Where a domain's mail goes for now, whatever else is said of it ("sekisho queue route"). */
+      overrides: z.array(mailServer.extend({ domain: domainName })).default([]),
       /** How often a mail server that is down is asked whether it is back. */
       probeMs: ms.default(10_000),
     })

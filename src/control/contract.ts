@@ -86,6 +86,9 @@ const inLanguage = z.strictObject({ id: queueId, language: shape.language.defaul
 const stateAnswer = z.object({ id: z.string(), state: shape.messageState });
 const deleteAnswer = z.object({ id: z.string(), deletedUntil: shape.time });
 
+/** `busy`: being delivered at this moment, left alone. */
+const bulkAnswer = z.object({ count: shape.count, busy: shape.count, cursor: z.string().optional() });
+
 /** Which messages to try again at once: exactly one way to name them. */
 const retryRequest = z
   .strictObject({
@@ -136,6 +139,33 @@ export const VERBS = {
     /** `force`: needed for mail that was held because nobody could look into it. */
     request: z.strictObject({ id: queueId, force: z.boolean().exactOptional() }),
     response: stateAnswer,
+  }),
+  /** What is queued to a domain now (mail that comes later goes its way). A page a call: call again with `cursor`. */
+  'queue.hold-domain': verb('POST', '/v1/queue/hold-domain', {
+    callers: PEOPLE,
+    deadlineMs: 60_000,
+    request: z.strictObject({ domain: word, cursor }),
+    response: bulkAnswer,
+  }),
+  /** Lets go what an operator held; never what the gateway held for a reason of its own. */
+  'queue.unhold-domain': verb('POST', '/v1/queue/unhold-domain', {
+    callers: PEOPLE,
+    deadlineMs: 60_000,
+    request: z.strictObject({ domain: word, cursor }),
+    response: bulkAnswer,
+  }),
+  /** Sends a domain's mail to another server until further notice (a configuration change); without `to`: the usual way. */
+  'queue.route': verb('POST', '/v1/queue/route', {
+    callers: PEOPLE,
+    deadlineMs: 60_000,
+    request: z.strictObject({
+      domain: word,
+      /** `host`, `host:port`, `[address]:port`. */
+      to: word.exactOptional(),
+      protocol: z.enum(['smtp', 'lmtp']).exactOptional(),
+    }),
+    /** `count`: messages that are due now. */
+    response: shape.configChange.extend({ count: shape.count }),
   }),
   'queue.delete': verb('POST', '/v1/queue/delete', { callers: PEOPLE, request: byId, response: deleteAnswer }),
   'queue.undelete': verb('POST', '/v1/queue/undelete', { callers: PEOPLE, request: byId, response: stateAnswer }),

@@ -9,7 +9,7 @@
  *   5 disguised program, program or script, unscannable, locked archive      as policy says
  *   6 spam                inbound: reject, quarantine, tag · outbound: quarantine at the refusal threshold, else nothing
  *   7 DMARC               inbound: what the author's domain publishes, as far as policy.dmarc lets it; defer where DNS
- *                         left open whether it fails
+ *                         left open whether it fails; nothing where somebody trusted stands for it (trust.ts)
  *   8 own domain          inbound: header From or reverse-path is ours and nothing vouches: policy.ownDomainFromOutside
  *   9 From                inbound: none, several, malformed: policy.suspiciousFrom
  * Strength: reject > discard > quarantine because the message itself cannot be inspected (1, 4) > defer > quarantine >
@@ -25,7 +25,8 @@ import type { Config } from '../config/schema.ts';
 import { type Domain, domainOf, type ForwardPath } from '../mail/address.ts';
 import type { Action, Decision, Reason } from '../mail/decision.ts';
 import type { Envelope, Origin } from '../mail/envelope.ts';
-import type { AttachmentTrait, Finding, Inspection } from '../mail/finding.ts';
+import { type AttachmentTrait, type Finding, type Inspection, isSuspiciousFrom } from '../mail/finding.ts';
+import { dmarcOverride, isRelated, isWithin, vouchingSealer } from './trust.ts';
 
 export interface DecideInput {
   envelope: Envelope;
@@ -144,8 +145,9 @@ function spam(input: DecideInput): Proposal[] {
 }
 
 function dmarc(input: DecideInput): Proposal[] {
-  const { inspection, policy } = input;
+  const { inspection, origin, policy } = input;
   if (!isInbound(input) || policy.dmarc === 'ignore') return [];
+  if (dmarcOverride({ findings: inspection.findings, origin, policy }) !== undefined) return [];
   return findings(inspection, 'dmarc').flatMap((because): Proposal[] => {
     // RFC 8601 §2.7: only "fail" is a fail. permerror says nothing, nor does temperror while the policy is not known.
     if (because.policy === 'none' || (because.result !== 'fail' && because.result !== 'temperror')) return [];
@@ -187,11 +189,6 @@ function author(input: DecideInput): Proposal[] {
     .flatMap((because) => byPolicy(input.policy.suspiciousFrom, 'suspicious-from', because));
 }
 
-/** RFC 5322 §3.6: exactly one From field; more than one author domain leaves nobody to hold to it (RFC 9989 §5.3.1). */
-export function isSuspiciousFrom(finding: FindingOf<'from'>): boolean {
-  return finding.count !== 1 || finding.malformed || new Set(finding.domains).size !== 1;
-}
-
 /**
  * Does SPF, DKIM or DMARC stand for this domain of ours? A pass counts for names under the same relay domain. The verdicts
  * "aligned" and DMARC are about the header From, so they count only when it names one single domain.
@@ -200,7 +197,10 @@ function isVouchedFor(input: DecideInput, claimed: string): boolean {
   const owner = ownerOf(input, claimed);
   const inHouse = (domain: string): boolean => owner !== undefined && isWithin(domain, owner);
   const authors = new Set(findings(input.inspection, 'from').flatMap((finding) => finding.domains));
-  return input.inspection.findings.some((finding) => {
+  const { inspection, policy } = input;
+  // what one of our own wrote to a mailing list comes back this way
+  if (vouchingSealer(inspection.findings, { policy, author: claimed }) !== undefined) return true;
+  return inspection.findings.some((finding) => {
     switch (finding.kind) {
       case 'spf':
         return finding.result === 'pass' && inHouse(finding.domain);
@@ -246,12 +246,4 @@ function isOurs(input: DecideInput, domain: string): boolean {
 /** The relay domain this name is, or lies under. */
 function ownerOf({ domains }: DecideInput, domain: string): Domain | undefined {
   return domains.find((own) => isWithin(domain, own));
-}
-
-function isWithin(domain: string, parent: string): boolean {
-  return domain === parent || domain.endsWith(`.${parent}`);
-}
-
-function isRelated(one: string, other: string): boolean {
-  return isWithin(one, other) || isWithin(other, one);
 }

@@ -166,6 +166,22 @@ export const WORDS = {
     ja: '途中の転送サーバー（{sealer}）が付けた確認結果の記録があります（ARC {result}）。判定には使っていません。',
     en: 'A forwarder on the way ({sealer}) left a record of its own checks (ARC {result}). It was not used to decide.',
   },
+  arcUsed: {
+    ja: '途中の転送サーバー（{sealer}）が付けた確認結果の記録があります（ARC {result}）。信頼する相手の記録なので、判定に使いました。',
+    en: 'A forwarder on the way ({sealer}) left a record of its own checks (ARC {result}). You trust it, so it was used to decide.',
+  },
+  dmarcNoAuthor: {
+    ja: '差出人（From）の欄を一通りに読めないため、本物かどうかを DMARC で判定できません（DMARC permerror）。合格とは扱いません。',
+    en: 'Its From field cannot be read in one way only, so DMARC cannot tell whether it is genuine (DMARC permerror). This never counts as a pass.',
+  },
+  trustedSealer: {
+    ja: '設定で信頼している「{name}」が、転送の前に差出人を本物と確認していました。そのため、DMARC の結果だけを理由に止めることはしません。',
+    en: '"{name}", which your settings trust, saw that the author was genuine before it passed the message on. So the DMARC result alone does not stop it.',
+  },
+  trustedForwarder: {
+    ja: '設定で信頼している転送サービス「{name}」から届きました。転送で確認が崩れることがあるため、DMARC の結果だけを理由に止めることはしません。',
+    en: 'It was handed over by "{name}", a forwarder your settings trust. Forwarding can break these checks, so the DMARC result alone does not stop it.',
+  },
   spam: {
     ja: '迷惑メールの点数は {score} 点です（件名に印 {tag} 点、隔離 {quarantine} 点、拒否 {reject} 点から）。',
     en: 'Its spam score is {score} (tagged from {tag}, quarantined from {quarantine}, refused from {reject}).',

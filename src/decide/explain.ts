@@ -8,11 +8,12 @@ import { type Language, say, type Text } from '../base/i18n.ts';
 import type { Config } from '../config/schema.ts';
 import type { Decision } from '../mail/decision.ts';
 import type { Envelope, Origin } from '../mail/envelope.ts';
-import type { AttachmentTrait, Finding, Inspection } from '../mail/finding.ts';
+import { type AttachmentTrait, type Finding, type Inspection, isSuspiciousFrom } from '../mail/finding.ts';
 import type { QueueId } from '../mail/queue-id.ts';
 import { safeText } from '../mail/safe-text.ts';
 import * as words from './explain-words.ts';
 import { actionSentence, reasonSentence } from './reasons.ts';
+import { dmarcOverride, vouchingSealer } from './trust.ts';
 
 export interface ExplainInput {
   /** Named in what one can do. */
@@ -73,7 +74,7 @@ function whatWasFound(input: ExplainInput, language: Language): string[] {
     ...all(inspection, 'poison').map((finding) =>
       say(words.WORDS.poison, language, { detail: safeText(finding.detail) }),
     ),
-    ...authentication(inspection, language),
+    ...authentication(inspection, { input, language }),
     ...all(inspection, 'spam').flatMap((finding) => spam(finding, input, language)),
     ...inspection.missing.map((missing) =>
       say(words.WORDS.missing, language, {
@@ -84,7 +85,15 @@ function whatWasFound(input: ExplainInput, language: Language): string[] {
   ];
 }
 
-function authentication(inspection: Inspection, language: Language): string[] {
+function authentication(
+  inspection: Inspection,
+  { input, language }: { input: ExplainInput; language: Language },
+): string[] {
+  const { origin, policy } = input;
+  const { findings } = inspection;
+  const trusted = dmarcOverride({ findings, origin, policy });
+  const author = all(inspection, 'from')[0]?.domains[0] ?? '';
+  const vouched = origin.listener === 'mx' ? vouchingSealer(findings, { policy, author }) : undefined;
   const domain = (text: string): string => safeText(text, 100);
   const lines = all(inspection, 'from').flatMap((finding) => from(finding, language));
   for (const spf of all(inspection, 'spf')) {
@@ -102,12 +111,20 @@ function authentication(inspection: Inspection, language: Language): string[] {
   for (const dmarc of all(inspection, 'dmarc')) {
     const values = { domain: domain(dmarc.domain) };
     const wish = say(words.DMARC_WISHES[dmarc.policy], language, values);
-    lines.push(say(words.DMARC_SENTENCES[dmarc.result], language, { ...values, wish }));
+    // The published policy is not to blame when there is no one author
+    const nobody = dmarc.result === 'permerror' && all(inspection, 'from').some((one) => isSuspiciousFrom(one));
+    const sentence = nobody ? words.WORDS.dmarcNoAuthor : words.DMARC_SENTENCES[dmarc.result];
+    lines.push(say(sentence, language, { ...values, wish }));
   }
   for (const arc of all(inspection, 'arc')) {
     if (arc.result === 'none') continue;
     const sealer = arc.sealer === undefined ? words.WORDS.unknown[language] : domain(arc.sealer);
-    lines.push(say(words.WORDS.arc, language, { sealer, result: arc.result }));
+    const sentence = vouched === undefined ? words.WORDS.arc : words.WORDS.arcUsed;
+    lines.push(say(sentence, language, { sealer, result: arc.result }));
+  }
+  if (trusted !== undefined) {
+    const sentence = trusted.by === 'sealer' ? words.WORDS.trustedSealer : words.WORDS.trustedForwarder;
+    lines.push(say(sentence, language, { name: domain(trusted.name) }));
   }
   return lines;
 }

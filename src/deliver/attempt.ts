@@ -18,6 +18,7 @@ import type { Session } from './connect.ts';
 import { failRecipients, isExpired, isGone } from './give-up.ts';
 import type { InFlight } from './in-flight.ts';
 import type { Reached } from './reach.ts';
+import { settleTaken } from './relayed.ts';
 import { isOwnServer, type RouteKey, routeKey, routingDomain, type Target } from './route.ts';
 import { type Job, remainingWait, retryPause } from './schedule.ts';
 import { MAX_RECIPIENTS, type Outgoing, type RecipientResult, type Sent, sendMessage } from './send.ts';
@@ -83,6 +84,13 @@ function recipientsFor(job: Job, message: StoredMessage, context: AttemptContext
       return domain === job.domain || remainingWait(recipient, context.clock) <= 0;
     })
     .map((recipient) => recipient.address);
+}
+
+/** Who answered: for the record, for notices, and whether it sends notices itself (RFC 3461). */
+interface Where {
+  nextHop: string;
+  remoteMta?: string;
+  passesDsn?: boolean;
 }
 
 interface Batch {
@@ -202,7 +210,9 @@ class Attempt {
     } else {
       this.#context.onSent(sent);
     }
-    await this.#record(sent.results, { nextHop: hopName(session.target), remoteMta: session.target.host });
+    const { host } = session.target;
+    const passesDsn = session.offers('DSN');
+    await this.#record(sent.results, { nextHop: hopName(session.target), remoteMta: host, passesDsn });
     return 'sent';
   }
 
@@ -238,9 +248,9 @@ class Attempt {
   }
 
   /** Delivered ones first and durably; then the rest is told to the spool or kept for `#giveUp`. */
-  async #record(results: readonly RecipientResult[], where: { nextHop: string; remoteMta?: string }): Promise<void> {
+  async #record(results: readonly RecipientResult[], where: Where): Promise<void> {
     const delivered = results.filter((each) => each.verdict === 'delivered');
-    if (delivered.length > 0) await this.#settleDelivered(delivered, where.nextHop);
+    if (delivered.length > 0) await this.#settleDelivered(delivered, where);
     const deferred = results.filter((each) => each.verdict === 'deferred');
     const expired = this.#isExpired() ? deferred : [];
     if (expired.length === 0 && deferred.length > 0) {
@@ -262,17 +272,12 @@ class Attempt {
     results.filter((each) => each.verdict === 'bounced').forEach(fail('bounced'));
   }
 
-  async #settleDelivered(delivered: readonly RecipientResult[], nextHop: string): Promise<void> {
-    const { spool, observe } = this.#context;
+  async #settleDelivered(delivered: readonly RecipientResult[], where: Where): Promise<void> {
+    const { observe } = this.#context;
     const { id, preamble } = this.#message;
+    const { nextHop, remoteMta = nextHop, passesDsn = false } = where;
     try {
-      const outcomes = delivered.map(({ address, reply }) => ({
-        address,
-        reply,
-        nextHop,
-        outcome: 'delivered' as const,
-      }));
-      await spool.settle(id, outcomes);
+      await settleTaken(this.#message, delivered, { ...this.#context, nextHop, remoteMta, passesDsn });
     } catch (error) {
       // Taken away while it was on the wire: the delivery stands, there is nothing left to record it in.
       if (!isGone(error))
@@ -293,7 +298,10 @@ class Attempt {
       // The peer takes so many at once and no more: the next ones follow, as long as each round serves somebody.
       const atOnce = each.fewer === true && options.progress;
       const pause = { retryMs: config.delivery.retryMs, random };
-      return { ...each, wait: atOnce ? 0 : retryPause((attempts.get(each.address) ?? 0) + 1, pause) };
+      const wait = atOnce ? 0 : retryPause((attempts.get(each.address) ?? 0) + 1, pause);
+      // Not sooner than the peer said; but a stranger's word never delays mail beyond our own longest pause.
+      const said = Math.min(each.retryAfter ?? 0, Math.max(...config.delivery.retryMs));
+      return { ...each, wait: Math.max(wait, said) };
     });
     const { nextHop } = options;
     await spool.defer(

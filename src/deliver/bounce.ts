@@ -1,23 +1,18 @@
 /**
  * What becomes of recipients that cannot be served any more. Exactly one of: a DSN to a verified reverse-path, durable with
- * the settlement; settled in silence (NOTIFY without FAILURE; a DSN or `<>` that failed itself); or held as *undeliverable*
- * because the reverse-path may be forged. Never backscatter, never lost. Throws what the spool throws.
+ * the settlement; settled in silence (NOTIFY without FAILURE); or held as *undeliverable*, because the reverse-path may be
+ * forged, or because it is null: a notice that failed itself (double bounce) is for a person to look at. Never backscatter,
+ * never lost. Throws what the spool throws.
  */
-import type { Readable } from 'node:stream';
-import { type Clock, stampOf } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
 import type { Config } from '../config/schema.ts';
-import { domainOf, type ForwardPath, needsSmtpUtf8, parseForwardPath } from '../mail/address.ts';
-import { composeDsn, type DsnRecipient } from '../mail/dsn.ts';
-import type { RecipientDsn, Transaction } from '../mail/envelope.ts';
-import type { Inspection } from '../mail/finding.ts';
-import { findHeaderEnd } from '../mail/header.ts';
+import type { ForwardPath } from '../mail/address.ts';
+import type { DsnRecipient } from '../mail/dsn.ts';
+import type { RecipientDsn } from '../mail/envelope.ts';
 import type { QueueId } from '../mail/queue-id.ts';
 import type { Observe } from '../observe/events.ts';
 import type { SettledRecipient, Spool, StoredMessage } from '../spool/api.ts';
-import { relayDomainOf } from './route.ts';
-
-/** Of the original's header, at most this much goes into a DSN. */
-export const MAX_RETURNED_HEADER = 65_536;
+import { isReversePathVerified, knownOf, writeNotice } from './notice.ts';
 
 export interface FailedRecipient {
   address: ForwardPath;
@@ -49,7 +44,10 @@ export async function settleFailed(
   if (failed.length === 0) return;
   const { envelope, kind } = message.preamble;
   // RFC 5321 §6.1: nothing answers a null reverse-path.
-  if (kind === 'dsn' || envelope.reversePath === '') return doubleBounce(message, failed, options);
+  if (kind === 'dsn' || envelope.reversePath === '') {
+    const why = 'Double bounce, a notice or a message with a null reverse-path';
+    return options.alone(message.id, () => holdUndeliverable(message, failed, { ...options, why }));
+  }
   const dsnOf = new Map(envelope.recipients.map((recipient) => [recipient.address, recipient.dsn]));
   const quiet = failed.filter((each) => !wantsNotice(dsnOf.get(each.address)));
   const loud = failed.filter((each) => wantsNotice(dsnOf.get(each.address)));
@@ -59,7 +57,10 @@ export async function settleFailed(
   }
   if (loud.length === 0) return;
   if (isReversePathVerified(message)) await sendDsn(message, loud, options);
-  else await options.alone(message.id, () => holdUndeliverable(message, loud, options));
+  else {
+    const why = `Nobody vouches for the reverse-path <${envelope.reversePath}>, so no DSN was sent`;
+    await options.alone(message.id, () => holdUndeliverable(message, loud, { ...options, why }));
+  }
 }
 
 /** RFC 3461 §4.1: without NOTIFY a failure is told; with it only if FAILURE is on the list. */
@@ -67,143 +68,38 @@ function wantsNotice(dsn: RecipientDsn | undefined): boolean {
   return dsn?.notify === undefined || dsn.notify.includes('FAILURE');
 }
 
-/**
- * May a DSN go to this reverse-path? Only if somebody vouched for it: our own networks, SPF for that very domain, or an
- * aligned DKIM signature of an author's domain that the reverse-path belongs to.
- */
-export function isReversePathVerified(message: Pick<StoredMessage, 'preamble' | 'trailer'>): boolean {
-  const { origin, envelope } = message.preamble;
-  if (origin.listener !== 'mx') return true;
-  const domain = domainOf(envelope.reversePath);
-  const inspection = message.trailer.inspection;
-  if (domain === undefined || inspection === undefined) return false;
-  return hasSpfPass(inspection, domain) || hasAuthorsSignature(inspection, domain);
-}
-
-function hasSpfPass(inspection: Inspection, domain: string): boolean {
-  return inspection.findings.some(
-    (finding) => finding.kind === 'spf' && finding.result === 'pass' && finding.domain.toLowerCase() === domain,
-  );
-}
-
-function hasAuthorsSignature(inspection: Inspection, domain: string): boolean {
-  const signed = inspection.findings.some(
-    (finding) => finding.kind === 'dkim' && finding.result === 'pass' && finding.aligned,
-  );
-  if (!signed) return false;
-  return inspection.findings.some((finding) => {
-    if (finding.kind !== 'from' || finding.malformed || finding.domains.length !== 1) return false;
-    const author = finding.domains[0];
-    return author !== undefined && author !== '' && (domain === author || domain.endsWith(`.${author}`));
-  });
-}
-
 async function sendDsn(
   message: StoredMessage,
   failed: readonly FailedRecipient[],
   options: FailureOptions,
 ): Promise<void> {
-  const { spool, clock } = options;
-  const transaction = dsnTransaction(message, options);
-  const originalHeader = await readHeader(spool.openBody(message));
-  const text = composeDsn({
-    language: options.config.language,
-    hostname: options.config.hostname,
-    queueId: message.id,
-    reversePath: message.preamble.envelope.reversePath,
-    ...(message.preamble.envelope.envid === undefined ? {} : { envid: message.preamble.envelope.envid }),
-    arrival: new Date(message.preamble.arrival.wall),
-    now: new Date(clock.wall()),
+  const notice = await writeNotice(message, {
+    ...options,
     recipients: failed.map((each) => dsnRecipient(message, each)),
-    originalHeader,
-    token: options.token(),
   });
   // The number names the DSN (`….d2`). Each DSN settles somebody, so one more than the settled is new every time, and
   // the same again when a power cut undid the step.
   const attempt = 1 + message.progress.recipients.filter((each) => each.outcome !== undefined).length;
-  const id = await spool.bounce(message.id, failed.map(settled), { attempt, transaction, message: text });
+  const id = await options.spool.bounce(message.id, failed.map(settled), { attempt, ...notice });
   options.observe.emit({ event: 'derived', id, parent: message.id, why: 'dsn' });
   tell(message.id, failed, options, id);
 }
 
-function dsnTransaction(message: StoredMessage, options: FailureOptions): Transaction {
-  const { reversePath } = message.preamble.envelope;
-  const address = parseForwardPath(reversePath);
-  if (address === undefined) throw new TypeError(`Reverse-path ${JSON.stringify(reversePath)} is no forward-path`);
-  const inbound = relayDomainOf(domainOf(address) ?? '', options.config) !== undefined;
-  const utf8 = needsSmtpUtf8(address);
-  return {
-    origin: {
-      direction: inbound ? 'inbound' : 'outbound',
-      listener: 'local',
-      sessionId: '',
-      clientAddress: '',
-      helo: options.config.hostname,
-      protocol: 'LOCAL',
-    },
-    // RFC 3464 §2: null reverse-path, and nobody wants to hear of its own failure (RFC 3461 §6.2 NOTIFY=NEVER).
-    envelope: {
-      reversePath: '' as Transaction['envelope']['reversePath'],
-      recipients: [{ address, dsn: { notify: ['NEVER'] } }],
-      smtpUtf8: utf8,
-      eightBit: utf8,
-    },
-    arrival: stampOf(options.clock),
-  };
-}
-
 function dsnRecipient(message: StoredMessage, failed: FailedRecipient): DsnRecipient {
-  const orcpt = message.preamble.envelope.recipients.find((each) => each.address === failed.address)?.dsn?.orcpt;
-  const last = message.progress.recipients.find((each) => each.address === failed.address)?.lastAttempt;
   return {
-    address: failed.address,
-    ...(orcpt === undefined ? {} : { orcpt }),
+    ...knownOf(message, failed.address),
     outcome: failed.outcome,
     // RFC 3463 §3.5 X.4.7: the delivery time expired; "failed" needs class 5 (RFC 3464 §2.3.4).
     status: failed.outcome === 'expired' ? '5.4.7' : failed.status,
     ...(failed.remoteMta === undefined ? {} : { remoteMta: failed.remoteMta }),
     diagnostic: failed.reply,
-    ...(last === undefined ? {} : { lastAttempt: new Date(last.wall) }),
   };
-}
-
-/** The header section without the empty line, whole lines only, at most MAX_RETURNED_HEADER octets. */
-export async function readHeader(body: Readable): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      chunks.push(chunk);
-      size += chunk.length;
-      if (size >= MAX_RETURNED_HEADER + 4 || findHeaderEnd(Buffer.concat(chunks)) >= 0) break;
-    }
-  } finally {
-    body.destroy();
-  }
-  const octets = Buffer.concat(chunks);
-  const end = findHeaderEnd(octets);
-  const header = end < 0 ? octets : octets.subarray(0, Math.max(0, end - 2));
-  if (header.length <= MAX_RETURNED_HEADER) return header;
-  const lastLine = header.lastIndexOf('\r\n', MAX_RETURNED_HEADER - 2);
-  return header.subarray(0, lastLine < 0 ? MAX_RETURNED_HEADER : lastLine + 2);
-}
-
-async function doubleBounce(
-  message: StoredMessage,
-  failed: readonly FailedRecipient[],
-  options: FailureOptions,
-): Promise<void> {
-  await options.spool.settle(message.id, failed.map(settled));
-  tell(message.id, failed, options);
-  const words = failed.map((each) => `<${each.address}> ${each.reply}`).join('; ');
-  options.observe.raise('undeliverable', message.id, `Double bounce: a notice could not be delivered: ${words}`);
-  options.observe.log('warn', 'Double bounce', { id: message.id, recipients: failed.map((each) => each.address) });
 }
 
 async function holdUndeliverable(
   message: StoredMessage,
   failed: readonly FailedRecipient[],
-  { spool, observe }: FailureOptions,
+  { spool, observe, why }: FailureOptions & { why: string },
 ): Promise<void> {
   const recipients = failed.map((each) => each.address);
   // Ends the attempt on record, or the file could not be moved; and the last reply is there for whoever looks at it.
@@ -215,12 +111,7 @@ async function holdUndeliverable(
   if (id !== message.id) observe.emit({ event: 'derived', id, parent: message.id, why: 'undeliverable', recipients });
   observe.emit({ event: 'held', id, why: 'undeliverable', by: 'gateway' });
   const words = failed.map((each) => `<${each.address}> ${each.reply}`).join('; ');
-  const from = message.preamble.envelope.reversePath;
-  observe.raise(
-    'undeliverable',
-    id,
-    `Held: nobody vouches for the reverse-path <${from}>, so no DSN was sent: ${words}`,
-  );
+  observe.raise('undeliverable', id, `Held. ${why}: ${words}`);
 }
 
 function settled(failed: FailedRecipient): SettledRecipient {

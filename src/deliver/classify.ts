@@ -1,8 +1,18 @@
 /**
- * What a next hop's reply means for a recipient: delivered, deferred or bounced. Pure. The three-digit code decides
- * (RFC 5321 §4.2.1); an enhanced code that disagrees with it is brought into its class (RFC 2034 §4). What we cannot read,
- * a lost connection, and every trouble of our own side is deferred: only a clear "no" of the peer bounces.
+ * What a next hop's reply means for a recipient: delivered, deferred or bounced. Pure. RFC 2034 §4 wants code and enhanced
+ * code of one class; where they disagree:
+ *
+ *   code  enhanced   we take it as
+ *   2xx   4.x  5.x   delivered: the peer has taken the message, the rest is its own affair (status 2.x)
+ *   4xx   2.x  5.x   deferred: the code decides (status 4.x)
+ *   5xx   4.x        deferred: "550 4.7.1 Greylisted" means later; trying once more harms nobody, a bounce does
+ *   5xx   2.x        bounced (status 5.x)
+ *
+ * What we cannot read, a lost connection, and every trouble of our own side is deferred: only a clear "no" bounces.
  */
+import type { Milliseconds } from '../base/brand.ts';
+import { retryHint } from './retry-hint.ts';
+
 export interface HopReply {
   /** 200…599, or 0 when the line was no reply. */
   code: number;
@@ -25,6 +35,8 @@ export interface Classified {
   reply: string;
   /** The peer took others of this transaction and only wants fewer at once: the rest may go straight away. */
   fewer?: boolean;
+  /** Deferred: the peer said not to come back sooner (greylisting). Unbounded, as it was said. */
+  retryAfter?: Milliseconds;
 }
 
 const REPLY_LINE = /^(\d{3})(?:[ -](.*))?$/s;
@@ -60,7 +72,9 @@ export function classifyReply(
   // A bare code says nothing of why: the class with 0.0 (RFC 3463 §3.1).
   const status = (kind: 2 | 4 | 5): string =>
     reply.enhanced === undefined ? `${kind}.0.0` : `${kind}${reply.enhanced.slice(1)}`;
-  const deferred = (): Classified => ({ verdict: 'deferred', status: status(4), reply: reply.text });
+  const hint = code === 0 ? undefined : retryHint(reply.text);
+  const later = hint === undefined ? {} : { retryAfter: hint };
+  const deferred = (): Classified => ({ verdict: 'deferred', status: status(4), reply: reply.text, ...later });
   if (code >= 200 && code < 300 && stage !== 'connect') {
     return { verdict: 'delivered', status: status(2), reply: reply.text };
   }
@@ -75,6 +89,7 @@ export function classifyReply(
   if (stage === 'rcpt' && code === 552 && (options.acceptedBefore ?? 0) > 0 && !isMailboxTrouble(reply)) {
     return { ...deferred(), fewer: true };
   }
+  if (reply.enhanced?.startsWith('4.') === true) return deferred();
   // 503 is about the order of commands: our dialogue went wrong, not this address.
   if (code === 503) return deferred();
   // The office's own server wants TLS or a password first: a setting to mend, no reason to throw mail away (promise 3).

@@ -105,6 +105,7 @@ function connectionOptions(
     // Our own name, never a word of the client's (EHLO injection).
     name: hostname,
     ...(named ? { servername: target.host } : {}),
+    lmtp: target.lmtp === true,
     ignoreTLS: options.plain,
     requireTLS: required,
     // STARTTLS offered and then refused: go on in clear on the same connection.

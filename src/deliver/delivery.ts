@@ -17,15 +17,15 @@ import type { QueuedMessage } from '../spool/api.ts';
 import type { Delivery, DeliveryOptions, DeliveryStatus, RetryFilter } from './api.ts';
 import { type AttemptContext, type AttemptEnd, attemptJob, SettlingFailed } from './attempt.ts';
 import { callAhead, type RecipientAnswer } from './call-ahead.ts';
-import { expireWaiting } from './give-up.ts';
 import { Hop, type HopJob, IDLE_SESSION_MS } from './hop.ts';
 import { InFlight } from './in-flight.ts';
 import { probeHop, probePause } from './probe.ts';
 import { type Reached, reachHop } from './reach.ts';
-import { concurrencyCeiling, expiryOf, isOwnServer, type RouteKey, relayDomainOf, routeKey } from './route.ts';
+import { concurrencyCeiling, isOwnServer, isRouted, paceOf, type RouteKey, routeKey } from './route.ts';
 import { laterHeap, retryPause } from './schedule.ts';
 import { Sessions } from './sessions.ts';
-import { deliveryStatus, isMeant, waitsByDomain } from './status.ts';
+import { deliveryStatus, isMeant, takeMisplaced, waitsByDomain } from './status.ts';
+import { Sweeper } from './sweep.ts';
 
 export type { Delivery, DeliveryOptions, DeliveryStatus, HopStatus, RetryFilter } from './api.ts';
 export type { RecipientAnswer } from './call-ahead.ts';
@@ -33,7 +33,7 @@ export type { RecipientAnswer } from './call-ahead.ts';
 /** Transactions in all (Postfix: default_process_limit 100). */
 export const MAX_ACTIVE = 100;
 const MAX_CALL_AHEAD = 10; // recipients asked for at the same time
-/** How often mail that waits for a hop which is away is looked through for what has expired. */
+/** How often waiting mail is looked through for what has expired, or is late. */
 const SWEEP_MS = 60_000;
 const MAX_TIMER_MS = 3_600_000; // setTimeout's limit is 2^31−1 ms; waking once an hour costs nothing
 
@@ -63,17 +63,29 @@ class Engine implements Delivery {
   #halted: string | undefined;
   #wake: NodeJS.Timeout | undefined;
   #sweeper: NodeJS.Timeout | undefined;
-  #sweeping = false;
+  readonly #waiting: Sweeper;
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
     this.#random = options.random ?? Math.random;
+    this.#waiting = new Sweeper({
+      ...options,
+      hops: () => this.#hops.values(),
+      later: this.#later,
+      running: () => this.#started && this.#halted === undefined,
+      context: (hop) => this.#context(hop),
+      ready: (job) => this.#ready(job),
+      trouble: (job, error) => this.#ownTrouble(job, error),
+    });
   }
 
   start(): void {
     if (this.#started) return;
     this.#started = true;
-    this.#sweeper = setInterval(() => this.#sweep(), this.#options.tuning?.sweepMs ?? SWEEP_MS);
+    this.#sweeper = setInterval(
+      () => this.#track(this.#waiting.sweep().finally(() => this.#pump())),
+      this.#options.tuning?.sweepMs ?? SWEEP_MS,
+    );
     this.#pump();
   }
 
@@ -81,7 +93,7 @@ class Engine implements Delivery {
     this.#started = false;
     clearTimeout(this.#wake);
     clearInterval(this.#sweeper);
-    for (const hop of this.#hops.values()) clearTimeout(hop.timer);
+    for (const hop of this.#hops.values()) for (const each of [hop.timer, hop.paceTimer]) clearTimeout(each);
     const cut = setTimeout(() => {
       this.#stopping.abort();
       this.#sessions.cutAll('Stopping');
@@ -101,6 +113,12 @@ class Engine implements Delivery {
   }
 
   retryNow(filter: RetryFilter): number {
+    for (const job of takeMisplaced(this.#hops.values(), this.#later, this.#options.config())) {
+      const before = job.hop;
+      job.hop = this.#hopFor(job.domain);
+      this.#place(job);
+      this.#forget(before);
+    }
     let count = 0;
     const hops = new Set<Hop>();
     for (const hop of this.#hops.values()) {
@@ -183,7 +201,7 @@ class Engine implements Delivery {
 
   #forget(hop: Hop): void {
     if (!hop.unused || this.#hops.get(hop.key) !== hop) return;
-    clearTimeout(hop.timer);
+    for (const each of [hop.timer, hop.paceTimer]) clearTimeout(each);
     if (hop.state !== 'up') this.#options.observe.clear('mail-server-down', hop.key);
     this.#hops.delete(hop.key);
   }
@@ -200,13 +218,31 @@ class Engine implements Delivery {
     while (this.#runnable.size > 0 && this.#active < MAX_ACTIVE) {
       for (const hop of this.#runnable) {
         this.#runnable.delete(hop);
-        const job = hop.open && this.#active < MAX_ACTIVE ? hop.ready.pop() : undefined;
+        const may = hop.open && this.#active < MAX_ACTIVE;
+        if (may && this.#isPaced(hop, now)) continue; // its timer brings it back
+        const job = may ? hop.ready.pop() : undefined;
         if (job !== undefined) this.#run(hop, job);
         if (hop.open) this.#runnable.add(hop); // behind the others
         if (this.#active >= MAX_ACTIVE) break;
       }
     }
     this.#arm(now);
+  }
+
+  /** Has this hop had its share of the minute? */
+  #isPaced(hop: Hop, now: Milliseconds): boolean {
+    const perMinute = paceOf(hop.key, this.#options.config());
+    const wait = hop.pace.wait(now, perMinute);
+    if (wait <= 0) {
+      hop.pace.take(now, perMinute);
+      return false;
+    }
+    hop.paceTimer ??= setTimeout(() => {
+      hop.paceTimer = undefined;
+      if (hop.open) this.#runnable.add(hop);
+      this.#pump();
+    }, wait);
+    return true;
   }
 
   #arm(now: Milliseconds): void {
@@ -320,17 +356,11 @@ class Engine implements Delivery {
   }
 
   async #probe(hop: Hop): Promise<void> {
-    if (!this.#isRouted(hop.key)) return this.#back(hop); // its mail is routed anew, job by job
+    if (!isRouted(hop.key, this.#options.config())) return this.#back(hop); // its mail is routed anew, job by job
     const answer = await probeHop(hop.key, { ...this.#targetOptions(), signal: this.#stopping.signal });
     if (answer.back) return this.#back(hop);
     hop.down(answer.detail);
     this.#armHop(hop);
-  }
-
-  #isRouted(key: RouteKey): boolean {
-    const config = this.#options.config();
-    if (key === 'smarthost') return config.outbound.smarthost !== undefined;
-    return relayDomainOf(key.slice('domain:'.length), config) !== undefined;
   }
 
   /** It is back: all of its mail becomes due at once, oldest first, from the starting concurrency on. */
@@ -361,39 +391,5 @@ class Engine implements Delivery {
     const wait = retryPause(1, { retryMs: this.#options.config().delivery.retryMs, random: this.#random });
     this.#place({ ...job, due: Math.ceil(clock.monotonic() + Math.max(wait, 1_000)) });
     this.#pump();
-  }
-
-  /** What waits for a hop that is away is never attempted, so its age is looked at here. */
-  #sweep(): void {
-    const { clock } = this.#options;
-    if (this.#sweeping || !this.#started || this.#halted !== undefined || !clock.synchronised()) return;
-    const now = clock.monotonic();
-    const config = this.#options.config();
-    const old: HopJob[] = [];
-    for (const hop of this.#hops.values()) {
-      if (hop.state === 'up') continue;
-      old.push(...hop.ready.take((job) => now - job.born >= expiryOf({ kind: job.kind, key: hop.key }, config)));
-    }
-    if (old.length === 0) return;
-    this.#sweeping = true;
-    this.#track(
-      this.#expireAll(old).finally(() => {
-        this.#sweeping = false;
-        this.#pump();
-      }),
-    );
-  }
-
-  async #expireAll(jobs: readonly HopJob[]): Promise<void> {
-    for (const job of jobs) {
-      if (!this.#started || this.#halted !== undefined) return; // the spool tells of them again at the next start
-      await this.#expire(job).catch((error: unknown) => this.#ownTrouble(job, error));
-    }
-  }
-
-  async #expire(job: HopJob): Promise<void> {
-    const reply = job.hop.lastError ?? 'The mail server cannot be reached';
-    const end = await expireWaiting(job, reply, this.#context(job.hop));
-    if (end === 'younger') this.#ready(job);
   }
 }

@@ -5,6 +5,7 @@
  */
 import type { Milliseconds } from '../base/brand.ts';
 import type { Session } from './connect.ts';
+import { Pace } from './pace.ts';
 import { isOwnServer, type RouteKey } from './route.ts';
 import { type Heap, type Job, readyHeap } from './schedule.ts';
 
@@ -34,6 +35,9 @@ export class Hop {
   failures = 0;
   /** The next probe or the end of the pause. */
   timer: NodeJS.Timeout | undefined;
+  /** Messages a minute, and the timer that wakes the hop when the next may go. */
+  readonly pace = new Pace();
+  paceTimer: NodeJS.Timeout | undefined;
   readonly pool: SessionPool;
   /** Sessions that work at this moment. */
   readonly inUse = new Set<Session>();

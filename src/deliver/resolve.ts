@@ -24,12 +24,16 @@ export interface ResolveOptions {
   random: () => number;
   /** Our own host name: an MX that is ourselves would be a loop. */
   hostname: string;
+  /** An address that is this machine, by whatever name: a loop as well. */
+  isOwn?: (address: string) => boolean;
 }
 
 /** The addresses of a domain's MX hosts, best first. */
 export async function resolveDomain(domain: string, options: ResolveOptions): Promise<Resolved> {
   const literal = literalAddress(domain);
-  if (literal !== undefined) return { addresses: [{ host: literal, address: literal }] };
+  if (literal !== undefined) {
+    return options.isOwn?.(literal) === true ? loop(domain) : { addresses: [{ host: literal, address: literal }] };
+  }
   let answer: { exists: boolean; records: MxRecord[] };
   try {
     answer = await options.resolver.mx(domain);
@@ -47,33 +51,46 @@ export async function resolveDomain(domain: string, options: ResolveOptions): Pr
 async function resolveExchanges(domain: string, records: MxRecord[], options: ResolveOptions): Promise<Resolved> {
   const ordered = byPreference(records, options.random);
   const usable = withoutOurselves(ordered, options.hostname);
-  if (usable.length === 0) {
-    return { failure: ownWord('bounced', '5.4.6', `Mail for "${domain}" loops back to this gateway`) };
-  }
-  const addresses: HostAddress[] = [];
+  if (usable.length === 0) return loop(domain);
+  let addresses: Array<HostAddress & { priority: number }> = [];
   let trouble: string | undefined;
   for (const record of usable) {
     if (addresses.length >= MAX_ADDRESSES) break;
     const found = await resolveHost(record.exchange, options);
-    if ('failure' in found) trouble ??= found.failure;
-    else addresses.push(...found.addresses);
+    if ('failure' in found) {
+      trouble ??= found.failure;
+      continue;
+    }
+    const { priority } = record;
+    if (found.addresses.some((each) => options.isOwn?.(each.address) === true)) {
+      // RFC 5321 §5.1: that is us under another name; ourselves and everything not better than us is dropped.
+      addresses = addresses.filter((each) => each.priority < priority);
+      if (addresses.length === 0 && trouble === undefined) return loop(domain);
+      break;
+    }
+    addresses.push(...found.addresses.map((each) => ({ ...each, priority })));
   }
-  if (addresses.length > 0) return { addresses: addresses.slice(0, MAX_ADDRESSES) };
+  if (addresses.length > 0) {
+    return { addresses: addresses.slice(0, MAX_ADDRESSES).map(({ host, address }) => ({ host, address })) };
+  }
   if (trouble !== undefined) return { failure: ownWord('deferred', '4.4.3', trouble) };
   // RFC 5321 §5.1: MX records without a usable address are an error to report; somebody may be mending them just now.
   return { failure: ownWord('deferred', '4.4.4', `No mail server of "${domain}" has an address`) };
 }
 
 async function resolveImplicit(domain: string, options: ResolveOptions): Promise<Resolved> {
-  if (sameName(domain, options.hostname)) {
-    return { failure: ownWord('bounced', '5.4.6', `Mail for "${domain}" loops back to this gateway`) };
-  }
+  if (sameName(domain, options.hostname)) return loop(domain);
   const found = await resolveHost(domain, options);
   if ('failure' in found) return { failure: ownWord('deferred', '4.4.3', found.failure) };
   if (found.addresses.length === 0) {
     return { failure: ownWord('bounced', '5.1.2', `Domain "${domain}" has neither a mail server nor an address`) };
   }
+  if (found.addresses.some((each) => options.isOwn?.(each.address) === true)) return loop(domain);
   return { addresses: found.addresses.slice(0, MAX_ADDRESSES) };
+}
+
+function loop(domain: string): Resolved {
+  return { failure: ownWord('bounced', '5.4.6', `Mail for "${domain}" loops back to this gateway`) };
 }
 
 /** A host's addresses; both families in turn, so that one broken family does not fill the list. */
@@ -82,7 +99,10 @@ export async function resolveHost(
   options: Pick<ResolveOptions, 'resolver' | 'random'>,
 ): Promise<{ addresses: HostAddress[] } | { failure: string }> {
   const host = name.endsWith('.') ? name.slice(0, -1) : name;
+  // RFC 5321 §5.1 wants a name in an MX record; an address there is a mistake with a clear meaning.
   if (isIP(host) !== 0) return { addresses: [{ host, address: host }] };
+  // No name at all (an empty or over-long label): nothing to ask DNS for, and so no address.
+  if (host.length > 253 || host.split('.').some((label) => label === '' || label.length > 63)) return { addresses: [] };
   // RFC 6761 §6.3: the name never leaves the machine.
   if (host.toLowerCase() === 'localhost') return { addresses: [{ host, address: '127.0.0.1' }] };
   const [four, six] = await Promise.allSettled([options.resolver.a(host), options.resolver.aaaa(host)]);

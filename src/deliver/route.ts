@@ -1,13 +1,15 @@
 /**
  * From a recipient's domain to its next hop. Our relay domains go to their mail servers (`domain:office.example`), the rest
- * to the smarthost if there is one (`smarthost`), else to the domain's MX (`mx:example.com`). The key names the hop in
- * status, log and history. `findTargets` asks DNS and gives the addresses to try in order; it never throws.
+ * to the smarthost if there is one (`smarthost`), else to the domain's MX (`mx:example.com`). A domain that an operator sends
+ * elsewhere for now has a hop of its own (`domain:office.example via 192.0.2.9:25`, `route:far.example via …`), so that no
+ * open session of the old way is used for it. The key names the hop in status, log and history. `findTargets` asks DNS and gives the addresses to try in order; it never throws.
  */
 import type { Milliseconds } from '../base/brand.ts';
 import type { Resolver } from '../base/resolver.ts';
 import type { Config, MailServer, RelayDomain } from '../config/schema.ts';
 import { type Domain, domainOf, type ForwardPath, parseDomain } from '../mail/address.ts';
 import { type Classified, ownWord } from './classify.ts';
+import { isOwnAddress } from './own-addresses.ts';
 import { type HostAddress, resolveDomain, resolveHost, shuffle } from './resolve.ts';
 
 export type TlsMode = MailServer['tls'];
@@ -16,6 +18,8 @@ export type RouteKey = string;
 export interface Target extends HostAddress {
   port: number;
   tls: TlsMode;
+  /** RFC 2033 instead of RFC 5321: one reply for each recipient after the data. */
+  lmtp?: boolean;
 }
 
 export type Targets = { targets: Target[] } | { failure: Classified };
@@ -43,8 +47,30 @@ export function relayDomainOf(domain: string, config: Config): RelayDomain | und
   return known.get(domain);
 }
 
+type Override = Config['delivery']['overrides'][number];
+
+/** The last one said counts. */
+function overrideOf(domain: string, config: Config): Override | undefined {
+  const { overrides } = config.delivery;
+  return overrides.length === 0 ? undefined : overrides.findLast((each) => each.domain === domain);
+}
+
+/** Of a key that names one: `domain:`, `route:`, `mx:`. */
+export function domainOfKey(key: RouteKey): string {
+  return key.slice(key.indexOf(':') + 1).split(' ', 1)[0] ?? '';
+}
+
+/** Does the configuration still send this hop's mail there? */
+export function isRouted(key: RouteKey, config: Config): boolean {
+  if (key === 'smarthost') return config.outbound.smarthost !== undefined;
+  return routeKey(domainOfKey(key), config) === key;
+}
+
 export function routeKey(domain: string, config: Config): RouteKey {
-  if (relayDomainOf(domain, config) !== undefined) return `domain:${domain}`;
+  const via = overrideOf(domain, config);
+  const suffix = via === undefined ? '' : ` via ${via.host}:${via.port}`;
+  if (relayDomainOf(domain, config) !== undefined) return `domain:${domain}${suffix}`;
+  if (via !== undefined) return `route:${domain}${suffix}`;
   return config.outbound.smarthost === undefined ? `mx:${domain}` : 'smarthost';
 }
 
@@ -61,6 +87,12 @@ export function concurrencyCeiling(key: RouteKey, config: Config): number {
   return isOwnServer(key) ? config.delivery.concurrencyPerHop : MX_CONCURRENCY;
 }
 
+/** Messages a minute for this hop; 0: no limit. */
+export function paceOf(key: RouteKey, config: Config): number {
+  const own = isInboundHop(key) ? relayDomainOf(domainOfKey(key), config)?.perMinute : undefined;
+  return own ?? config.delivery.perMinutePerHop;
+}
+
 export function expiryOf(message: { kind: 'mail' | 'dsn'; key: RouteKey }, config: Config): Milliseconds {
   if (message.kind === 'dsn') return config.delivery.expireBounceMs;
   return isInboundHop(message.key) ? config.delivery.expireInboundMs : config.delivery.expireOutboundMs;
@@ -72,23 +104,32 @@ export interface TargetOptions {
   random: () => number;
   /** 25 (RFC 5321 §4.5.4.2); another one only in a laboratory. */
   mxPort?: number;
+  /** Which addresses are this machine; the real ones when nothing is given. */
+  isOwn?: (address: string) => boolean;
 }
 
 export async function findTargets(key: RouteKey, options: TargetOptions): Promise<Targets> {
   const { config } = options;
   if (key.startsWith('mx:')) {
-    const resolved = await resolveDomain(key.slice(3), { ...options, hostname: config.hostname });
+    const port = options.mxPort ?? SMTP_PORT;
+    // Only a port we answer ourselves can be a loop; a laboratory's other port on this machine is somebody else.
+    const ours = port === SMTP_PORT || port === config.listeners.mx.port ? (options.isOwn ?? isOwnAddress) : undefined;
+    const resolved = await resolveDomain(key.slice(3), {
+      resolver: options.resolver,
+      random: options.random,
+      hostname: config.hostname,
+      ...(ours === undefined ? {} : { isOwn: ours }),
+    });
     if ('failure' in resolved) return resolved;
     return {
       targets: resolved.addresses.map((found) => ({
         ...found,
-        port: options.mxPort ?? SMTP_PORT,
+        port,
         tls: config.outbound.tls,
       })),
     };
   }
-  const servers =
-    key === 'smarthost' ? smarthosts(config) : (relayDomainOf(key.slice('domain:'.length), config)?.servers ?? []);
+  const servers = serversOf(key, config);
   if (servers.length === 0)
     return { failure: ownWord('deferred', '4.3.5', `No mail server is configured for "${key}"`) };
   return findServers(servers, options);
@@ -96,8 +137,11 @@ export async function findTargets(key: RouteKey, options: TargetOptions): Promis
 
 const SMTP_PORT = 25;
 
-function smarthosts(config: Config): MailServer[] {
-  return config.outbound.smarthost === undefined ? [] : [config.outbound.smarthost];
+function serversOf(key: RouteKey, config: Config): MailServer[] {
+  if (key === 'smarthost') return config.outbound.smarthost === undefined ? [] : [config.outbound.smarthost];
+  const domain = domainOfKey(key);
+  const via = overrideOf(domain, config);
+  return via === undefined ? (relayDomainOf(domain, config)?.servers ?? []) : [via];
 }
 
 /** Lower priority first, equal ones shuffled: they share the load. */
@@ -109,7 +153,11 @@ async function findServers(servers: readonly MailServer[], options: TargetOption
     const found = await resolveHost(server.host, options);
     if ('failure' in found) failure ??= found.failure;
     else if (found.addresses.length === 0) failure ??= `Mail server "${server.host}" has no address`;
-    else for (const each of found.addresses) targets.push({ ...each, port: server.port, tls: server.tls });
+    else
+      for (const each of found.addresses) {
+        const lmtp = server.protocol === 'lmtp' ? { lmtp: true } : {};
+        targets.push({ ...each, port: server.port, tls: server.tls, ...lmtp });
+      }
   }
   if (targets.length > 0) return { targets };
   return { failure: ownWord('deferred', '4.4.3', failure ?? 'No mail server has an address') };

@@ -17,6 +17,8 @@ export interface Job {
   readonly born: Milliseconds;
   /** Monotonic. */
   due: Milliseconds;
+  /** The sender was told of the delay, or need not be. */
+  delayTold?: boolean;
 }
 
 export class Heap<T> {

@@ -128,6 +128,8 @@ class Transaction {
   #sourceError: Sent['sourceError'];
   #strained = false;
   readonly #reused: boolean;
+  /** Their RCPT was taken, in order: LMTP answers the data once for each (RFC 2033 §4.2). */
+  readonly #accepted: ForwardPath[] = [];
   #answered = false;
 
   constructor(session: Session, message: Outgoing, options: SendOptions) {
@@ -218,7 +220,10 @@ class Transaction {
 
   #takeRcpt(recipient: Recipient, reply: HopReply, accepted: number): boolean {
     const word = this.#classify('rcpt', reply, accepted);
-    if (word.verdict === 'delivered') return true;
+    if (word.verdict === 'delivered') {
+      this.#accepted.push(recipient.address);
+      return true;
+    }
     // A 421 strains the hop; a full mailbox or a greylisted recipient says nothing about its pace.
     if (reply.code === 421) this.#strained = true;
     if (!this.#results.has(recipient.address)) this.#results.set(recipient.address, word);
@@ -242,6 +247,8 @@ class Transaction {
     // Queued before the first octet: a peer may refuse in the middle of the data (552, 421) and stop reading.
     const deadline = timeouts.finalDotMs + timeouts.dataBlockMs * (2 + Math.ceil(this.#message.size / 65_536));
     const answer = this.#session.reply({ ms: deadline });
+    const lmtp = this.#session.target.lmtp === true;
+    const others = lmtp ? this.#accepted.slice(1).map(() => this.#session.reply({ ms: deadline })) : [];
     let ended = false;
     const watch = answer.then(
       () => (ended ? undefined : early.abort(new Error('Reply before the final dot'))),
@@ -260,7 +267,8 @@ class Transaction {
       await watch;
       return;
     }
-    this.#finish(await this.#finalReply(answer, timeouts.finalDotMs));
+    if (lmtp) await this.#finishEach([answer, ...others]);
+    else this.#finish(await this.#finalReply(answer, timeouts.finalDotMs));
   }
 
   /** The final reply has its own deadline, counted from the final dot (RFC 5321 §4.5.3.2.6). */
@@ -280,6 +288,20 @@ class Transaction {
     if (reply.code < 200 || (reply.code >= 300 && reply.code < 400))
       this.#session.cut('Unexpected reply to the final dot');
     this.#settleOpen(word);
+  }
+
+  /** RFC 2033 §4.2: one reply for each accepted recipient, in the order of RCPT; a lost one leaves the earlier ones settled. */
+  async #finishEach(answers: ReadonlyArray<Promise<HopReply>>): Promise<void> {
+    for (const [at, address] of this.#accepted.entries()) {
+      const answer = answers[at];
+      if (answer === undefined) throw new TypeError('A recipient has no reply');
+      const reply = await this.#finalReply(answer, this.#options.config.timeouts.finalDotMs);
+      const word = this.#classify('dot', reply);
+      if (reply.code === 421) this.#strained = true;
+      if (reply.code < 200 || (reply.code >= 300 && reply.code < 400))
+        this.#session.cut('Unexpected reply to the data');
+      this.#results.set(address, word);
+    }
   }
 
   /** In the middle of the data: cut first, whatever it was, so that no dot ever ends what is not the whole message. */
@@ -313,6 +335,8 @@ class Transaction {
   }
 
   #classify(stage: 'mail' | 'rcpt' | 'data' | 'dot', reply: HopReply, accepted = 0): Classified {
+    // RFC 5321 §3.8: it closes the connection after that; whoever goes on would only lose the next message.
+    if (reply.code === 421) this.#session.cut(reply.text);
     return classifyReply(stage, reply, { acceptedBefore: accepted, ownServer: this.#options.ownServer });
   }
 

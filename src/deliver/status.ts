@@ -5,8 +5,8 @@ import type { Config } from '../config/schema.ts';
 import type { QueuedMessage } from '../spool/api.ts';
 import type { DeliveryStatus, HopStatus, RetryFilter } from './api.ts';
 import type { Hop, HopJob } from './hop.ts';
-import { routingDomain } from './route.ts';
-import { remainingWait } from './schedule.ts';
+import { routeKey, routingDomain } from './route.ts';
+import { type Heap, remainingWait } from './schedule.ts';
 
 export function deliveryStatus(
   hops: Iterable<Hop>,
@@ -41,6 +41,15 @@ export function isMeant(job: HopJob, filter: RetryFilter): boolean {
     (filter.hop === undefined || job.hop.key === filter.hop) &&
     (filter.domain === undefined || job.domain === filter.domain.toLowerCase())
   );
+}
+
+/** Takes out the jobs that stand at a hop the configuration does not mean any more: a domain was sent elsewhere. */
+export function takeMisplaced(hops: Iterable<Hop>, later: Heap<HopJob>, config: Config): HopJob[] {
+  const stray = (job: HopJob): boolean => routeKey(job.domain, config) !== job.hop.key;
+  const taken = [...hops].flatMap((hop) => hop.ready.take(stray));
+  const waiting = later.take(stray);
+  for (const job of waiting) job.hop.later -= 1;
+  return [...taken, ...waiting];
 }
 
 /** Recipient domain → milliseconds until its first recipient is due. */

@@ -15,6 +15,7 @@ import type { Quarantine } from '../quarantine/api.ts';
 import type { Spool } from '../spool/api.ts';
 import type { Doors } from './doors.ts';
 import { quarantineHandlers } from './quarantine-handlers.ts';
+import { queueBulkHandlers } from './queue-bulk.ts';
 import { queueHandlers } from './queue-handlers.ts';
 import { storyHandlers } from './story-handlers.ts';
 import { iso } from './views.ts';
@@ -41,6 +42,7 @@ export function createHandlers(parts: HandlerParts): GatewayHandlers {
   return {
     ...stateHandlers(parts),
     ...queueHandlers(parts),
+    ...queueBulkHandlers(parts),
     ...quarantineHandlers(parts),
     ...storyHandlers(parts),
     ...configHandlers(parts),

@@ -4,6 +4,7 @@
  * the configuration, which lives elsewhere than the mail, does not say that there was one.
  */
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { writeFileAtomic } from '../base/atomic-file.ts';
 import type { Clock } from '../base/clock.ts';
@@ -11,6 +12,7 @@ import { pause } from '../base/deadline.ts';
 import { describeError, errorCode, SekishoError } from '../base/errors.ts';
 import type { Observe } from '../observe/events.ts';
 import { openLevelDatabase } from '../spool/database.ts';
+import { isFull } from '../spool/draft.ts';
 import { diskFiles } from '../spool/files.ts';
 import { openSpool } from '../spool/open.ts';
 import type { SpaceLimits } from '../spool/space.ts';
@@ -23,6 +25,7 @@ const WAITED_FOR = new Set([
   'SPOOL_MISSING',
   'DATABASE_LOCKED',
   'DATABASE_DAMAGED',
+  'DATABASE_TROUBLE',
   'ENOSPC',
   'EIO',
   'EROFS',
@@ -58,6 +61,8 @@ export async function openSpoolPatiently(options: {
       if (code === undefined || !WAITED_FOR.has(code)) throw error;
       const remedy = error instanceof SekishoError && error.remedy !== undefined ? `. ${error.remedy}` : '';
       observe.raise('spool-fault', 'spool', `${describeError(error)}${remedy}`);
+      // On a full disk the ballast is what opening and clearing up need.
+      if (isFull(error)) await rm(path.join(root, 'ballast'), { force: true }).catch(() => undefined);
       await pause(RETRY_MS);
     }
   }

@@ -5,22 +5,41 @@
  */
 import { authenticate, dkimVerify, dmarc as verifyDmarc } from 'mailauth';
 import type { AuthenticateOptions, AuthenticateResult, DKIMResult, DMARCResult } from 'mailauth';
-import { type Domain, parseDomain } from '../mail/address.ts';
+import { parseDomain } from '../mail/address.ts';
 import {
-  ARC_RESULTS,
   DKIM_RESULTS,
+  type DkimResult,
   DMARC_POLICIES,
   DMARC_RESULTS,
   type Finding,
+  isSuspiciousFrom,
   SPF_RESULTS,
 } from '../mail/finding.ts';
 import type { HeaderSection } from '../mail/header.ts';
+import { arcFinding } from './arc.ts';
+import { analyseFrom, type FromFinding } from './from.ts';
 import type { MessageStore } from './message-store.ts';
 import type { WorkerJob } from './protocol.ts';
 import type { RecordingResolver } from './worker-dns.ts';
 
 /** Each costs a key lookup and a verification. */
 export const MAX_SIGNATURES = 8;
+
+/**
+ * RFC 6376 §6.1.1, §6.1.2 PERMFAIL: what is wrong is the key, or a required field is not signed. mailauth calls it neutral,
+ * which RFC 8601 §2.7.1 keeps for syntax errors; "unrecoverable" is permerror there.
+ */
+const UNRECOVERABLE = new Set([
+  'no key',
+  'unknown key version',
+  'unknown key type',
+  'invalid public key',
+  'inappropriate hash algorithm',
+  'inappropriate key algorithm',
+  'key not for email',
+  'domain mismatch',
+  'From field not signed',
+]);
 
 export interface AuthenticationInput {
   facts: WorkerJob;
@@ -31,13 +50,24 @@ export interface AuthenticationInput {
   tooComplex: boolean;
 }
 
+/** What DMARC builds on. */
+interface Checked {
+  resolver: RecordingResolver;
+  spf: SpfFinding;
+  dkim: DkimFinding[];
+  from: FromFinding;
+}
+
 type SpfFinding = Extract<Finding, { kind: 'spf' }>;
+type DmarcFinding = Extract<Finding, { kind: 'dmarc' }>;
 type DkimFinding = Extract<Finding, { kind: 'dkim' }>;
 
+/** The finding about the header From first, then those of the methods. */
 export async function authenticateMessage(input: AuthenticationInput): Promise<Finding[]> {
   const { facts, header, resolver, store } = input;
   const relayed = facts.listener !== 'mx';
-  if (input.tooComplex) return relayed ? [] : unread(facts);
+  const from = analyseFrom(header);
+  if (input.tooComplex) return relayed ? [from] : [from, ...unread(facts)];
   const signatures = header.fields.filter((field) => field.key === 'dkim-signature');
   const surplus = signatures.slice(MAX_SIGNATURES);
   const note =
@@ -47,13 +77,15 @@ export async function authenticateMessage(input: AuthenticationInput): Promise<F
   const message = store.stream(surplus.map((field) => [field.start, field.end] as const));
   if (relayed) {
     const { results } = await dkimVerify(message, { resolver: resolver.resolve, strict: true });
-    return dkimFindings(results, note);
+    return [from, ...dkimFindings(results, note)];
   }
   const result = await authenticate(message, mailauthOptions(facts, resolver));
   const dkim = dkimFindings(result.dkim.results, note);
   const spf = spfFinding(result, facts);
-  const dmarc = await dmarcFinding(result, { resolver, spf, dkim });
-  return [spf, ...dkim, dmarc, arcFinding(result, resolver)];
+  const dmarc = await dmarcFinding(result, { resolver, spf, dkim, from });
+  // Two programs that read two authors are what a forger is after ("Composition Kills"): here they are mailauth and from.ts
+  const agreed = isSuspiciousFrom(from) || from.domains[0] === dmarc.domain;
+  return [agreed ? from : { ...from, malformed: true }, spf, ...dkim, dmarc, arcFinding(result, resolver)];
 }
 
 function mailauthOptions(facts: WorkerJob, resolver: RecordingResolver): AuthenticateOptions {
@@ -105,7 +137,7 @@ function dkimFindings(results: DKIMResult[], note: string | undefined): DkimFind
     const domain = parseDomain(result.signingDomain ?? '');
     if (domain === undefined) return []; // `none`, or a signature that names no domain: it speaks for nobody
     const partial = result.status.result === 'pass' && result.canonBodyLengthLimited === true;
-    const word = partial ? 'policy' : wordOf(DKIM_RESULTS, result.status.result, 'permerror');
+    const word = partial ? 'policy' : dkimWord(result);
     const why = partial
       ? `The signature covers ${result.canonBodyLengthLimit ?? 0} octets of the body only (l=)`
       : undefined;
@@ -122,10 +154,12 @@ function dkimFindings(results: DKIMResult[], note: string | undefined): DkimFind
   });
 }
 
-async function dmarcFinding(
-  result: AuthenticateResult,
-  checked: { resolver: RecordingResolver; spf: SpfFinding; dkim: DkimFinding[] },
-): Promise<Finding> {
+function dkimWord({ status }: DKIMResult): DkimResult {
+  const word = wordOf(DKIM_RESULTS, status.result, 'permerror');
+  return word === 'neutral' && UNRECOVERABLE.has(String(status.comment)) ? 'permerror' : word;
+}
+
+async function dmarcFinding(result: AuthenticateResult, checked: Checked): Promise<DmarcFinding> {
   let dmarc = result.dmarc;
   if (dmarc === false || dmarc === undefined) {
     // RFC 9989 §5.3.1: none or several author domains. The `from` finding says what is odd.
@@ -141,6 +175,11 @@ async function dmarcFinding(
   const finding = { kind: 'dmarc', policy, domain: author } as const;
   const unsure = word === 'fail' ? undecided(dmarc, checked) : undefined;
   if (unsure !== undefined) return { ...finding, result: 'temperror', explanation: unsure };
+  // RFC 9989 §5.3.1: without one author that everybody reads alike there is nobody to be genuine; what fails still fails
+  const odd = isSuspiciousFrom(checked.from) || checked.from.domains[0] !== author;
+  if (odd && (word === 'pass' || word === 'none')) {
+    return { ...finding, result: 'permerror', explanation: 'The From field can be read in more than one way' };
+  }
   return { ...finding, result: word, ...explained(dmarc.error ?? dmarc.status.comment) };
 }
 
@@ -167,29 +206,12 @@ async function withoutPartialSignatures(
 }
 
 /** RFC 9989 (and 7489 §6.6.2): what might have passed and aligned, had DNS answered, leaves the question open. */
-function undecided(dmarc: DMARCResult, checked: { spf: SpfFinding; dkim: DkimFinding[] }): string | undefined {
+function undecided(dmarc: DMARCResult, checked: Checked): string | undefined {
   const org = dmarc.domain.toLowerCase();
   const within = (domain: string): boolean => domain === org || domain.endsWith(`.${org}`);
   if (checked.spf.result === 'temperror' && within(checked.spf.domain)) return 'SPF could not be checked';
   const open = checked.dkim.find((signature) => signature.result === 'temperror' && within(signature.domain));
   return open === undefined ? undefined : `The DKIM key of ${open.domain} could not be fetched`;
-}
-
-function arcFinding(result: AuthenticateResult, resolver: RecordingResolver): Finding {
-  const arc = result.arc;
-  const seals = result.dkim.arc?.chain;
-  const chain = Array.isArray(seals) ? seals.length : 0;
-  const sealer = sealerOf(Array.isArray(seals) ? seals.at(-1) : undefined);
-  let word = arc === false || arc === undefined ? 'none' : wordOf(ARC_RESULTS, arc.status.result, 'permerror');
-  // mailauth calls every trouble a fail; a key that could not be fetched proves nothing
-  if (word === 'fail' && [...resolver.failed].some((name) => name.includes('._domainkey.'))) word = 'temperror';
-  return { kind: 'arc', result: word, chain, ...(sealer === undefined ? {} : { sealer }) };
-}
-
-function sealerOf(entry: unknown): Domain | undefined {
-  const seal = (entry as { 'arc-seal'?: { parsed?: { d?: { value?: unknown } } } } | undefined)?.['arc-seal'];
-  const domain = seal?.parsed?.d?.value;
-  return typeof domain === 'string' ? parseDomain(domain) : undefined;
 }
 
 function wordOf<Word extends string>(words: readonly Word[], word: string, otherwise: Word): Word {

@@ -52,7 +52,9 @@ function readMailboxes(text: string): Mailboxes {
   let quotedWord = '';
   const end = (): void => {
     const spec = closed ? (angle ?? '') : (quotedWord + bare.trim()).trim();
-    if (closed && /@/.test(bare.replaceAll(/=\?[^?]*\?[bq]\?[^?]*\?=/gi, ''))) malformed = true; // `a@x <b@y>`, unquoted
+    // `a@x <b@y>`, unquoted; the very same address twice is common and fools nobody
+    const other = bare.replaceAll(/=\?[^?]*\?[bq]\?[^?]*\?=/gi, '').trim();
+    if (closed && other.includes('@') && other.toLowerCase() !== angle?.trim().toLowerCase()) malformed = true;
     if (spec !== '') {
       addresses.push(spec);
       malformed ||= spec.includes('=?') || /\s/.test(spec.replace(/^".*"@/s, '')); // an encoded word inside an address (RFC 2047 §5)

@@ -58,6 +58,13 @@ const domain = z
   });
 const explanation = text(1_000).optional();
 
+const arcSet = z.strictObject({
+  sealer: text(253),
+  said: z
+    .array(z.strictObject({ method: z.enum(['spf', 'dkim', 'dmarc']), result: text(20), domain: text(253) }))
+    .max(20),
+});
+
 const findingSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('spf'),
@@ -86,6 +93,7 @@ const findingSchema = z.discriminatedUnion('kind', [
     result: z.enum(ARC_RESULTS),
     chain: z.number().int().min(0).max(1_000),
     sealer: text(1_000).optional(),
+    sets: z.array(arcSet).max(50).optional(),
   }),
   z.strictObject({
     kind: z.literal('from'),

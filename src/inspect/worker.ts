@@ -10,7 +10,6 @@ import { parseHeader } from '../mail/header.ts';
 import type { Finding } from '../mail/finding.ts';
 import { authenticateMessage } from './authentication.ts';
 import { encodeFrame, MAX_JSON, readFrames } from './frames.ts';
-import { analyseFrom } from './from.ts';
 import { MessageStore } from './message-store.ts';
 import { MAX_FINDINGS, type ToWorker, type WorkerJob, type WorkerPart } from './protocol.ts';
 import { inspectStructure } from './structure.ts';
@@ -82,9 +81,8 @@ async function inspectMessage(job: Job, resolver: ReturnType<QuestionDesk['resol
   const header = parseHeader(head);
   const problem = headerProblem(head, { header, limits: facts.limits, size: store.size });
   const authenticating = (async () => {
-    const from = analyseFrom(header);
-    const results = await authenticateMessage({ facts, store, header, resolver, tooComplex: problem !== undefined });
-    tell('authentication', [from, ...results]);
+    const tooComplex = problem !== undefined;
+    tell('authentication', await authenticateMessage({ facts, store, header, resolver, tooComplex }));
   })();
   const structuring = (async () => {
     const findings: Finding[] = [summarise(header)];

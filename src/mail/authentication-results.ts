@@ -10,15 +10,19 @@ const LINE = 76;
 
 /**
  * One complete field with its final CRLF, folded. `reversePath`: as in the envelope, to name the identity SPF looked at.
+ * `override`: why the DMARC result is not acted on, in words (RFC 8601 §2.2 reasonspec).
  * Without any finding of authentication: `none` (RFC 8601 §2.2).
  */
 export function composeAuthenticationResults(options: {
   hostname: string;
   findings: readonly Finding[];
   reversePath: string;
+  override?: string;
 }): string {
-  const results = options.findings.flatMap((finding) => resultOf(finding, options.reversePath));
-  const checked = options.findings.some((finding) => finding.kind === 'spf');
+  const results = options.findings.flatMap((finding) => resultOf(finding, options));
+  // arc=permerror: the header was beyond the limits and nobody looked for signatures
+  const unread = options.findings.some((finding) => finding.kind === 'arc' && finding.result === 'permerror');
+  const checked = !unread && options.findings.some((finding) => finding.kind === 'spf');
   // RFC 8601 §2.7.1: the message was not signed
   if (checked && !options.findings.some((finding) => finding.kind === 'dkim')) results.splice(1, 0, ['dkim=none']);
   const lines = [`Authentication-Results: ${options.hostname}`];
@@ -31,7 +35,7 @@ export function composeAuthenticationResults(options: {
 }
 
 /** The words of one resinfo (RFC 8601 §2.2), or nothing for other findings. */
-function resultOf(finding: Finding, reversePath: string): string[][] {
+function resultOf(finding: Finding, { reversePath, override }: { reversePath: string; override?: string }): string[][] {
   switch (finding.kind) {
     case 'spf': {
       const identity =
@@ -54,6 +58,9 @@ function resultOf(finding: Finding, reversePath: string): string[][] {
           ...comment(
             finding.result === 'fail' || finding.result === 'pass' ? `p=${finding.policy}` : finding.explanation,
           ),
+          ...(override === undefined
+            ? []
+            : [`reason="${printable(override).replaceAll(/["\\]/g, '?').slice(0, 300)}"`]),
           ...(finding.domain === '' ? [] : [`header.from=${value(finding.domain)}`]),
         ],
       ];

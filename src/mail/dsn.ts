@@ -1,25 +1,29 @@
 /**
- * The message that tells a sender what could not be delivered: multipart/report (RFC 6522) with words for a person, a
+ * The message that tells a sender what could not be delivered, is late, or left the world of DSNs: multipart/report (RFC 6522) with words for a person, a
  * message/delivery-status for programs (RFC 3464; global forms of RFC 6533 when an address needs UTF-8) and the header of
  * the original. Pure: time, identity and boundary are handed in. The body of the original is never returned, even when
  * RET=FULL asked for it (RFC 3461 §4.3 allows less), so that no bounce carries a virus. Seven-bit unless an address is not.
  */
-import { type Language, say, type Text } from '../base/i18n.ts';
+import { type Language, say } from '../base/i18n.ts';
 import { type ForwardPath, needsSmtpUtf8, type ReversePath } from './address.ts';
+import { CLOSING, OUTCOME, type NoticeKind, WORDS } from './dsn-words.ts';
 import type { QueueId } from './queue-id.ts';
 
 export interface DsnRecipient {
   address: ForwardPath;
   /** `rfc822;address` as the client gave it (RFC 3461 §4.2). */
   orcpt?: string;
-  outcome: 'bounced' | 'expired';
-  /** RFC 3463; of class 5. */
+  /** All recipients of one notice are of one kind: failed (bounced, expired), delayed, or relayed. */
+  outcome: 'bounced' | 'expired' | 'delayed' | 'relayed';
+  /** RFC 3463; of class 5 when failed, 4 when delayed, 2 when relayed. */
   status: string;
   /** The next hop's host name or address, when it spoke. */
   remoteMta?: string;
   /** Its reply on one line; without `remoteMta` our own words. */
   diagnostic: string;
   lastAttempt?: Date;
+  /** Delayed: when we would give up (RFC 3464 §2.3.9). */
+  retryUntil?: Date;
 }
 
 export interface DsnOptions {
@@ -38,40 +42,12 @@ export interface DsnOptions {
   token: string;
 }
 
-const SUBJECT: Text = {
-  ja: 'メールを配達できませんでした (Undelivered mail)',
-  en: 'Undelivered mail returned to sender',
-};
+/** RFC 3464 §2.3.3 */
+const ACTIONS = { bounced: 'failed', expired: 'failed', delayed: 'delayed', relayed: 'relayed' } as const;
 
-const INTRODUCTION: Text = {
-  ja: `これはメールゲートウェイ {hostname} からの自動通知です。
-
-お送りになったメールを、次の宛先に配達できませんでした。
-このメールを配達する試みは終わりました。あらためてお送りになる場合は、
-宛先と下記の理由をご確認ください。`,
-  en: `This is an automatic notice from the mail gateway {hostname}.
-
-Your message could not be delivered to the recipients below.
-It will not be tried again. Before you send it once more, please check
-the addresses and the reasons given here.`,
-};
-
-const BOUNCED: Text = {
-  ja: '  相手のサーバーが受け取りを断りました:',
-  en: '  The receiving side refused it:',
-};
-
-const EXPIRED: Text = {
-  ja: '  期限までに配達できませんでした。最後の応答:',
-  en: '  It could not be delivered in time. The last answer was:',
-};
-
-const CLOSING: Text = {
-  ja: `お問い合わせの際は、この受付番号をお知らせください: {queueId}
-元のメールの件名などは添付のヘッダーにあります (本文は返送しません)。`,
-  en: `When you ask for help, please give this queue id: {queueId}
-The header of your message is attached; its body is not returned.`,
-};
+function kindOf(options: DsnOptions): NoticeKind {
+  return ACTIONS[options.recipients[0]?.outcome ?? 'bounced'];
+}
 
 export function composeDsn(options: DsnOptions): Buffer {
   const global = options.recipients.some((each) => needsSmtpUtf8(each.address)) || needsSmtpUtf8(options.reversePath);
@@ -89,7 +65,7 @@ function headerOf(options: DsnOptions, boundary: string): string {
   return [
     `From: Mail Delivery System <MAILER-DAEMON@${options.hostname}>`,
     `To: <${options.reversePath}>`,
-    `Subject: ${encodeWords(SUBJECT[options.language])}`,
+    `Subject: ${encodeWords(WORDS[kindOf(options)].subject[options.language])}`,
     `Date: ${mailDate(options.now)}`,
     `Message-ID: <${options.token}@${options.hostname}>`,
     'Auto-Submitted: auto-replied', // RFC 3834 §5
@@ -115,10 +91,10 @@ function humanPart(options: DsnOptions): string {
 
 function humanText(options: DsnOptions, language: Language): string {
   const values = { hostname: options.hostname, queueId: options.queueId };
-  const lines = [say(INTRODUCTION, language, values), ''];
+  const lines = [say(WORDS[kindOf(options)].introduction, language, values), ''];
   for (const recipient of options.recipients) {
     lines.push(`<${recipient.address}>`);
-    lines.push(say(recipient.outcome === 'expired' ? EXPIRED : BOUNCED, language));
+    lines.push(say(OUTCOME[recipient.outcome], language));
     lines.push(`    ${speaker(recipient)}${clip(recipient.diagnostic, 500)}`, '');
   }
   lines.push(say(CLOSING, language, values), '');
@@ -144,12 +120,13 @@ function recipientGroup(recipient: DsnRecipient, global: boolean): string[] {
   if (recipient.orcpt !== undefined) lines.push(`Original-Recipient: ${originalRecipient(recipient.orcpt, global)}`);
   const type = needsSmtpUtf8(recipient.address) ? 'utf-8' : 'rfc822'; // RFC 6533 §3
   lines.push(`Final-Recipient: ${type}; ${safe(recipient.address, global)}`);
-  lines.push('Action: failed', `Status: ${recipient.status}`);
+  lines.push(`Action: ${ACTIONS[recipient.outcome]}`, `Status: ${recipient.status}`);
   if (recipient.remoteMta !== undefined) lines.push(`Remote-MTA: dns; ${safe(recipient.remoteMta, false)}`);
   // RFC 3464 §2.3.6: type "smtp" only for what an SMTP peer said.
   const said = recipient.remoteMta === undefined ? 'x-sekisho' : 'smtp';
   lines.push(folded(`Diagnostic-Code: ${said}; ${clip(safe(recipient.diagnostic, false), 900)}`));
   if (recipient.lastAttempt !== undefined) lines.push(`Last-Attempt-Date: ${mailDate(recipient.lastAttempt)}`);
+  if (recipient.retryUntil !== undefined) lines.push(`Will-Retry-Until: ${mailDate(recipient.retryUntil)}`);
   return lines;
 }
 
@@ -164,7 +141,7 @@ function entity(type: string, content: Buffer): string {
   const plain = isSevenBit(content);
   const encoding = plain ? '7bit' : 'quoted-printable';
   const text = plain ? content.toString('latin1') : quotedPrintable(content);
-  const description = type.endsWith('delivery-status') ? 'Delivery report' : 'Header of the undelivered message';
+  const description = type.endsWith('delivery-status') ? 'Delivery report' : 'Header of the message';
   return `Content-Type: ${type}\r\nContent-Transfer-Encoding: ${encoding}\r\nContent-Description: ${description}\r\n\r\n${text}`;
 }
 

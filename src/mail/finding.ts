@@ -29,7 +29,8 @@ export type Finding =
   | { kind: 'spf'; result: SpfResult; domain: string; helo: string; explanation?: string }
   | { kind: 'dkim'; result: DkimResult; domain: Domain; selector: string; aligned: boolean; explanation?: string }
   | { kind: 'dmarc'; result: DmarcResult; policy: DmarcPolicy; domain: string; explanation?: string }
-  | { kind: 'arc'; result: ArcResult; chain: number; sealer?: string }
+  /** `sealer`: of the newest set. `sets`: of a chain that passes, the oldest (i=1) first. */
+  | { kind: 'arc'; result: ArcResult; chain: number; sealer?: string; sets?: ArcSet[] }
   /** The author's domain(s) of the header From, and what is odd about the field. `domains` are lower-case A-labels. */
   | { kind: 'from'; count: number; domains: string[]; malformed: boolean; text: string }
   | { kind: 'virus'; engine: 'clamd' | 'rspamd'; name: string }
@@ -52,6 +53,24 @@ export type Finding =
   | { kind: 'summary'; subject: string; messageId: string; from: string }
   /** A worker died or stalled on this message twice. */
   | { kind: 'poison'; detail: string };
+
+/** One hop of an ARC chain (RFC 8617 §4): who sealed it, and what its ARC-Authentication-Results said of the message. */
+export interface ArcSet {
+  sealer: string;
+  said: ArcStatement[];
+}
+
+/** `domain`: the identity the method looked at (smtp.mailfrom or smtp.helo, header.d, header.from); empty when not told. */
+export interface ArcStatement {
+  method: 'spf' | 'dkim' | 'dmarc';
+  result: string;
+  domain: string;
+}
+
+/** RFC 5322 §3.6: exactly one From field; more than one author domain leaves nobody to hold to it (RFC 9989 §5.3.1). */
+export function isSuspiciousFrom(finding: Extract<Finding, { kind: 'from' }>): boolean {
+  return finding.count !== 1 || finding.malformed || new Set(finding.domains).size !== 1;
+}
 
 export type FindingKind = Finding['kind'];
 

@@ -36,7 +36,9 @@ export function decodeCharset(octets: Buffer, charset: string): string {
   } catch (error) {
     // A RangeError is a name TextDecoder does not know; libmime knows more (UTF-7, macintosh kinds).
     if (error instanceof RangeError && /^[\w.:-]+$/.test(charset)) {
-      return libmime.decodeWord(charset, 'B', octets.toString('base64'));
+      const text = libmime.decodeWord(charset, 'B', octets.toString('base64'));
+      // A name libmime does not know either is read as UTF-8, whatever it was: lossy, or with escapes left standing.
+      if (!text.includes('\ufffd') && !octets.includes(0x1b)) return text;
     }
     return guessCharset(octets);
   }

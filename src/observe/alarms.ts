@@ -74,8 +74,8 @@ export const ALARM_WORDS: Readonly<Record<AlarmName, { title: Text; remedy: Text
   undeliverable: {
     title: { ja: '届けられないメールを保留しました', en: 'Undeliverable mail is held' },
     remedy: {
-      ja: '差出人が確認できないため、不達通知は送っていません。保留中のメールを見て、削除するか宛先を直して解放してください。',
-      en: 'Its sender is not verified, so no DSN was sent. Look at the held mail: delete it, or mend the route and release it.',
+      ja: '差出人が確認できないか、通知そのものが戻ってきた（二重不達）ため、不達通知は送っていません。保留中のメールを見て、削除するか宛先を直して解放してください。',
+      en: 'No DSN was sent: its sender is not verified, or it is a notice that came back itself (double bounce). Look at the held mail: delete it, or mend the route and release it.',
     },
   },
   'mail-server-down': {

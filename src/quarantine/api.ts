@@ -87,7 +87,10 @@ export interface Quarantine {
   delete(id: QueueId, options: { by: string }): Promise<{ already: boolean }>;
   undelete(id: QueueId, options: { by: string }): Promise<{ already: boolean }>;
   /** Queued mail stops going out until `unhold`; held mail never expires. */
-  hold(id: QueueId, options: { by: string; why: string }): Promise<{ already: boolean; id: QueueId }>;
+  hold(
+    id: QueueId,
+    options: { by: string; why: string; recipients?: readonly ForwardPath[] },
+  ): Promise<{ already: boolean; id: QueueId }>;
   unhold(id: QueueId, options: { by: string; force?: boolean }): Promise<ReleaseResult>;
   /** One bounded batch (default 500 messages). `days` default: config.quarantine.days. */
   expire(options?: { days?: number; batch?: number }): Promise<ExpiryResult>;

@@ -87,15 +87,17 @@ export function createQuarantine(parts: QuarantineParts): Quarantine {
     show: async (id) => showMessage(spool, await mustExist(spool, id)),
     release: (id, options) => releaseOnce(id, { ...options, from: 'quarantine' }),
     unhold: (id, options) => releaseOnce(id, { ...options, from: 'held' }),
-    hold: (id, { by, why }) =>
+    hold: (id, { by, why, recipients }) =>
       mutex.run(id, async () => {
         const message = await mustExist(spool, id);
         if (message.folder === 'held') return { already: true, id };
         mustBe(message, ['queue']);
         mustNotBeDeleted(message);
-        const held = await spool.move(id, 'held', { why });
-        if (held !== id)
-          observe.emit({ event: 'derived', id: held, parent: id, why: 'split', recipients: openRecipients(message) });
+        const held = await spool.move(id, 'held', { why, ...(recipients === undefined ? {} : { recipients }) });
+        if (held !== id) {
+          const moved = recipients === undefined ? openRecipients(message) : [...recipients];
+          observe.emit({ event: 'derived', id: held, parent: id, why: 'split', recipients: moved });
+        }
         observe.emit({ event: 'held', id: held, why, by });
         return { already: false, id: held };
       }),

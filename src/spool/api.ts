@@ -113,6 +113,12 @@ export interface BodySource {
   stream(): Readable;
 }
 
+/** What was decided for some recipients, or for all. */
+export interface DecidedPart {
+  folder: 'queue' | 'held' | 'quarantine';
+  trailer: Omit<Trailer, 'size' | 'sha256'>;
+}
+
 /** A message on its way in. Exactly one of `commit` and `abort` ends it. */
 export interface Draft {
   readonly id: QueueId;
@@ -168,12 +174,11 @@ export interface Spool {
   onQueued(listener: (message: QueuedMessage) => void): void;
   /** Called for each *incoming* message waiting for inspection, and for each at start. */
   onIncoming(listener: (id: QueueId) => void): void;
-  /** An incoming message was decided: the decided file is in its folder when this resolves, the incoming one is gone. */
-  decide(
-    id: QueueId,
-    folder: 'queue' | 'held' | 'quarantine',
-    trailer: Omit<Trailer, 'size' | 'sha256'>,
-  ): Promise<void>;
+  /**
+   * An incoming message was decided: the decided file is in its folder when this resolves, the incoming one is gone. Where
+   * recipients part, one new file for each part, all of them or none. Returns the ids, in the order of the parts.
+   */
+  decide(id: QueueId, parts: readonly DecidedPart[]): Promise<QueueId[]>;
   /** Durably counts a try to inspect an incoming message before it is made (in the file name); returns the new count. */
   countTry(id: QueueId): Promise<number>;
   /** The try ended in order (an engine could not look): it does not count against the message. Not synced. */

@@ -5,7 +5,7 @@
  */
 import { crc32 } from 'node:zlib';
 import { Level } from 'level';
-import { SekishoError } from '../base/errors.ts';
+import { describeError, SekishoError } from '../base/errors.ts';
 
 export type DatabaseWrite = { key: string; value: Buffer } | { key: string; value?: undefined };
 
@@ -18,7 +18,10 @@ export interface Database {
   close(): Promise<void>;
 }
 
-/** Throws SekishoError `DATABASE_DAMAGED` (set it aside and rebuild) or `DATABASE_LOCKED` (another process has it). */
+/**
+ * Throws SekishoError `DATABASE_DAMAGED` (set it aside and rebuild), `DATABASE_TROUBLE` (disk full, no right to it: wait) or
+ * `DATABASE_LOCKED` (another process has it: wait).
+ */
 export async function openLevelDatabase(directory: string): Promise<Database> {
   const level = new Level<string, Buffer>(directory, {
     valueEncoding: 'buffer',
@@ -33,7 +36,7 @@ export async function openLevelDatabase(directory: string): Promise<Database> {
     if (cause?.code === 'LEVEL_LOCKED') {
       throw new SekishoError('DATABASE_LOCKED', `Database "${directory}" is open in another process`, { cause: error });
     }
-    throw damaged(`Database "${directory}" does not open`, error);
+    throw trouble(`Database "${directory}" does not open`, error);
   }
   return {
     get: async (key) => {
@@ -56,7 +59,7 @@ export async function openLevelDatabase(directory: string): Promise<Database> {
         const entries = await level.iterator({ ...from, lt: `${prefix}\uffff`, limit: options.limit }).all();
         return entries.map(([key, sealed]) => ({ key, value: unseal(key, sealed) }));
       } catch (error) {
-        throw error instanceof SekishoError ? error : damaged(`Database "${directory}" cannot be read`, error);
+        throw error instanceof SekishoError ? error : trouble(`Database "${directory}" cannot be read`, error);
       }
     },
     close: () => level.close(),
@@ -76,6 +79,20 @@ function unseal(key: string, sealed: Buffer): Buffer {
     throw damaged(`Value of "${key}" fails its checksum`, undefined);
   }
   return value;
+}
+
+/** The machine is short of something or may not: waiting mends that, setting the database aside would cost it. */
+const SHORT_OF =
+  /No space left|Disk quota|Read-only file system|Too many open files|Permission denied|not permitted|Cannot allocate/i;
+
+function trouble(message: string, error: unknown): SekishoError {
+  const detail = describeError(error);
+  if (!SHORT_OF.test(detail)) return damaged(message, error);
+  return new SekishoError('DATABASE_TROUBLE', message, {
+    retryable: true,
+    cause: error,
+    remedy: 'Make room on the data disk, and see that its files belong to the gateway',
+  });
 }
 
 function damaged(message: string, cause: unknown): SekishoError {

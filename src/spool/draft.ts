@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { SekishoError } from '../base/errors.ts';
+import { describeError, SekishoError } from '../base/errors.ts';
 import type { BodySource, Draft, Folder, Preamble, Trailer } from './api.ts';
 import type { FileLayer, WritableFile } from './files.ts';
 import type { Layout } from './layout.ts';
@@ -217,7 +217,8 @@ export class MessageDraft implements Draft {
 
 export function isFull(error: unknown): boolean {
   const code = (error as { code?: string }).code;
-  return code === 'ENOSPC' || code === 'EDQUOT';
+  // LevelDB has no code of its own for it, only words.
+  return code === 'ENOSPC' || code === 'EDQUOT' || /No space left|Disk quota/.test(describeError(error));
 }
 
 function fileStream(files: FileLayer, path: string, range: { offset: number; size: number }): Readable {

@@ -9,7 +9,7 @@ import { stampOf } from '../base/clock.ts';
 import { SekishoError } from '../base/errors.ts';
 import type { ForwardPath } from '../mail/address.ts';
 import { childQueueId, type QueueId } from '../mail/queue-id.ts';
-import type { Folder, Preamble, Trailer } from './api.ts';
+import type { DecidedPart, Folder, Preamble, Trailer } from './api.ts';
 import { readBody } from './body.ts';
 import { isFull, type Workshop } from './draft.ts';
 import { type Entry, newEntry } from './entry.ts';
@@ -80,12 +80,17 @@ async function split(
     id: QueueId;
     place: Place;
     entry: Entry;
-    groups: ReadonlyArray<{ folder: Folder; recipients: readonly ForwardPath[] }>;
+    groups: ReadonlyArray<{
+      folder: Folder;
+      recipients: readonly ForwardPath[];
+      /** What the part's file says; default: the share of these recipients in what the parent's says. */
+      trailer?: (old: Trailer) => Trailer;
+    }>;
     folder: Folder;
     why?: string;
   },
 ): Promise<Part[]> {
-  const { files, layout, progress } = mover;
+  const { layout, progress } = mover;
   const { id, place, entry, groups, folder, why } = options;
   const parts: Part[] = [];
   try {
@@ -103,7 +108,7 @@ async function split(
             recipients: preamble.envelope.recipients.filter(({ address }) => group.recipients.includes(address)),
           },
         }),
-        trailer: (trailer) => shareOf(trailer, group.recipients),
+        trailer: group.trailer ?? ((trailer) => shareOf(trailer, group.recipients)),
       });
       const known = new Map(entry.recipients.map((recipient) => [recipient.address, recipient]));
       const childEntry = {
@@ -119,7 +124,7 @@ async function split(
     }
   } catch (error) {
     // The parent still stands whole: what was written goes, and nothing has happened.
-    for (const part of parts) await files.unlink(layout.message(part.id, part.place)).catch(() => undefined);
+    for (const part of parts) await mover.files.unlink(layout.message(part.id, part.place)).catch(() => undefined);
     throw error;
   }
   const replaced: Entry = {
@@ -132,23 +137,42 @@ async function split(
     sync: true,
     retired: [[id, { at, recipients: retired }]],
   });
-  await files.unlink(layout.message(id, place));
-  await syncBoth(mover, [layout.directory(place.folder, id)]);
+  await unlinkParent(mover, { id, place });
   await progress.write([[id, undefined]], { sync: false });
   return parts;
+}
+
+/** From here on the parts stand for it. If it cannot go, only a new start can tell which is which. */
+async function unlinkParent(mover: Mover, { id, place }: { id: QueueId; place: Place }): Promise<void> {
+  try {
+    await mover.files.unlink(mover.layout.message(id, place));
+  } catch (error) {
+    throw mover.fault(`Removing the replaced file of "${id}"`, error);
+  }
+  await syncBoth(mover, [mover.layout.directory(place.folder, id)]);
+}
+
+/** An incoming message was decided, and recipients part: a new file for each folder, all of them or none. */
+export function splitIncoming(
+  mover: Mover,
+  options: { id: QueueId; place: Place; entry: Entry; parts: readonly DecidedPart[] },
+): Promise<Part[]> {
+  const { id, place, entry, parts } = options;
+  const groups = parts.map(({ folder, trailer }) => ({
+    folder,
+    recipients: trailer.variants.flatMap(({ recipients }) => recipients),
+    trailer: (old: Trailer): Trailer => ({ ...trailer, size: old.size, sha256: old.sha256 }),
+  }));
+  const recipients = groups.flatMap((group) => group.recipients).map((address) => ({ address, attempts: 0, wait: 0 }));
+  return split(mover, { id, place, entry: { ...entry, recipients }, groups, folder: place.folder });
 }
 
 /** An incoming message was decided: the decided file under the same id first, then the old one goes. */
 export async function replaceIncoming(
   mover: Mover,
-  options: {
-    id: QueueId;
-    place: Place;
-    folder: 'queue' | 'held' | 'quarantine';
-    trailer: Omit<Trailer, 'size' | 'sha256'>;
-  },
+  options: { id: QueueId; place: Place } & DecidedPart,
 ): Promise<Entry> {
-  const { files, layout, progress } = mover;
+  const { progress } = mover;
   const { id, place, folder } = options;
   const entry = await writeFrom(mover, {
     source: { id, place },
@@ -156,8 +180,7 @@ export async function replaceIncoming(
     preamble: (preamble) => preamble,
     trailer: (old) => ({ ...options.trailer, size: old.size, sha256: old.sha256 }),
   });
-  await files.unlink(layout.message(id, place));
-  await syncBoth(mover, [layout.directory(place.folder, id)]);
+  await unlinkParent(mover, { id, place });
   await progress.put(id, entry);
   return entry;
 }

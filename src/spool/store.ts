@@ -10,6 +10,7 @@ import type { ForwardPath } from '../mail/address.ts';
 import type { Transaction } from '../mail/envelope.ts';
 import { dsnQueueId, newQueueId, type QueueId } from '../mail/queue-id.ts';
 import {
+  type DecidedPart,
   type DeferredRecipient,
   type Draft,
   type Folder,
@@ -27,7 +28,7 @@ import { SpoolCore, wrongState } from './core.ts';
 import { MessageDraft } from './draft.ts';
 import { type Entry, isSettled, newEntry, retire, withOutcomes, withRecipients } from './entry.ts';
 import { readMessageLayout } from './message-file.ts';
-import { moveMessage, replaceIncoming } from './move.ts';
+import { moveMessage, type Part, replaceIncoming, splitIncoming } from './move.ts';
 
 export class SpoolStore extends SpoolCore implements Spool {
   /** Bodies of small messages that were read whole, for as long as whoever read them needs them. */
@@ -146,18 +147,36 @@ export class SpoolStore extends SpoolCore implements Spool {
 
   // — incoming —
 
-  decide(
-    id: QueueId,
-    folder: 'queue' | 'held' | 'quarantine',
-    trailer: Omit<Trailer, 'size' | 'sha256'>,
-  ): Promise<void> {
+  decide(id: QueueId, decided: readonly DecidedPart[]): Promise<QueueId[]> {
     return this.exclusive(id, async () => {
       const place = this.census.where(id);
       if (place.folder !== 'incoming') throw wrongState(id, place.folder);
-      const entry = await replaceIncoming(this.mover, { id, place, folder, trailer });
-      this.census.put(id, { folder, tries: 0, size: entry.size });
-      this.announce(id, folder, entry);
+      const [only] = decided;
+      if (only === undefined) throw new TypeError('Expected at least one part');
+      if (decided.length === 1) {
+        const entry = await replaceIncoming(this.mover, { id, place, ...only });
+        this.#settlePlaces(id, [{ id, place: { folder: only.folder, tries: 0, size: entry.size }, entry }]);
+        return [id];
+      }
+      const { preamble, trailer } = await this.layoutOf(id);
+      const entry = newEntry(preamble, trailer);
+      const parts = await splitIncoming(this.mover, { id, place, entry, parts: decided });
+      for (const part of parts) this.#tellOfPart(id, part);
+      this.#settlePlaces(id, parts);
+      return parts.map((part) => part.id);
     });
+  }
+
+  /** The census follows what the disk now holds; then the stages hear of it. */
+  #settlePlaces(id: QueueId, parts: readonly Part[]): void {
+    this.census.forget(id);
+    for (const part of parts) this.census.put(part.id, part.place);
+    for (const part of parts) this.announce(part.id, part.place.folder, part.entry);
+  }
+
+  #tellOfPart(parent: QueueId, part: Part): void {
+    const recipients = part.entry.recipients.map(({ address }) => address);
+    this.options.observe.emit({ event: 'derived', id: part.id, parent, why: 'split', recipients });
   }
 
   countTry(id: QueueId): Promise<number> {
@@ -294,16 +313,9 @@ export class SpoolStore extends SpoolCore implements Spool {
         throw wrongState(id, place.folder);
       }
       const parts = await moveMessage(this.mover, { ...options, id, place, entry, folder });
-      if (parts.length > 1 || parts[0]?.id !== id) this.census.forget(id);
-      for (const part of parts) this.census.put(part.id, part.place);
-      for (const part of parts) {
-        // Whoever moves tells of the part that moved; of the one that stayed under a new id only we know.
-        if (part.place.folder !== folder) {
-          const recipients = part.entry.recipients.map(({ address }) => address);
-          this.options.observe.emit({ event: 'derived', id: part.id, parent: id, why: 'split', recipients });
-        }
-      }
-      for (const part of parts) this.announce(part.id, part.place.folder, part.entry);
+      // Whoever moves tells of the part that moved; of the one that stayed under a new id only we know.
+      for (const part of parts) if (part.place.folder !== folder) this.#tellOfPart(id, part);
+      this.#settlePlaces(id, parts);
       return (parts.find((part) => part.place.folder === folder) ?? parts[0])?.id ?? id;
     });
   }

@@ -1,4 +1,5 @@
 /** DATA over a real socket: what ends it, what is undone, what is refused, and what happens when things break. */
+import { DataParser } from '../../src/accept/data-parser.ts';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SekishoError } from '../../src/base/errors.ts';
@@ -67,6 +68,9 @@ const NOT_AN_END = [
   '\r\r\n.\r\r\n',
   '\n.\r',
   '\r\n.\0\r\n',
+  '\r\n.\r\r\n',
+  '\r\n\0.\r\n',
+  '\n..\r\n',
 ];
 for (const ending of NOT_AN_END) {
   test(`${JSON.stringify(ending)} does not end DATA, and the message is refused on the MX listener`, async () => {
@@ -83,6 +87,32 @@ for (const ending of NOT_AN_END) {
     assert.equal(bench.events[0]?.event === 'refused' && bench.events[0].stage, 'data');
   });
 }
+
+for (const ending of NOT_AN_END) {
+  test(`${JSON.stringify(ending)} hides no second message in mail from the office either`, async () => {
+    await using bench = await openBench({ listener: 'relay' });
+    const client = await bench.hello();
+    const smuggled = 'MAIL FROM:<evil@example.com>\r\nRCPT TO:<taro@office.example>\r\nDATA\r\nevil\r\n';
+    const answer = await client.send(`${HEAD}body${ending}${smuggled}`, { to: ['x@example.net'] });
+    await client.command('NOOP', 250);
+    assert.equal(bench.pipeline.messages.length, 1);
+    const { state, content } = bench.pipeline.last;
+    assert.equal(state, answer.startsWith('250') ? 'finished' : 'aborted');
+    // what is taken is one message with the rest of it as plain text, and nothing but CRLF line ends to smuggle with
+    const whole = /\r\n\r\nbody\r\n\.{0,2}\r\nMAIL FROM:[^\0]*evil\r\n$/;
+    if (state === 'finished') assert.match(content.toString('latin1'), whole);
+    assert.equal(/(?<!\r)\n|\r(?!\n)/.test(content.toString('latin1')), false);
+  });
+}
+
+test('what some servers take for an end, cut in every place, is still none', async () => {
+  for (const ending of NOT_AN_END)
+    for (let cut = 1; cut < ending.length; cut += 1) {
+      const parser = new DataParser();
+      assert.equal(parser.feed(Buffer.from(`body${ending.slice(0, cut)}`)).rest, undefined);
+      assert.equal(parser.feed(Buffer.from(`${ending.slice(cut)}x`)).rest, undefined);
+    }
+});
 
 test('bare LF is mended on the relay listener, and a dot behind it is not undone', async () => {
   await using bench = await openBench({ listener: 'relay' });
@@ -151,6 +181,20 @@ test('a message past twice the limit is cut', async () => {
   assert.equal(bench.pipeline.last.aborts, 1);
 });
 
+test('a message of dot lines costs as many steps as plain text of its length, never one a line', async () => {
+  const steps = async (line: string): Promise<number> => {
+    await using bench = await openBench();
+    let writes = 0;
+    bench.pipeline.onWrite = async () => void (writes += 1);
+    const client = await bench.hello();
+    assert.match(await client.send(line.repeat(800_000 / line.length)), /^250 /);
+    return writes;
+  };
+  // a step is one hand-over to the pipeline; TCP may cut the octets a little differently each time
+  const [dots, text] = [await steps('..\r\n'), await steps(`${'x'.repeat(78)}\r\n`)];
+  assert.ok(dots < 400 && dots < text * 8 + 40, `${dots} steps for 200,000 dot lines, ${text} for text`);
+});
+
 test('a message of nothing but stuffed dots costs little more than text and passes unchanged', async () => {
   await using bench = await openBench();
   const client = await bench.hello();
@@ -158,7 +202,7 @@ test('a message of nothing but stuffed dots costs little more than text and pass
   const began = performance.now();
   assert.match(await client.send('..\r\n'.repeat(lines)), /^250 /);
   assert.equal(bench.pipeline.last.content.length, lines * 3);
-  assert.ok(performance.now() - began < 4_000); // the library alone: one event-loop turn a line, and minutes for 25 MB
+  assert.ok(performance.now() - began < 20_000); // the library alone: one event-loop turn a line, and minutes for 25 MB
 });
 
 test('a connection lost before the dot leaves no trace, once', async () => {

@@ -28,6 +28,8 @@ test('EHLO offers what we keep, and nothing else', async () => {
     '250-PIPELINING',
     '250-8BITMIME',
     '250-SMTPUTF8',
+    '250-ENHANCEDSTATUSCODES',
+    '250-DSN',
     '250-STARTTLS',
     '250 SIZE 52428800',
   ]);
@@ -105,13 +107,17 @@ test('parameters of a refused MAIL are forgotten', async () => {
   const client = await bench.hello();
   bench.pipeline.admission = (_origin, size) => (size === 5 ? REPLY_FULL : undefined);
   assert.equal(
-    await mail(client, '<a@example.com> SIZE=5 BODY=8BITMIME SMTPUTF8'),
+    await mail(client, '<a@example.com> SIZE=5 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=x'),
     '452 4.3.1 Insufficient system storage, please try again later',
   );
   await client.send('A: b\r\n\r\n');
   const { envelope, announcedSize } = bench.pipeline.last.transaction;
-  assert.equal(envelope.smtpUtf8, false);
-  assert.equal(envelope.eightBit, false);
+  assert.deepEqual(envelope, {
+    reversePath: 'alice@example.com',
+    recipients: [{ address: 'taro@office.example' }],
+    smtpUtf8: false,
+    eightBit: false,
+  });
   assert.equal(announcedSize, undefined);
 });
 
@@ -128,7 +134,9 @@ test('RSET and EHLO forget the transaction', async () => {
 for (const [rest, expected] of [
   ['<a@example.com> FOO=BAR', /^555 5\.5\.4 /],
   ['<a@example.com> REQUIRETLS', /^555 5\.5\.4 /],
-  ['<a@example.com> RET=HDRS', /^555 5\.5\.4 /],
+  ['<a@example.com> MT-PRIORITY=3', /^555 5\.5\.4 /],
+  ['<a@example.com> BY=120;R', /^555 5\.5\.4 /],
+  ['<a@example.com> HOLDFOR=60', /^555 5\.5\.4 /],
   ['<a@example.com> AUTH=x', /^555 5\.5\.4 /],
   ['<a@example.com> SIZE=x', /^501 5\.5\.4 /],
   ['<a@example.com> SIZE=1 SIZE=2', /^501 5\.5\.4 /],
@@ -263,7 +271,8 @@ test('RCPT parameters that were not offered are 555', async () => {
   await using bench = await openBench();
   const client = await bench.hello();
   await client.command('MAIL FROM:<a@example.com>', 250);
-  assert.match(await client.command('RCPT TO:<taro@office.example> NOTIFY=NEVER', 555), /^555 5\.5\.4 /);
+  assert.match(await client.command('RCPT TO:<taro@office.example> RRVS=2014-04-03T23:01:00Z', 555), /^555 5\.5\.4 /);
+  assert.match(await client.command('RCPT TO:<taro@office.example> SIZE=5', 555), /^555 5\.5\.4 /);
 });
 
 test('the relay listener sends anywhere for its networks, always outbound', async () => {

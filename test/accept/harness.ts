@@ -127,6 +127,7 @@ export async function openBench(
     clock?: Clock;
     resolver?: Resolver;
     timing?: Partial<AcceptorTiming>;
+    wait?: (ms: number) => Promise<void>;
   } = {},
 ): Promise<Bench> {
   const listener = options.listener ?? 'mx';
@@ -161,6 +162,7 @@ export async function openBench(
     tls: await testCertificate(),
     port: 0,
     timing: { greetingDelayMs: 0, watchMs: 20, ...options.timing },
+    ...(options.wait === undefined ? {} : { wait: options.wait }),
   });
   const { port } = await acceptor.listen();
   const clients: Client[] = [];

@@ -20,6 +20,9 @@ const CONNECTION_METHODS = [
   'handler_DATA',
   'handler_VRFY',
   'handler_HELP',
+  'handler_XCLIENT',
+  '_proxyCommandAllowed',
+  '_sendGreeting',
   '_armTimeout',
   '_createParser',
   '_isSupported',
@@ -65,7 +68,12 @@ test('the library’s own sources still work the way ours expect', () => {
 
 test('without a delay the greeting comes at once', async () => {
   await using bench = await openBench({ listener: 'relay' });
-  const began = performance.now();
-  for (let i = 0; i < 10; i += 1) await bench.client();
-  assert.ok(performance.now() - began < 900, 'ten greetings of 100 ms each would take a second');
+  // The fastest of many: a busy machine slows some down, a delay of 100 ms would slow down all.
+  let fastest = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < 20; i += 1) {
+    const began = performance.now();
+    await bench.client();
+    fastest = Math.min(fastest, performance.now() - began);
+  }
+  assert.ok(fastest < 90);
 });

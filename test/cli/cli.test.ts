@@ -131,6 +131,22 @@ const CASES: readonly Case[] = [
   { args: ['queue', 'hold', ID], code: 0, en: [/: held$/m], ja: [/: 保留$/m] },
   { args: ['queue', 'unhold', ID], code: 0, en: [/: active$/m], ja: [/: 配送中$/m] },
   {
+    args: ['queue', 'hold', '--domain', 'office.example'],
+    code: 0,
+    en: [/^6 message\(s\) held \(2 being delivered just now, left alone\); .*queue unhold --domain office\.example$/m],
+    ja: [/6 通を保留しました（配送中の 2 通はそのまま）。.*queue unhold --domain office\.example/],
+  },
+  { args: ['queue', 'unhold', '--domain', 'a.example'], code: 1, en: [/^0 message/m], ja: [/^0 通/m] },
+  { args: ['queue', 'hold', ID, '--domain', 'a.example'], code: 2, en: [/an ID or --domain/], ja: [/1 つ指定/] },
+  {
+    args: ['queue', 'route', '--domain', 'a.example', '--to', '192.0.2.9:25'],
+    code: 0,
+    en: [/^a\.example goes to 192\.0\.2\.9:25; 4 message\(s\) due now; back: .* --off$/m],
+    ja: [/192\.0\.2\.9:25 へ送ります/],
+  },
+  { args: ['queue', 'route', '--domain', 'a.example', '--off'], code: 0, en: [/usual way/], ja: [/元の経路/] },
+  { args: ['queue', 'route', '--domain', 'a.example'], code: 2, en: [/either --to or --off/], ja: [/どちらか/] },
+  {
     args: ['queue', 'delete', ID],
     code: 0,
     en: [/until 2026-11-21 09:40:00 this brings it back: sekisho queue undelete 0000K3M/],

@@ -132,6 +132,14 @@ const REFUSED: ReadonlyArray<[string, unknown, string]> = [
   ],
   ['a network that is none', { listeners: { relay: { networks: ['999.1.1.1/24'] } } }, 'listeners.relay.networks.0'],
   ['a prefix that is too long', { listeners: { relay: { networks: ['192.0.2.0/33'] } } }, 'listeners.relay.networks.0'],
+  [
+    'balancers all over the Internet',
+    { listeners: { mx: { proxyPeers: ['10.0.0.0/8', '0.0.0.0/0'] } } },
+    'listeners.mx.proxyPeers.1',
+  ],
+  ['filters in half of IPv6', { listeners: { mx: { xclientPeers: ['8000::/1'] } } }, 'listeners.mx.xclientPeers.0'],
+  ['a client that is none', { accept: { dnsbl: { allow: ['1.2.3.4.5'] } } }, 'accept.dnsbl.allow.0'],
+  ['a blocklist that is no name', { accept: { dnsbl: { zones: [{ zone: 'b l' }] } } }, 'accept.dnsbl.zones.0.zone'],
   ['two listeners on one port', { listeners: { mx: { port: 2525 }, relay: { port: 2525 } } }, 'listeners.relay.port'],
   ['metrics on a listener port', { listeners: { mx: { port: 9100 } }, metrics: { port: 9100 } }, 'metrics.port'],
   [
@@ -159,6 +167,11 @@ const REFUSED: ReadonlyArray<[string, unknown, string]> = [
     'ourselves as mail server by loopback',
     { domains: [{ name: 'office.example', servers: [{ host: '127.0.0.1' }] }] },
     'domains.0.servers.0',
+  ],
+  [
+    'ourselves as the place a domain is sent to for now',
+    { delivery: { overrides: [{ domain: 'office.example', host: '127.0.0.1' }] } },
+    'delivery.overrides.0',
   ],
   [
     'ourselves by "localhost"',

@@ -254,16 +254,35 @@ export function spoolContract(name: string, makeRig: () => Promise<Rig>): void {
         assert.deepEqual(waiting, [id, id]);
         assert.equal(await again.countTry(id), 2);
         const queuedAgain = queuedBy(again);
-        await again.decide(id, 'queue', trailerFor([ALICE]));
+        await again.decide(id, [{ folder: 'queue', trailer: trailerFor([ALICE]) }]);
         assert.deepEqual(
           [...queued, ...queuedAgain].map((message) => message.id),
           [id],
         );
         assert.ok((await out(again, id)).subarray(-BODY.length).equals(BODY));
-        await assert.rejects(again.decide(id, 'queue', trailerFor([ALICE])), { code: 'WRONG_STATE' });
+        await assert.rejects(again.decide(id, [{ folder: 'queue', trailer: trailerFor([ALICE]) }]), {
+          code: 'WRONG_STATE',
+        });
         assert.equal(again.count('incoming'), 0);
       },
     );
+
+    with_('an incoming message whose recipients part becomes one whole file for each part', async (rig, spool) => {
+      const queued = queuedBy(spool);
+      const id = await put(spool, rig.clock, { folder: 'incoming', to: [ALICE, BOB] });
+      const ids = await spool.decide(id, [
+        { folder: 'quarantine', trailer: trailerFor([BOB]) },
+        { folder: 'queue', trailer: trailerFor([ALICE]) },
+      ]);
+      assert.deepEqual(ids, [`${id}.1`, `${id}.2`]);
+      assert.equal(await spool.read(id), undefined);
+      assert.deepEqual(
+        queued.map((message) => [message.id, message.recipients.map(({ address }) => address)]),
+        [[`${id}.2`, [ALICE]]],
+      );
+      assert.equal((await spool.read(ids[0] as QueueId))?.folder, 'quarantine');
+      assert.ok((await out(spool, ids[1] as QueueId)).subarray(-BODY.length).equals(BODY));
+    });
 
     with_('a bounce settles its recipients and queues the DSN, both or neither', async (rig, spool) => {
       const queued = queuedBy(spool);

@@ -148,6 +148,10 @@ export function fakeHandlers(calls: Call[] = [], options: { trouble?: boolean } 
     'queue.retry': (request) => ({ count: request.hop === 'nobody.example' ? 0 : 2 }),
     'queue.hold': ({ id }) => ({ id: known(id), state: 'held' }),
     'queue.unhold': ({ id }) => ({ id: known(id), state: 'active' }),
+    'queue.hold-domain': ({ cursor }) => ({ count: 3, busy: 1, ...(cursor === undefined ? { cursor: 'next' } : {}) }),
+    'queue.unhold-domain': () => ({ count: 0, busy: 0 }),
+    'queue.route': ({ to }) =>
+      to === 'bad:99999' ? { ok: false, count: 0, problems: [] } : { ok: true, generation: 8, problems: [], count: 4 },
     'queue.delete': ({ id }) => ({ id: known(id), deletedUntil: UNTIL }),
     'queue.undelete': ({ id }) => ({ id: known(id), state: 'deferred' }),
     'quarantine.list': () => ({ entries: [quarantined], total: 1 }),

@@ -67,14 +67,14 @@ async function script(rig: MemoryRig, spool: SpoolStore, promised: Promised): Pr
   await spool.recordAttempt(released, [ALICE], 'hop');
   await spool.settle(released, [{ address: ALICE, outcome: 'delivered' }]);
   done(kept, ALICE);
-  const waiting = await put(spool, rig.clock, { body: late, folder: 'incoming', to: [ALICE] });
+  const waiting = await put(spool, rig.clock, { body: late, folder: 'incoming', to: [ALICE, BOB] });
   owe(late, []); // its recipients are known to the envelope only; the body must stay
   await spool.countTry(waiting);
-  await spool.decide(waiting, 'queue', {
-    decisions: [],
-    variants: [{ recipients: [ALICE], prefix: '', cuts: [] }],
-  });
-  owe(late, [ALICE]);
+  await spool.decide(waiting, [
+    { folder: 'queue', trailer: { decisions: [], variants: [{ recipients: [ALICE], prefix: '', cuts: [] }] } },
+    { folder: 'quarantine', trailer: { decisions: [], variants: [{ recipients: [BOB], prefix: '', cuts: [] }] } },
+  ]);
+  owe(late, [ALICE, BOB]);
   const dead = await put(spool, rig.clock, { body: bounced, to: [ALICE, BOB] });
   owe(bounced, [ALICE, BOB]);
   await spool.recordAttempt(dead, [ALICE, BOB], 'hop');

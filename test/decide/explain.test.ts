@@ -38,6 +38,15 @@ function story(
 }
 
 describe('explain()', () => {
+  it('does not blame the published policy when the From field has no one author', () => {
+    const odd: Finding[] = [{ ...from('bank.example'), count: 2 }, dmarc('permerror', 'bank.example')];
+    const told = explain(story([summary, ...odd]), 'en').join('\n');
+    assert.match(told, /cannot be read in one way only/);
+    assert.doesNotMatch(told, /has a mistake in it/);
+    const own = explain(story([summary, from('bank.example'), dmarc('permerror', 'bank.example')]), 'en').join('\n');
+    assert.match(own, /has a mistake in it/);
+  });
+
   it('tells the story of a forged mail with a program in it, in English', () => {
     const input = story([
       summary,

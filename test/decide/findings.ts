@@ -33,6 +33,25 @@ export function dmarc(result: DmarcResult, name: string, policy: DmarcPolicy = '
   return { kind: 'dmarc', result, policy, domain: name };
 }
 
+/** A chain that passes, the oldest set first: `[sealer, 'dmarc=pass example.com', …]`. */
+export function arc(...sets: Array<[sealer: string, ...said: string[]]>): Of<'arc'> {
+  const sealer = sets.at(-1)?.[0] ?? '';
+  return {
+    kind: 'arc',
+    result: 'pass',
+    chain: sets.length,
+    sealer,
+    sets: sets.map(([name, ...said]) => ({
+      sealer: name,
+      said: said.map((text) => {
+        const [method, result = '', about = ''] = text.split(/[= ]/);
+        if (method !== 'spf' && method !== 'dkim' && method !== 'dmarc') throw new TypeError(`"${text}"`);
+        return { method, result, domain: about };
+      }),
+    })),
+  };
+}
+
 /** One From field naming these domains; none when there are none. */
 export function from(...domains: string[]): Of<'from'> {
   const text = domains.map((name) => `someone@${name}`).join(', ');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
-import { isReversePathVerified, MAX_RETURNED_HEADER, readHeader } from '../../src/deliver/bounce.ts';
+import { isReversePathVerified, MAX_RETURNED_HEADER, readHeader } from '../../src/deliver/notice.ts';
 import type { Domain } from '../../src/mail/address.ts';
 import type { Finding } from '../../src/mail/finding.ts';
 import { FakeSpool, testClock } from './support.ts';

@@ -33,11 +33,43 @@ test('classifyReply() goes by the class of the code', () => {
   assert.equal(verdict('data', '554 No'), 'bounced 5.0.0');
 });
 
-test('when code and enhanced code disagree the code decides and the enhanced code follows its class', () => {
-  assert.equal(verdict('rcpt', '450 5.1.1 Unknown right now'), 'deferred 4.1.1');
-  assert.equal(verdict('rcpt', '550 4.7.1 Whatever'), 'bounced 5.7.1');
-  assert.equal(verdict('dot', '250 5.0.0 Ok'), 'delivered 2.0.0');
-});
+const DISAGREEING: Array<[reply: string, meaning: string]> = [
+  ['250 4.0.0 Ok', 'delivered 2.0.0'],
+  ['250 5.0.0 Ok', 'delivered 2.0.0'],
+  ['450 2.1.5 Hm', 'deferred 4.1.5'],
+  ['450 5.1.1 Unknown right now', 'deferred 4.1.1'],
+  ['451 5.7.1 Not today', 'deferred 4.7.1'],
+  ['550 4.7.1 Greylisted', 'deferred 4.7.1'],
+  ['552 4.2.2 Mailbox full', 'deferred 4.2.2'],
+  ['554 4.4.2 Bad connection', 'deferred 4.4.2'],
+  ['550 2.1.5 Hm', 'bounced 5.1.5'],
+];
+
+for (const [reply, meaning] of DISAGREEING) {
+  test(`code and enhanced code disagree: "${reply}" is ${meaning}`, () => {
+    assert.equal(verdict('dot', reply), meaning);
+    assert.equal(verdict('rcpt', reply), meaning);
+  });
+}
+
+const HINTS: Array<[reply: string, seconds: number | undefined]> = [
+  ['450 4.7.1 Greylisted, try again in 300 seconds', 300],
+  ['451 4.7.1 Greylisting in action, please come back in 00:05:00', 300],
+  ['450 4.2.0 <a@b.example>: Recipient address rejected: Greylisted for 5 minutes', 300],
+  ['450 Graylisted, please retry in 60s', 60],
+  ['421 4.7.0 Try again later, in 2 hours', 7_200],
+  ['451 4.7.1 Please wait 10 min and retry', 600],
+  ['450 4.2.0 Greylisted, see http://postgrey.example/help/office.example.html', undefined],
+  ['451 4.3.0 Try again later', undefined],
+  ['452 4.2.2 Mailbox has 300 messages too many', undefined],
+];
+
+for (const [reply, seconds] of HINTS) {
+  test(`the peer says when to come back: "${reply}"`, () => {
+    const { retryAfter } = classifyReply('rcpt', parseHopReply(reply));
+    assert.equal(retryAfter, seconds === undefined ? undefined : seconds * 1_000);
+  });
+}
 
 test('a greeting never bounces, whatever it says', () => {
   assert.equal(verdict('connect', '554 5.7.1 Go away'), 'deferred 4.7.1');

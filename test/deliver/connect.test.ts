@@ -80,7 +80,7 @@ test('the signal ends an opening at once', async () => {
   const before = performance.now();
   const { opened } = await open({ greeting: () => 'silent' }, { signal: stop.signal });
   assert.ok('trouble' in opened);
-  assert.ok(performance.now() - before < 1_000);
+  assert.ok(performance.now() - before < 5_000);
 });
 
 test('a command with a line break is never sent', async () => {

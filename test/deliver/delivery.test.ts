@@ -405,13 +405,17 @@ test('no bounce goes to a stranger: the share is held as undeliverable, the rest
   assert.deepEqual(seen.raised, [`undeliverable ${held}`]);
 });
 
-test('a DSN that cannot be delivered is settled as a double bounce, with an alarm', async () => {
+test('a notice that cannot be delivered is a double bounce: held, never answered, never thrown away, with an alarm', async () => {
   const office = await server({ rcpt: () => '550 5.1.1 No such user' });
-  const { spool, seen } = begin(officeConfig([office.port]));
-  const id = spool.add({ from: '', kind: 'dsn', listener: 'local', to: ['gone@office.example'] });
-  await until('settled', () => spool.outcome(id, 'gone@office.example') === 'bounced');
-  assert.deepEqual(spool.dsns, []);
-  assert.deepEqual(seen.raised, [`undeliverable ${id}`]);
+  for (const kind of ['dsn', 'mail'] as const) {
+    const { spool, seen } = begin(officeConfig([office.port]));
+    const to = ['gone@office.example'];
+    const id = spool.add({ from: '', kind, listener: kind === 'dsn' ? 'local' : 'mx', to });
+    await until('held', () => spool.entries.get(id)?.message.folder === 'held');
+    assert.equal(spool.outcome(id, 'gone@office.example'), undefined);
+    assert.deepEqual(spool.dsns, []);
+    assert.match(seen.alarms.get(`undeliverable ${id}`) ?? '', /Double bounce.*550 5\.1\.1 No such user/);
+  }
 });
 
 test('NOTIFY=NEVER is honoured: settled without a DSN and without a hold', async () => {
@@ -540,7 +544,7 @@ test('stop lets what is under way end, and cuts it when the grace is over', asyn
   await until('sent', () => office.commands.includes('DATA'));
   const before = performance.now();
   await staged.delivery.stop({ graceMs: 50 });
-  assert.ok(performance.now() - before < 1_500);
+  assert.ok(performance.now() - before < 7_500);
   assert.equal(events(staged, 'deferred').length, 1);
   staged.spool.add({ to: ['carol@office.example'] });
   await new Promise((resolve) => setTimeout(resolve, 20));

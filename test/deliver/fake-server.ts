@@ -28,6 +28,8 @@ export interface Script {
   during?: (octets: number) => Answer | undefined;
   /** After the final dot. */
   dot?: (taken: Taken) => Answer | undefined;
+  /** LMTP: after the final dot, asked for each recipient (its RCPT line). */
+  lmtp?: (rcpt: string) => Answer | undefined;
   /** What happens after 220 to STARTTLS. */
   handshake?: 'works' | 'garbage' | 'closes';
   idle?: Answer;
@@ -85,6 +87,7 @@ class Conversation {
   #to: string[] = [];
   #rcpts = 0;
   #secure = false;
+  #lmtp = false;
 
   constructor(server: FakeServer, socket: net.Socket, number: number) {
     this.#server = server;
@@ -134,6 +137,11 @@ class Conversation {
     this.#inData = false;
     const taken = { from: this.#from, to: this.#to, raw, connection: this.#number, secure: this.#secure };
     this.#reset();
+    if (this.#lmtp) {
+      this.#server.taken.push(taken);
+      for (const rcpt of taken.to) this.#answer(this.#server.script.lmtp?.(rcpt) ?? '250 2.0.0 Stored');
+      return true;
+    }
     const reply = this.#server.script.dot?.(taken) ?? '250 2.0.0 Taken';
     if (reply.startsWith('2') || reply === 'cut') this.#server.taken.push(taken);
     this.#answer(reply);
@@ -153,6 +161,9 @@ class Conversation {
     switch (verb) {
       case 'EHLO':
         return this.#answer(script.ehlo?.() ?? this.#extensions());
+      case 'LHLO':
+        this.#lmtp = script.lmtp !== undefined;
+        return this.#answer(this.#lmtp ? this.#extensions() : '500 5.5.1 This is no LMTP server');
       case 'HELO':
         return this.#answer('250 fake.example');
       case 'STARTTLS':

@@ -233,7 +233,12 @@ export class FakeSpool {
   async bounce(
     id: QueueId,
     recipients: readonly SettledRecipient[],
-    dsn: { attempt: number; transaction: { envelope: Envelope; origin: Origin }; message: Buffer },
+    dsn: {
+      attempt: number;
+      transaction: { envelope: Envelope; origin: Origin };
+      message: Buffer;
+      delayNotified?: readonly ForwardPath[];
+    },
   ): Promise<QueueId> {
     const own = dsnQueueId(id, dsn.attempt);
     if (this.dsns.some((each) => each.id === own)) throw new SekishoError('WRONG_STATE', `DSN ${own} exists`);
@@ -245,7 +250,8 @@ export class FakeSpool {
       text: dsn.message.toString('utf8'),
       to: envelope.recipients.map((each) => each.address),
     });
-    await this.settle(id, recipients);
+    for (const each of this.#progress(id, dsn.delayNotified ?? [])) each.delayNotified = true;
+    if (recipients.length > 0) await this.settle(id, recipients);
     return own;
   }
 

@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, test } from 'node:test';
 import { stampOf, systemClock } from '../../src/base/clock.ts';
+import type { ConfigInput } from '../../src/config/schema.ts';
 import { createDelivery, type Delivery } from '../../src/deliver/delivery.ts';
+import type { RecipientDsn } from '../../src/mail/envelope.ts';
 import type { QueueId } from '../../src/mail/queue-id.ts';
 import { openLevelDatabase } from '../../src/spool/database.ts';
 import { diskFiles } from '../../src/spool/files.ts';
@@ -34,7 +36,10 @@ async function makeRoot(): Promise<string> {
   return root;
 }
 
-async function openHouse(root: string, options: { port: number; create?: boolean }): Promise<House> {
+async function openHouse(
+  root: string,
+  options: { port: number; create?: boolean; config?: ConfigInput },
+): Promise<House> {
   const seen = watch();
   const spool = await openSpool({
     root,
@@ -46,8 +51,15 @@ async function openHouse(root: string, options: { port: number; create?: boolean
     create: options.create ?? false,
     onFault: (error) => assert.fail(error),
   });
-  const config = officeConfig([options.port]);
-  const delivery = createDelivery({ config: () => config, spool, resolver: fakeResolver({}), observe: seen, clock });
+  const config = officeConfig([options.port], options.config);
+  const delivery = createDelivery({
+    config: () => config,
+    spool,
+    resolver: fakeResolver({}),
+    observe: seen,
+    clock,
+    tuning: { sweepMs: 10 },
+  });
   delivery.start();
   let closed = false;
   const close = async (): Promise<void> => {
@@ -62,7 +74,7 @@ async function openHouse(root: string, options: { port: number; create?: boolean
 
 async function queue(
   house: House,
-  options: { listener: 'mx' | 'relay'; from: string; to: string[]; body?: string },
+  options: { listener: 'mx' | 'relay'; from: string; to: string[]; body?: string; dsn?: RecipientDsn },
 ): Promise<QueueId> {
   const recipients = options.to.map(to);
   const draft = await house.spool.begin({
@@ -76,7 +88,10 @@ async function queue(
     },
     envelope: {
       reversePath: from(options.from),
-      recipients: recipients.map((address) => ({ address })),
+      recipients: recipients.map((address) => ({
+        address,
+        ...(options.dsn === undefined ? {} : { dsn: options.dsn }),
+      })),
       smtpUtf8: false,
       eightBit: false,
     },
@@ -165,4 +180,63 @@ test('mail queued while the server was away goes out after a restart, oldest fir
   const after = await openHouse(root, { port: away.port });
   await until('drained', () => office.taken.length === 10 && after.spool.count('queue') === 0);
   assert.deepEqual(new Set(office.taken.map((taken) => taken.raw.toString())).size, 10);
+});
+
+test('a delay notice goes out by itself, once, also after a restart; the late mail stays where it is', async () => {
+  const office = await startServer({ rcpt: (line) => (line.includes('far.example') ? '450 4.2.1 Later' : undefined) });
+  cleanups.push(() => office.close());
+  const root = await makeRoot();
+  const config: ConfigInput = {
+    outbound: { smarthost: { host: 'localhost', port: office.port } },
+    delivery: { delayNoticeMs: 1, retryMs: [600_000] },
+  };
+  const before = await openHouse(root, { port: office.port, create: true, config });
+  const id = await queue(before, { listener: 'relay', from: 'alice@office.example', to: ['bob@far.example'] });
+  await until('told', () => office.taken.length === 1 && before.spool.count('queue') === 1);
+  assert.deepEqual(office.taken[0]?.to, ['RCPT TO:<alice@office.example> NOTIFY=NEVER']);
+  assert.match(office.taken[0]?.raw.toString() ?? '', /Final-Recipient: rfc822; bob@far\.example\r\nAction: delayed/);
+  await before.close();
+  const after = await openHouse(root, { port: office.port, config });
+  await new Promise((resolve) => setTimeout(resolve, 80));
+  assert.equal(office.taken.length, 1);
+  const message = await after.spool.read(id);
+  assert.equal(message?.progress.recipients[0]?.delayNotified, true);
+  assert.equal(message?.progress.recipients[0]?.outcome, undefined);
+  assert.deepEqual(after.seen.raised, []);
+});
+
+test('a notice that comes back is held as undeliverable; let go again, it is tried again', async () => {
+  let gone = true;
+  const office = await startServer({
+    rcpt: (line) =>
+      line.includes('nobody') || (gone && line.includes('alice')) ? '550 5.1.1 No such user' : undefined,
+  });
+  cleanups.push(() => office.close());
+  const house = await openHouse(await makeRoot(), { port: office.port, create: true });
+  await queue(house, { listener: 'relay', from: 'alice@office.example', to: ['nobody@office.example'] });
+  await until('held', () => house.spool.count('held') === 1 && house.spool.count('queue') === 0);
+  const [entry] = await house.spool.list('held');
+  assert.ok(entry !== undefined);
+  const held = await house.spool.read(entry.id);
+  assert.equal(held?.progress.why, 'undeliverable');
+  assert.equal(held?.preamble.kind, 'dsn');
+  assert.deepEqual(house.seen.raised, [`undeliverable ${entry.id}`]);
+  gone = false;
+  await house.spool.move(entry.id, 'queue');
+  await until('delivered', () => office.taken.length === 1 && house.spool.count('held') === 0);
+});
+
+test('a relayed notice and the settlement are one: nothing is left in the queue', async () => {
+  const office = await startServer({ extensions: [] });
+  cleanups.push(() => office.close());
+  const house = await openHouse(await makeRoot(), { port: office.port, create: true });
+  await queue(house, {
+    listener: 'relay',
+    from: 'alice@office.example',
+    to: ['bob@office.example', 'carol@office.example'],
+    dsn: { notify: ['SUCCESS'] },
+  });
+  await until('all out', () => office.taken.length === 2 && house.spool.count('queue') === 0);
+  const notice = office.taken.find((taken) => taken.from.startsWith('MAIL FROM:<>'))?.raw.toString() ?? '';
+  assert.equal(notice.match(/Action: relayed/g)?.length, 2);
 });

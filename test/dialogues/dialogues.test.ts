@@ -4,7 +4,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { ConfigInput } from '../../src/config/schema.ts';
-import { type Bench, type Client, openBench, until } from '../accept/harness.ts';
+import { type Bench, type Client, openBench, silentResolver, until } from '../accept/harness.ts';
+import type { TakenMessage } from '../accept/harness.ts';
 
 interface Step {
   line: number;
@@ -12,7 +13,9 @@ interface Step {
   text: string;
 }
 
-const WORDS = ['C:', 'C~', 'C+', 'S:', 'TLS', 'HANGUP', 'TAKEN:', 'BODY:', 'DROPPED', 'LISTENER:', 'CONFIG:'];
+const SPOKEN = ['C:', 'C~', 'C+', 'C*', 'S:', 'TLS', 'HANGUP'];
+const CHECKED = ['TAKEN:', 'BODY:', 'DSN:', 'CLIENT:', 'DROPPED', 'WAITED:'];
+const WORDS = [...SPOKEN, ...CHECKED, 'LISTENER:', 'CONFIG:', 'DNS:'];
 const folder = import.meta.dirname;
 const files = readdirSync(folder).filter((name) => name.endsWith('.dialogue'));
 
@@ -40,13 +43,27 @@ function parse(text: string): Step[] {
 async function play(steps: readonly Step[]): Promise<void> {
   const setting = (word: string): string | undefined => steps.find((step) => step.word === word)?.text;
   const config = JSON.parse(setting('CONFIG:') ?? '{}') as Partial<ConfigInput>;
-  await using bench = await openBench({ listener: setting('LISTENER:') === 'relay' ? 'relay' : 'mx', config });
+  const known = steps.filter((step) => step.word === 'DNS:').map((step) => step.text.split(' '));
+  const waited: number[] = [];
+  await using bench = await openBench({
+    listener: setting('LISTENER:') === 'relay' ? 'relay' : 'mx',
+    config,
+    resolver: {
+      ...silentResolver,
+      a: async (name) => known.filter(([listed]) => listed === name).map(([, address = '']) => address),
+    },
+    timing: { greetingDelayMs: config.listeners?.mx?.greetingDelayMs ?? 0 },
+    wait: async (ms) => void waited.push(ms),
+  });
   const client = await bench.client({ greeting: false });
   const heard: string[] = [];
   let held = '';
   for (const step of steps) {
     if (step.word === 'C+') held += `${step.text}\r\n`;
-    else if (step.word === 'C:' || step.word === 'C~') {
+    else if (step.word === 'C*') {
+      const [, times, text] = /^(\d+) (.*)$/.exec(step.text) ?? assert.fail(`line ${step.line}: C* number text`);
+      held += `${text}\r\n`.repeat(Number(times));
+    } else if (step.word === 'C:' || step.word === 'C~') {
       const said = step.word === 'C:' ? `${step.text}\r\n` : unescape(step.text);
       client.write(Buffer.from(held + said, 'latin1'));
       held = '';
@@ -55,12 +72,19 @@ async function play(steps: readonly Step[]): Promise<void> {
     else if (step.word === 'HANGUP') await hangUp(client, bench);
   }
   assert.deepEqual(heard, [], 'the server said more than the dialogue');
+  assert.deepEqual(waited.join(' '), setting('WAITED:') ?? '', 'pauses made, in ms');
   await checkTaken(bench, steps);
 }
 
 async function hear(client: Client, heard: string[], step: Step): Promise<void> {
   if (step.text === '(closed)') {
     assert.ok(await client.hungUp(), `line ${step.line}: the server did not hang up`);
+    return;
+  }
+  const whole = /^(\d{3}) \(lines\)$/.exec(step.text);
+  if (whole !== null) {
+    assert.deepEqual(heard, [], `line ${step.line}: an earlier reply is not heard to its end`);
+    assert.ok((await client.reply()).startsWith(whole[1] as string), `line ${step.line}`);
     return;
   }
   if (heard.length === 0) heard.push(...(await client.reply()).split('\n'));
@@ -90,10 +114,28 @@ async function checkTaken(bench: Bench, steps: readonly Step[]): Promise<void> {
   assert.deepEqual(envelopes, expected('TAKEN:'));
   for (const [index, body] of expected('BODY:').entries())
     assert.equal(finished[index]?.content.toString('latin1'), unescape(body));
+  for (const [index, dsn] of expected('DSN:').entries()) assert.equal(dsnOf(finished[index]), dsn);
+  for (const [index, address] of expected('CLIENT:').entries())
+    assert.equal(finished[index]?.transaction.origin.clientAddress, address);
   const dropped = bench.pipeline.messages.filter((message) => message.aborts === 1);
   assert.equal(dropped.length, expected('DROPPED').length, 'messages dropped');
   assert.equal(bench.pipeline.messages.length, finished.length + dropped.length);
   assert.deepEqual(bench.errors, []);
+}
+
+/** `RET=HDRS ENVID=x | address NOTIFY=DELAY ORCPT=rfc822;y`, decoded; a part for each recipient who has any. */
+function dsnOf(message: TakenMessage | undefined): string {
+  const { ret, envid, recipients = [] } = message?.transaction.envelope ?? {};
+  const said = (words: Record<string, string | undefined>): string[] =>
+    Object.entries(words).flatMap(([word, value]) => (value === undefined ? [] : [`${word}=${value}`]));
+  return [
+    said({ RET: ret, ENVID: envid }),
+    ...recipients
+      .filter(({ dsn }) => dsn !== undefined)
+      .map(({ address, dsn }) => [address, ...said({ NOTIFY: dsn?.notify?.join(','), ORCPT: dsn?.orcpt })]),
+  ]
+    .map((words) => words.join(' '))
+    .join(' | ');
 }
 
 const ESCAPES: Record<string, string> = { r: '\r', n: '\n', 0: '\0', t: '\t', '\\': '\\' };

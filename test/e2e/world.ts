@@ -49,7 +49,10 @@ export interface WorldOptions {
   rspamd?: boolean;
   /** Another mail server than the sink. */
   officePort?: (dir: string) => Promise<number>;
-  config?: Partial<ConfigInput>;
+  /** Names the DNS knows besides ours. */
+  records?: readonly string[];
+  /** What differs from our usual settings; a function may start in the folder what the settings name. */
+  config?: Partial<ConfigInput> | ((dir: string) => Promise<Partial<ConfigInput>>);
 }
 
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
@@ -58,7 +61,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     const dir = await mkdtemp(path.join(os.tmpdir(), 'sekisho-e2e-'));
     await chmod(dir, 0o755); // engines run as other users
     stack.defer(() => rm(dir, { recursive: true, force: true }));
-    const dns = stack.use(await startUnbound({ dir, records: RECORDS, broken: ['broken.example'] }));
+    const records = [...RECORDS, ...(options.records ?? [])];
+    const dns = stack.use(await startUnbound({ dir, records, broken: ['broken.example'] }));
     const [clamd, rspamd] = await Promise.all([
       options.clamd === true ? startClamd({ dir }) : undefined,
       options.rspamd === true ? startRspamd({ dir, dns }) : undefined,
@@ -68,7 +72,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     const office = stack.use(await startSmtpSink());
     const outside = stack.use(await startSmtpSink());
     const officePort = (await options.officePort?.(dir)) ?? office.port;
-    const config = worldConfig({ dns, clamd, rspamd, officePort, outsidePort: outside.port }, options.config);
+    const more = typeof options.config === 'function' ? await options.config(dir) : options.config;
+    const config = worldConfig({ dns, clamd, rspamd, officePort, outsidePort: outside.port }, more);
     const gateway = stack.use(await startGateway({ dir, config }));
     const owned = stack.move();
     return {

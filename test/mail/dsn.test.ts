@@ -85,7 +85,7 @@ test('a DSN in English has this very form', () => {
       '--=_f00d',
       'Content-Type: text/rfc822-headers',
       'Content-Transfer-Encoding: 7bit',
-      'Content-Description: Header of the undelivered message',
+      'Content-Description: Header of the message',
       '',
       'Subject: hello',
       'From: alice@sender.example',

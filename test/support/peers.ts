@@ -53,6 +53,8 @@ export interface ArrivedMessage {
 export interface Postfix {
   readonly port: number;
   readonly folder: string;
+  /** Of master(8), or of the wrapper it runs under: the root of its process tree. */
+  pid(): number;
   /** Everything delivered so far, in order of arrival. */
   messages(recipient?: string): Promise<ArrivedMessage[]>;
   /** Waits until `count` messages lie there. */
@@ -76,6 +78,8 @@ export interface PostfixOptions {
   /** Sender: everything it takes goes here instead. */
   relayTo?: { port: number };
   settings?: Readonly<Record<string, string>>;
+  /** A command that master(8) runs under (strace). */
+  wrapper?: readonly string[];
 }
 
 export async function startPostfix(options: PostfixOptions): Promise<Postfix> {
@@ -88,7 +92,9 @@ export async function startPostfix(options: PostfixOptions): Promise<Postfix> {
   const start = async (): Promise<void> => {
     await rm(path.join(folder, 'spool/pid/master.pid'), { force: true });
     const master = path.join(peersPrefix(), 'usr/lib/postfix/sbin/master');
-    child = await startChild(master, ['-c', path.join(folder, 'etc'), '-d'], { env: peerEnvironment() });
+    const [wrapper, ...before] = options.wrapper ?? [];
+    const args = [...(wrapper === undefined ? [] : [...before, master]), '-c', path.join(folder, 'etc'), '-d'];
+    child = await startChild(wrapper ?? master, args, { env: peerEnvironment() });
     await untilListening('Postfix', { port }).catch(async (error: unknown) => {
       const said = `${child?.output() ?? ''}${await readLog(folder)}`;
       throw new Error(`Postfix did not come up: ${said.slice(-2_000)}`, { cause: error });
@@ -106,6 +112,7 @@ export async function startPostfix(options: PostfixOptions): Promise<Postfix> {
   return {
     port,
     folder,
+    pid: () => child?.pid ?? 0,
     messages,
     received: (count, waiting = {}) =>
       until(`${count} messages at the mail server`, { ms: waiting.ms ?? 20_000 }, async () => {
@@ -211,6 +218,8 @@ async function writeConfig(folder: string, port: number, options: PostfixOptions
 function masterConfig(port: number): string {
   const rows = [
     `127.0.0.1:${port} inet n - n - - smtpd`,
+    // postqueue -f refuses to flush a system without it
+    'pickup unix n - n 60 1 pickup',
     'cleanup unix n - n - 0 cleanup',
     'qmgr unix n - n 300 1 qmgr',
     'tlsmgr unix - - n 1000? 1 tlsmgr',

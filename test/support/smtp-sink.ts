@@ -18,6 +18,8 @@ export interface SunkMessage {
 export type SinkAnswer = `${number} ${string}` | 'cut' | 'silent' | undefined;
 
 export interface SinkScript {
+  /** Instead of 220. */
+  greeting?: () => SinkAnswer;
   mail?: (from: string) => SinkAnswer;
   rcpt?: (to: string) => SinkAnswer;
   /** After this many octets of DATA. */
@@ -38,8 +40,10 @@ export interface SmtpSink {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-export async function startSmtpSink(options: { script?: SinkScript } = {}): Promise<SmtpSink> {
-  const port = await freePort();
+export async function startSmtpSink(
+  options: { script?: SinkScript; address?: string; port?: number } = {},
+): Promise<SmtpSink> {
+  const port = options.port ?? (await freePort());
   const messages: SunkMessage[] = [];
   const sockets = new Set<Socket>();
   let sessions = 0;
@@ -61,7 +65,7 @@ export async function startSmtpSink(options: { script?: SinkScript } = {}): Prom
     start: () =>
       new Promise<void>((resolve, reject) => {
         server.once('error', reject);
-        server.listen(port, '127.0.0.1', () => {
+        server.listen(port, options.address ?? '127.0.0.1', () => {
           server.removeListener('error', reject);
           resolve();
         });
@@ -110,7 +114,10 @@ function serve(socket: Socket, sink: SmtpSink): void {
     } else if (verb === 'QUIT') socket.end('221 2.0.0 Bye\r\n');
     else socket.write('250 2.0.0 Ok\r\n');
   };
-  socket.write('220 sink.example ESMTP\r\n');
+  if (!answer(sink.script.greeting?.(), '220 sink.example ESMTP')) {
+    socket.end();
+    return;
+  }
   socket.on('data', (chunk: Buffer) => {
     buffered = Buffer.concat([buffered, chunk]);
     while (buffered.length > 0 && !socket.destroyed) {

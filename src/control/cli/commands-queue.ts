@@ -1,21 +1,12 @@
-/** queue: list, show, retry, hold, unhold, delete, undelete. Every change says in one sentence what is now the case. */
+/** queue: list, show, retry, hold, unhold, route, delete, undelete. Every change says in one sentence what is now the case. */
 import type { Language, Text } from '../../base/i18n.ts';
-import type { MessageDetails, MessageState, QueueEntry } from '../shapes.ts';
+import type { MessageDetails, QueueEntry } from '../shapes.ts';
 import { UsageError } from './arguments.ts';
 import { argument, type Command, type CommandContext, EXIT } from './command.ts';
+import { DOMAIN_OPTION, holdOrUnhold, ROUTE_COMMAND } from './commands-queue-bulk.ts';
 import { findingLines } from './finding-text.ts';
 import { block, type Look, showPath, showSize, showSome, showTime, table } from './output.ts';
-
-export const STATE_NAMES: Record<MessageState, Text> = {
-  incoming: { en: 'incoming', ja: '検査待ち' },
-  active: { en: 'active', ja: '配送中' },
-  deferred: { en: 'deferred', ja: '再送待ち' },
-  held: { en: 'held', ja: '保留' },
-  quarantined: { en: 'quarantined', ja: '隔離' },
-  corrupt: { en: 'corrupt', ja: '破損' },
-  retired: { en: 'retired', ja: '完了' },
-  rejected: { en: 'rejected', ja: '拒否' },
-};
+import { STATE_NAMES } from './state-names.ts';
 
 export const LIMIT_OPTION = {
   name: 'limit',
@@ -84,21 +75,22 @@ export const QUEUE_COMMANDS: readonly Command[] = [
     examples: ['sekisho queue retry 0000K3M-7Q2ABCDEFGHJK', 'sekisho queue retry --domain office.example'],
     run: retry,
   },
-  change('queue hold', 'queue.hold', {
-    summary: { en: 'Keeps a message back until it is let go', ja: 'メールを保留する（解除するまで送らない）' },
-  }),
+  {
+    name: 'queue hold',
+    args: '[ID]',
+    summary: { en: 'Keeps mail back until it is let go', ja: 'メールを保留する（解除するまで送らない）' },
+    options: [DOMAIN_OPTION],
+    examples: ['sekisho queue hold 0000K3M-7Q2ABCDEFGHJK', 'sekisho queue hold --domain office.example'],
+    run: (context) => holdOrUnhold(context, 'hold'),
+  },
   {
     name: 'queue unhold',
-    args: 'ID',
-    summary: { en: 'Lets a held message go', ja: '保留を解除して送る' },
-    options: [FORCE_OPTION],
-    run: async (context) => {
-      const force = context.flags.has('force') ? { force: true } : {};
-      const answer = await context.client.call('queue.unhold', { id: argument(context, 0), ...force });
-      context.print(answer, () => `${answer.id}: ${STATE_NAMES[answer.state][context.language]}\n`);
-      return EXIT.ok;
-    },
+    args: '[ID]',
+    summary: { en: 'Lets held mail go', ja: '保留を解除して送る' },
+    options: [FORCE_OPTION, DOMAIN_OPTION],
+    run: (context) => holdOrUnhold(context, 'unhold'),
   },
+  ROUTE_COMMAND,
   remove('queue delete', 'queue.delete', {
     en: 'Deletes a message; for 10 minutes it can be brought back',
     ja: 'メールを削除する（10 分以内なら元に戻せる）',
@@ -129,7 +121,7 @@ async function retry(context: CommandContext): Promise<0 | 1> {
   return answer.count > 0 ? EXIT.ok : EXIT.negative;
 }
 
-type ChangeVerb = 'queue.hold' | 'queue.undelete' | 'quarantine.undelete';
+type ChangeVerb = 'queue.undelete' | 'quarantine.undelete';
 
 /** A verb that takes an id and answers with the state the message has now. */
 export function change(name: string, verb: ChangeVerb, words: { summary: Text }): Command {
