@@ -14,7 +14,7 @@ import { parseArgs } from 'node:util';
 import { systemClock } from './base/clock.ts';
 import { describeError, errorCode, SekishoError } from './base/errors.ts';
 import { createResolver } from './base/resolver.ts';
-import { openConfigStore } from './config/store.ts';
+import { type ConfigStore, openConfigStore } from './config/store.ts';
 import { createControlServer } from './control/server.ts';
 import { createDelivery } from './deliver/delivery.ts';
 import { createRecipientDirectory } from './accept/directory.ts';
@@ -22,6 +22,7 @@ import { createHandlers } from './gateway/handlers.ts';
 import { closedDoor } from './gateway/closed-door.ts';
 import { createDoors } from './gateway/doors.ts';
 import { openSpoolPatiently } from './gateway/spool-identity.ts';
+import { waitingHandlers } from './gateway/waiting-handlers.ts';
 import { expireHistory } from './jobs/expire-history.ts';
 import { expireQuarantine } from './jobs/expire-quarantine.ts';
 import { startJobs } from './jobs/scheduler.ts';
@@ -29,6 +30,7 @@ import { createInspectors } from './inspect/inspectors.ts';
 import { createHistory } from './observe/history.ts';
 import { createLog } from './observe/log.ts';
 import { createMetrics, createMetricsServer } from './observe/metrics.ts';
+import type { Observe } from './observe/events.ts';
 import { createObserver } from './observe/observer.ts';
 import { createPipeline } from './pipeline.ts';
 import { createIncomingWork } from './pipeline-incoming.ts';
@@ -94,7 +96,28 @@ async function main({ config: configFile, data, journald }: Arguments): Promise<
   history.configure(config().history);
   const resolver = followedResolver(config);
 
-  // 3 · the spool, before any listener opens; while it is not there, the doors say 421
+  let stopping = false;
+  const stop = (signal: string): void => {
+    if (stopping) return;
+    stopping = true;
+    observe.log('info', 'Gateway stops', { signal });
+    stack.disposeAsync().then(
+      () => end(0),
+      (error: unknown) => {
+        observe.log('error', 'Gateway did not stop cleanly', { error: describeError(error) });
+        end(75);
+      },
+    );
+  };
+  process.on('SIGTERM', () => stop('SIGTERM'));
+  process.on('SIGINT', () => stop('SIGINT'));
+  process.on('SIGHUP', () => void reload(store, observe));
+
+  // 3 · the spool, before any listener opens; while it is not there, the doors say 421 and control says why
+  const socket = path.join(data, 'run', 'control.sock');
+  const startedAt = clock.wall();
+  const waiting = waitingHandlers({ store, observe, clock, startedAt });
+  const early = await createControlServer({ socket, caller: 'cli', handlers: waiting, observe });
   const door = await closedDoor(config(), observe);
   const spool = await openSpoolPatiently({
     root: path.join(data, 'spool'),
@@ -170,7 +193,6 @@ async function main({ config: configFile, data, journald }: Arguments): Promise<
   stack.defer(() => doors.close({ graceMs: STOP_GRACE_MS }));
 
   // 6 · control
-  const startedAt = clock.wall();
   const handlers = createHandlers({
     store,
     spool,
@@ -185,8 +207,9 @@ async function main({ config: configFile, data, journald }: Arguments): Promise<
     startedAt,
     log,
   });
+  await early.close();
   const control = await createControlServer({
-    socket: path.join(data, 'run', 'control.sock'),
+    socket,
     caller: 'cli',
     handlers,
     observe,
@@ -208,34 +231,16 @@ async function main({ config: configFile, data, journald }: Arguments): Promise<
     await doors.follow(next, previous);
   });
   observe.log('info', 'Gateway is ready', { listening, spool: spool.status().recovery, config: store.file });
+}
 
-  process.on('SIGHUP', () => {
-    store.reload({ by: 'SIGHUP' }).then(
-      (result) =>
-        observe.log(
-          result.ok ? 'info' : 'warn',
-          result.ok ? 'Configuration was read again' : 'Configuration was refused, the old one runs on',
-          result.ok ? { changed: result.changed } : { problems: result.problems },
-        ),
-      (error: unknown) =>
-        observe.log('error', 'Configuration could not be read again', { error: describeError(error) }),
-    );
-  });
-  let stopping = false;
-  const stop = (signal: string): void => {
-    if (stopping) return;
-    stopping = true;
-    observe.log('info', 'Gateway stops', { signal });
-    stack.disposeAsync().then(
-      () => end(0),
-      (error: unknown) => {
-        observe.log('error', 'Gateway did not stop cleanly', { error: describeError(error) });
-        end(75);
-      },
-    );
-  };
-  process.on('SIGTERM', () => stop('SIGTERM'));
-  process.on('SIGINT', () => stop('SIGINT'));
+async function reload(store: ConfigStore, observe: Observe): Promise<void> {
+  try {
+    const result = await store.reload({ by: 'SIGHUP' });
+    if (result.ok) observe.log('info', 'Configuration was read again', { changed: result.changed });
+    else observe.log('warn', 'Configuration was refused, the old one runs on', { problems: result.problems });
+  } catch (error) {
+    observe.log('error', 'Configuration could not be read again', { error: describeError(error) });
+  }
 }
 
 /** DNS servers may change with the configuration: a resolver that looks at it for each question. */

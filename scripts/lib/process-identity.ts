@@ -2,7 +2,8 @@
  * Which process is which, by pid and start time (proc(5), field 22): a pid that was given to another program since is never
  * taken for ours, let alone killed. Linux only.
  */
-import { readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import path from 'node:path';
 import { writeFileAtomic } from '../../src/base/atomic-file.ts';
 
 /** Clock ticks since boot at which the process began, or undefined when there is none (or only its corpse). */
@@ -33,6 +34,30 @@ export function livingPid(file: string): number | undefined {
   return Number.isInteger(pid) && pid > 1 && ticks !== '' && startTicks(pid) === ticks ? pid : undefined;
 }
 
+/** Ours only: a start that came after us has written its own. */
 export function removePidFile(file: string): void {
-  rmSync(file, { force: true });
+  if (livingPid(file) === process.pid) rmSync(file, { force: true });
+}
+
+/**
+ * Every living `start.ts` of this user for the data folder, by its command line: one whose pid file was removed, or not
+ * written yet, is found too.
+ */
+export function livingStarts(data: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => pid !== process.pid && startTicks(pid) !== undefined && isStartFor(pid, data));
+}
+
+function isStartFor(pid: number, data: string): boolean {
+  try {
+    if (statSync(`/proc/${pid}`).uid !== process.getuid?.()) return false;
+    const [, script = '', ...args] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    if (!script.endsWith('/scripts/lib/start.ts')) return false;
+    const named = args[args.indexOf('--data') + 1];
+    return args.includes('--data') && named !== undefined && path.resolve('/', named) === data;
+  } catch {
+    return false; // gone meanwhile
+  }
 }

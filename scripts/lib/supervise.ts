@@ -2,6 +2,7 @@
  * Keeps a child process running: its output goes to a log file of bounded size, its unexpected end is told and followed by
  * a restart with growing pauses, its stop is SIGTERM, a bounded wait, then SIGKILL by pid. A child has its own session, so
  * that a terminal's Ctrl-C reaches only us and everything stops in order; it dies with us even when we are killed (PDEATHSIG).
+ * Workers that a dead main process leaves behind die with it: they would hold its sockets, and our pipes for ever.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs';
@@ -12,6 +13,8 @@ const LOG_LIMIT = 10 * 1024 * 1024;
 const RESTART_PAUSES_MS = [1_000, 2_000, 5_000, 10_000, 30_000];
 /** After this long alive the next death counts as the first. */
 const STEADY_MS = 60_000;
+/** A dead child's last words are in its pipes already; whoever else holds them open is not waited for. */
+const LAST_WORDS_MS = 500;
 
 export interface ChildSpec {
   name: string;
@@ -38,6 +41,8 @@ export class SupervisedChild {
   readonly #log: CappedLog;
   readonly #stopping = new AbortController();
   #child: ChildProcess | undefined;
+  /** Resolves when the newest child, its workers and its pipes are gone. */
+  #gone: Promise<void> = Promise.resolve();
   #deaths = 0;
   #lastLines: string[] = [];
 
@@ -75,15 +80,22 @@ export class SupervisedChild {
       if (stream === null) continue;
       createInterface({ input: stream }).on('line', (line) => this.#take(line));
     }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#gone = promise;
     let ended = false;
     const end = (status: string): void => {
       if (ended) return;
       ended = true;
       this.#child = undefined;
+      resolve();
       if (!this.#stopping.signal.aborted) void this.#restart(status, Date.now() - began);
     };
     child.once('error', (error) => end(error.message));
-    child.once('exit', (code, signal) => end(signal === null ? `exit status ${code}` : `signal ${signal}`));
+    child.once('exit', (code, signal) => {
+      // In the stop path too: a main process that obeyed SIGTERM may still have left a worker that did not.
+      if (child.pid !== undefined) killOrphans(child.pid);
+      void releasePipes(child).then(() => end(signal === null ? `exit status ${code}` : `signal ${signal}`));
+    });
   }
 
   /** SIGHUP, for those that reload. */
@@ -94,13 +106,13 @@ export class SupervisedChild {
   async stop(): Promise<'stopped' | 'killed'> {
     this.#stopping.abort();
     const child = this.#child;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return 'stopped';
-    const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-    child.kill('SIGTERM');
+    if (child === undefined) return 'stopped';
+    const gone = this.#gone;
+    child.kill('SIGTERM'); // one that is dead by now is not signalled: Node knows
     const inTime = await withinMs(gone, this.spec.stopMs);
     if (inTime) return 'stopped';
     // Its whole session: workers of an engine that hangs must not outlive it.
-    if (child.pid !== undefined) killGroup(child.pid);
+    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) killGroup(child.pid);
     await withinMs(gone, 2_000);
     return 'killed';
   }
@@ -133,13 +145,28 @@ function withinMs(event: Promise<void>, ms: number): Promise<boolean> {
 }
 
 function killGroup(pid: number): void {
-  for (const target of [-pid, pid]) {
-    try {
-      process.kill(target, 'SIGKILL');
-    } catch {
-      // Already gone.
-    }
+  killOrphans(pid);
+  kill(pid);
+}
+
+/** The group that the child led (it was started detached): its number is not given anew while a member lives. */
+function killOrphans(pid: number): void {
+  kill(-pid);
+}
+
+function kill(target: number): void {
+  try {
+    process.kill(target, 'SIGKILL');
+  } catch {
+    // Already gone.
   }
+}
+
+/** Reads what the dead child still said, then lets go of its pipes: a process that fled its group may hold the other ends. */
+async function releasePipes(child: ChildProcess): Promise<void> {
+  await withinMs(new Promise((resolve) => child.once('close', () => resolve())), LAST_WORDS_MS);
+  child.stdout?.destroy();
+  child.stderr?.destroy();
 }
 
 /** Appends lines; at 10 MiB the file becomes `.1` and a new one begins. A log that cannot be written stops nothing. */

@@ -204,6 +204,14 @@ export const WORDS = {
   },
   unnamed: { ja: '（名前なし）', en: '(no name)' },
   tooComplex: { ja: '構造が複雑すぎます: {detail}', en: 'It is built in too complex a way: {detail}' },
+  notAuthenticated: {
+    ja: 'ヘッダーが検査の上限を超えているため、送信元の確認（SPF・DKIM・DMARC）は行っていません。',
+    en: 'Its header is beyond the limits of checking, so where it comes from (SPF, DKIM, DMARC) was not looked at.',
+  },
+  notScanned: {
+    ja: 'そのため、ウイルス検査と迷惑メール判定は行っていません。',
+    en: 'It was therefore not checked for viruses and spam.',
+  },
   malformed: { ja: '構造が壊れています: {detail}', en: 'Its structure is damaged: {detail}' },
   poison: {
     ja: '検査プログラムが二度止まりました: {detail}',

@@ -71,6 +71,7 @@ function whatWasFound(input: ExplainInput, language: Language): string[] {
         detail: safeText(finding.detail),
       }),
     ),
+    ...(enginesSkipped(inspection) ? [words.WORDS.notScanned[language]] : []),
     ...all(inspection, 'poison').map((finding) =>
       say(words.WORDS.poison, language, { detail: safeText(finding.detail) }),
     ),
@@ -96,6 +97,7 @@ function authentication(
   const vouched = origin.listener === 'mx' ? vouchingSealer(findings, { policy, author }) : undefined;
   const domain = (text: string): string => safeText(text, 100);
   const lines = all(inspection, 'from').flatMap((finding) => from(finding, language));
+  if (authenticationSkipped(inspection, origin)) lines.push(words.WORDS.notAuthenticated[language]);
   for (const spf of all(inspection, 'spf')) {
     lines.push(say(words.SPF_SENTENCES[spf.result], language, { domain: domain(spf.domain || spf.helo) }));
   }
@@ -127,6 +129,24 @@ function authentication(
     lines.push(say(sentence, language, { name: domain(trusted.name) }));
   }
   return lines;
+}
+
+function isTooComplex(inspection: Inspection): boolean {
+  return all(inspection, 'structure').some(({ problem }) => problem === 'too-complex');
+}
+
+/** Mail from outside has an SPF result whenever its header was looked at (src/inspect/authentication.ts). */
+function authenticationSkipped(inspection: Inspection, { listener }: Origin): boolean {
+  if (listener !== 'mx' || !isTooComplex(inspection) || all(inspection, 'spf').length > 0) return false;
+  return !inspection.missing.some(({ inspector }) => inspector === 'authentication');
+}
+
+/** What the structure alone condemned is not given to the engines (src/inspect/inspectors.ts). */
+function enginesSkipped(inspection: Inspection): boolean {
+  const { elapsed, missing } = inspection;
+  if (!isTooComplex(inspection) || elapsed.antivirus !== undefined || elapsed.spam !== undefined) return false;
+  if (all(inspection, 'virus').length > 0 || all(inspection, 'spam').length > 0) return false;
+  return !missing.some(({ inspector }) => inspector === 'antivirus' || inspector === 'spam');
 }
 
 function from(finding: FindingOf<'from'>, language: Language): string[] {

@@ -4,6 +4,8 @@ import type { Pipeline, RecipientDirectory } from '../accept/api.ts';
 import { type Acceptor, createAcceptor } from '../accept/acceptor.ts';
 import { loadOrCreateCertificate } from '../accept/certificate.ts';
 import type { Clock } from '../base/clock.ts';
+import { pause } from '../base/deadline.ts';
+import { describeError } from '../base/errors.ts';
 import type { Resolver } from '../base/resolver.ts';
 import type { Config } from '../config/schema.ts';
 import type { Observe } from '../observe/events.ts';
@@ -28,6 +30,11 @@ export interface Doors {
 }
 
 const FOLLOW_GRACE_MS = 30_000;
+const REBIND_MS = 50;
+
+function isAt(door: { address: string; port: number } | undefined, wanted: { address: string; port: number }): boolean {
+  return door !== undefined && door.port === wanted.port && door.address === wanted.address;
+}
 
 export function createDoors(options: {
   config: () => Config;
@@ -60,9 +67,42 @@ export function createDoors(options: {
       listener: name,
       tls: await certificate(config),
       port: config.listeners[name].port,
+      address: config.listeners[name].address,
     });
     const at = await acceptor.listen();
     open.set(name, { acceptor, ...at });
+  }
+
+  /** Its sessions may end in peace; the port is free at once. */
+  function retire(name: ListenerName, acceptor: Acceptor | undefined): void {
+    acceptor?.close({ graceMs: FOLLOW_GRACE_MS }).catch((error: unknown) => {
+      observe.log('error', 'Old listener did not close', { listener: name, error: describeError(error) });
+    });
+  }
+
+  async function moveOne(name: ListenerName, next: Config, previous: Config): Promise<void> {
+    const wanted = next.listeners[name];
+    const old = open.get(name);
+    if (wanted.enabled === (old !== undefined) && (!wanted.enabled || isAt(old, wanted))) return;
+    if (!wanted.enabled) {
+      open.delete(name);
+      retire(name, old?.acceptor);
+    } else if (old === undefined || old.port !== wanted.port) {
+      await openOne(name, next); // when it cannot, the old one has not moved
+      retire(name, old?.acceptor);
+    } else {
+      // One port, another address: the two may overlap (0.0.0.0), so the old socket goes first.
+      retire(name, old.acceptor);
+      open.delete(name);
+      await pause(REBIND_MS);
+      try {
+        await openOne(name, next);
+      } catch (error) {
+        await openOne(name, previous);
+        throw error;
+      }
+    }
+    observe.log('info', 'Listener moved', { listener: name, address: wanted.address, port: wanted.port });
   }
 
   return {
@@ -71,17 +111,7 @@ export function createDoors(options: {
       return [...open].map(([name, { address, port }]) => ({ name, address, port }));
     },
     follow: async (next, previous) => {
-      for (const name of LISTENERS) {
-        const [wanted, had] = [next.listeners[name], previous.listeners[name]];
-        if (wanted.enabled === had.enabled && wanted.port === had.port && wanted.address === had.address) continue;
-        const old = open.get(name);
-        if (wanted.enabled) await openOne(name, next);
-        else open.delete(name);
-        observe.log('info', 'Listener moved', { listener: name, address: wanted.address, port: wanted.port });
-        old?.acceptor.close({ graceMs: FOLLOW_GRACE_MS }).catch((error: unknown) => {
-          observe.log('error', 'Old listener did not close', { listener: name, error: String(error) });
-        });
-      }
+      for (const name of LISTENERS) await moveOne(name, next, previous);
       if (JSON.stringify(next.tls) === JSON.stringify(previous.tls) && next.hostname === previous.hostname) return;
       const made = await certificate(next);
       for (const { acceptor } of open.values()) acceptor.updateTls(made);

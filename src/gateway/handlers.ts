@@ -18,9 +18,7 @@ import { quarantineHandlers } from './quarantine-handlers.ts';
 import { queueBulkHandlers } from './queue-bulk.ts';
 import { queueHandlers } from './queue-handlers.ts';
 import { storyHandlers } from './story-handlers.ts';
-import { iso } from './views.ts';
-
-export const VERSION = '0.1.0';
+import { alarmRows, iso, VERSION } from './views.ts';
 
 export interface HandlerParts {
   store: ConfigStore;
@@ -53,17 +51,7 @@ function stateHandlers(
   parts: HandlerParts,
 ): Pick<GatewayHandlers, 'status' | 'engines.list' | 'alarms.list' | 'metrics.text' | 'log.level'> {
   const { store, spool, inspectors, delivery, observe, clock, doors, metrics, log } = parts;
-  const alarms = (): VerbAnswer<'alarms.list'>['alarms'] =>
-    observe.alarms().map((row) => ({
-      name: row.name,
-      key: row.key,
-      detail: row.detail,
-      since: iso(row.first),
-      lastAt: iso(row.last),
-      times: row.count,
-      title: row.title,
-      remedy: row.remedy,
-    }));
+  const alarms = (): VerbAnswer<'alarms.list'>['alarms'] => alarmRows(observe);
   return {
     status: () => {
       const config = store.current();

@@ -1,5 +1,5 @@
 /** The queue by control socket: lists over all folders but the quarantine, retry, hold, delete with undo. */
-import type { GatewayHandlers } from '../control/contract.ts';
+import type { GatewayHandlers, VerbAnswer } from '../control/contract.ts';
 import { domainOf } from '../mail/address.ts';
 import type { QueueId } from '../mail/queue-id.ts';
 import type { Folder, StoredMessage } from '../spool/api.ts';
@@ -42,6 +42,9 @@ export function queueHandlers(parts: HandlerParts): Pick<GatewayHandlers, QueueV
           looked += 1;
           const message = await spool.read(id);
           if (message !== undefined && wanted(message)) entries.push(queueEntry(message, clock));
+          // A damaged file tells nothing about itself, but it is there, and somebody must see it.
+          if (message === undefined && spool.folderOf(id) === 'corrupt' && hop === undefined && domain === undefined)
+            entries.push(damagedEntry(id));
           if (entries.length < limit) continue;
           more = true;
           break;
@@ -69,14 +72,36 @@ export function queueHandlers(parts: HandlerParts): Pick<GatewayHandlers, QueueV
       return { id: released.id, state: 'active' };
     },
     'queue.delete': async ({ id }, { by }) => {
+      if (spool.folderOf(asQueueId(id)) === 'corrupt') {
+        await spool.remove(asQueueId(id), 'deleted');
+        parts.observe.emit({ event: 'deleted', id: asQueueId(id), by, why: 'operator' });
+        return { id, deletedUntil: iso(clock.wall() + UNDO_MS) };
+      }
       await quarantine.delete(asQueueId(id), { by });
       const { progress } = await mustRead(spool, asQueueId(id));
       return { id, deletedUntil: deletedUntil(progress.deleted).deletedUntil ?? iso(clock.wall() + UNDO_MS) };
     },
     'queue.undelete': async ({ id }, { by }) => {
+      if (spool.folderOf(asQueueId(id)) === 'corrupt') {
+        await spool.undelete(asQueueId(id));
+        return { id, state: 'corrupt' };
+      }
       await quarantine.undelete(asQueueId(id), { by });
       return { id, state: stateOf(await mustRead(spool, asQueueId(id)), clock) };
     },
+  };
+}
+
+function damagedEntry(id: QueueId): VerbAnswer<'queue.list'>['entries'][number] {
+  return {
+    id,
+    state: 'corrupt',
+    kind: 'mail',
+    direction: 'inbound',
+    arrivedAt: iso(0),
+    size: 0,
+    reversePath: '',
+    recipients: [],
   };
 }
 

@@ -4,6 +4,7 @@ import { SekishoError } from '../base/errors.ts';
 import type { VerbAnswer } from '../control/contract.ts';
 import type { Origin } from '../mail/envelope.ts';
 import type { QueueId } from '../mail/queue-id.ts';
+import type { Observer } from '../observe/observer.ts';
 import type { QuarantineEntry } from '../quarantine/api.ts';
 import type { RecipientProgress, Spool, StoredMessage } from '../spool/api.ts';
 
@@ -13,6 +14,21 @@ type QuarantineRow = VerbAnswer<'quarantine.list'>['entries'][number];
 
 const UNDO_MS = 600_000;
 const DAY_MS = 86_400_000;
+
+export const VERSION = '0.1.0';
+
+export function alarmRows(observe: Pick<Observer, 'alarms'>): VerbAnswer<'alarms.list'>['alarms'] {
+  return observe.alarms().map((row) => ({
+    name: row.name,
+    key: row.key,
+    detail: row.detail,
+    since: iso(row.first),
+    lastAt: iso(row.last),
+    times: row.count,
+    title: row.title,
+    remedy: row.remedy,
+  }));
+}
 
 export function iso(wall: number): string {
   return new Date(wall).toISOString();

@@ -8,8 +8,12 @@ import { parseAuthenticationResults } from '../mail/authentication-results-parse
 import { ARC_RESULTS, type ArcSet, type ArcStatement, type Finding } from '../mail/finding.ts';
 import type { RecordingResolver } from './worker-dns.ts';
 
-/** Results of one hop that are kept; a hop that says more says it to confuse. */
-const MAX_STATEMENTS = 20;
+/** Results of one hop; one that says more is taken to say nothing: a part of it could mean the opposite of the whole. */
+const MAX_STATEMENTS = 10;
+/** `temperror` has nine letters. */
+const MAX_WORD = 20;
+/** The newest hops are kept; findings are stored with the message, and a chain may have fifty. */
+const MAX_SETS = 10;
 
 /** As far as mailauth's parsed header fields are read here. */
 interface ChainEntry {
@@ -30,7 +34,7 @@ export function arcFinding(result: AuthenticateResult, resolver: RecordingResolv
   return {
     ...finding,
     ...(sealer === undefined ? {} : { sealer }),
-    ...(word === 'pass' ? { sets: chain.map((entry) => setOf(entry)) } : {}),
+    ...(word === 'pass' ? { sets: chain.slice(-MAX_SETS).map((entry) => setOf(entry)) } : {}),
   };
 }
 
@@ -49,20 +53,20 @@ function statementsOf(original: unknown): ArcStatement[] {
   const value = field.slice(field.indexOf(':') + 1);
   const instance = /^[ \t\r\n]*i[ \t\r\n]*=[ \t\r\n]*\d{1,2}[ \t\r\n]*;/.exec(value)?.[0];
   const results = instance === undefined ? undefined : parseAuthenticationResults(value.slice(instance.length));
-  return (results?.results ?? [])
-    .flatMap(({ method, result, properties }): ArcStatement[] => {
-      switch (method) {
-        case 'spf':
-          return [{ method, result, domain: domainIn(properties['smtp.mailfrom'] ?? properties['smtp.helo']) }];
-        case 'dkim':
-          return [{ method, result, domain: domainIn(properties['header.d'] ?? properties['header.i']) }];
-        case 'dmarc':
-          return [{ method, result, domain: domainIn(properties['header.from']) }];
-        default:
-          return [];
-      }
-    })
-    .slice(0, MAX_STATEMENTS);
+  const statements = (results?.results ?? []).flatMap(({ method, result, properties }): ArcStatement[] => {
+    switch (method) {
+      case 'spf':
+        return [{ method, result, domain: domainIn(properties['smtp.mailfrom'] ?? properties['smtp.helo']) }];
+      case 'dkim':
+        return [{ method, result, domain: domainIn(properties['header.d'] ?? properties['header.i']) }];
+      case 'dmarc':
+        return [{ method, result, domain: domainIn(properties['header.from']) }];
+      default:
+        return [];
+    }
+  });
+  const hostile = statements.length > MAX_STATEMENTS || statements.some(({ result }) => result.length > MAX_WORD);
+  return hostile ? [] : statements;
 }
 
 /** Of `user@domain`, `@domain` or `domain`. */

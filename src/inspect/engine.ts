@@ -1,7 +1,8 @@
 /**
  * One engine behind its limits: so many pieces of work at once, a deadline for each, and a health that is asked before any
  * work is begun. Never throws: what could not be done comes back as `missing`. A probe runs every few seconds while the
- * engine is not up, and now and then while it idles, so that a dead engine is known before mail comes.
+ * engine is not up, and now and then while it idles, so that a dead engine is known before mail comes. When a message misses
+ * its deadline a probe decides whether that was the engine's fault or the message's own.
  */
 import type { Milliseconds } from '../base/brand.ts';
 import type { Clock } from '../base/clock.ts';
@@ -20,6 +21,8 @@ const PROBE_WHILE_STARTING_MS = 500;
 const PROBE_WHILE_DOWN_MS = 3_000;
 const PROBE_WHILE_IDLE_MS = 10_000;
 const PROBE_DEADLINE_MS = 8_000;
+/** Who works passes a probe at once; it has a connection of its own and does not wait for a place. */
+const CONFIRM_DEADLINE_MS = 5_000;
 /** A message that comes while the very first probe runs waits for it this long. */
 const FIRST_PROBE_WAIT_MS = 3_000;
 
@@ -35,13 +38,22 @@ export interface EngineOptions {
 
 export type EngineOutcome<T> =
   | { ok: true; value: T; elapsed: Milliseconds }
-  | { ok: false; reason: MissingReason; detail: string; elapsed: Milliseconds };
+  | {
+      ok: false;
+      reason: MissingReason;
+      detail: string;
+      elapsed: Milliseconds;
+      /** Of a timeout: the message had its place for most of the time, and the engine works. Never rejects. */
+      messageLate?: Promise<boolean>;
+    };
 
 export class Engine {
   readonly name: string;
   version = '';
   readonly #options: EngineOptions;
   readonly #limiter: Limiter;
+  /** Half of the places: heavy messages never keep the others out. */
+  readonly #heavyLimiter: Limiter;
   readonly #stop = new AbortController();
   readonly #loop: Promise<void>;
   readonly #firstProbe: Promise<void>;
@@ -49,11 +61,13 @@ export class Engine {
   #wake = new AbortController();
   #health: Health;
   #lastSuccess: Milliseconds;
+  #confirming: Promise<boolean> | undefined;
 
   constructor(options: EngineOptions) {
     this.name = options.name;
     this.#options = options;
     this.#limiter = new Limiter(options.concurrency);
+    this.#heavyLimiter = new Limiter(Math.max(1, Math.floor(options.concurrency / 2)));
     this.#health = startingHealth(options.clock.monotonic());
     this.#lastSuccess = options.clock.monotonic();
     const first = Promise.withResolvers<void>();
@@ -74,33 +88,78 @@ export class Engine {
     return this.#health.lastError;
   }
 
-  /** `ms`: from now, waiting for a free place included. The work must end when its signal aborts. */
-  async run<T>(ms: Milliseconds, work: (signal: AbortSignal) => Promise<T>): Promise<EngineOutcome<T>> {
-    const begin = this.#options.clock.monotonic();
-    const elapsed = (): Milliseconds => this.#options.clock.monotonic() - begin;
-    if (this.#health.state === 'starting') await this.#awaitFirstProbe(ms);
+  /**
+   * `ms`: from now, waiting for a free place included. The work must end when its signal aborts. `heavy`: may take long for
+   * what is in it, and has to wait while half of the places are held by its like.
+   */
+  async run<T>(
+    options: { ms: Milliseconds; heavy?: boolean },
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<EngineOutcome<T>> {
+    const { monotonic } = this.#options.clock;
+    const begin = monotonic();
+    let placed: Milliseconds | undefined;
+    const elapsed = (): Milliseconds => monotonic() - begin;
+    if (this.#health.state === 'starting') await this.#awaitFirstProbe(options.ms);
     const before = this.#health;
     if (before.state === 'starting' || before.state === 'down') {
       const detail = before.lastError ?? `${this.name} has not answered yet`;
       return { ok: false, reason: before.state, detail, elapsed: elapsed() };
     }
     try {
-      const value = await withDeadline(
-        this.name,
-        { ms: Math.max(1, ms - elapsed()), signal: this.#stop.signal },
-        (signal) => this.#limiter.run(() => (signal.aborted ? Promise.reject(signal.reason as Error) : work(signal))),
+      const limits = { ms: Math.max(1, options.ms - elapsed()), signal: this.#stop.signal };
+      const value = await withDeadline(this.name, limits, (signal) =>
+        this.#inPlace(options.heavy === true, () => {
+          if (signal.aborted) return Promise.reject(signal.reason as Error);
+          placed = elapsed();
+          return work(signal);
+        }),
       );
-      this.#lastSuccess = this.#options.clock.monotonic();
+      this.#lastSuccess = monotonic();
       this.#feed({ type: 'success' });
       return { ok: true, value, elapsed: elapsed() };
     } catch (error) {
       const detail = describeError(error);
-      const code = errorCode(error);
-      if (code !== DECLINED && code !== 'ABORTED') {
-        this.#feed({ type: 'miss', error: detail });
-        this.#wake.abort();
+      const failed = { ok: false, detail, elapsed: elapsed() } as const;
+      if (errorCode(error) === 'DEADLINE') {
+        const hadItsTime = placed !== undefined && placed < options.ms / 2;
+        const messageLate = this.#judgeLateness(detail).then((works) => works && hadItsTime);
+        return { ...failed, reason: 'timeout', messageLate };
       }
-      return { ok: false, reason: code === 'DEADLINE' ? 'timeout' : 'error', detail, elapsed: elapsed() };
+      if (errorCode(error) !== DECLINED && errorCode(error) !== 'ABORTED') this.#miss(detail);
+      return { ...failed, reason: 'error' };
+    }
+  }
+
+  #inPlace<T>(heavy: boolean, work: () => Promise<T>): Promise<T> {
+    const run = (): Promise<T> => this.#limiter.run(work);
+    return heavy ? this.#heavyLimiter.run(run) : run();
+  }
+
+  #miss(error: string): void {
+    this.#feed({ type: 'miss', error });
+    this.#wake.abort();
+  }
+
+  /** True when the engine does its work for a probe just now. Messages that are late together share the probe. */
+  async #judgeLateness(error: string): Promise<boolean> {
+    this.#confirming ??= this.#confirm().finally(() => {
+      this.#confirming = undefined;
+    });
+    const works = await this.#confirming;
+    if (this.#stop.signal.aborted) return false;
+    if (works) this.#feed({ type: 'message-late', error });
+    else this.#miss(error);
+    return works;
+  }
+
+  async #confirm(): Promise<boolean> {
+    try {
+      const limits = { ms: CONFIRM_DEADLINE_MS, signal: this.#stop.signal };
+      await withDeadline(`The probe of ${this.name}`, limits, (signal) => this.#options.probe(signal));
+      return true;
+    } catch {
+      return false;
     }
   }
 
@@ -170,6 +229,6 @@ export class Engine {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(new SekishoError('ABORTED', `${this.name} is being stopped`));
-    await this.#loop;
+    await Promise.all([this.#loop, this.#confirming]);
   }
 }

@@ -3,7 +3,9 @@
  *
  * starting → up at the first success; → down when `startingMs` have passed without one.
  * up → slow at a miss → down at the third miss in a row, or at once when a probe fails. slow → up at a success of real work: a
- * probe that passes does not excuse misses on real mail. down → up when a probe passes.
+ * probe that passes does not undo misses on real mail. down → up when a probe passes.
+ * A deadline missed by one message is no miss when the engine did its work for a probe right then (`message-late`): the message
+ * was too much for it, and one sender's heavy mail must not turn away everybody's. It is slow until real work succeeds.
  */
 import { assertNever, type Milliseconds } from '../base/brand.ts';
 import type { EngineState } from './api.ts';
@@ -23,6 +25,7 @@ export interface Health {
 export type HealthEvent =
   | { type: 'success' }
   | { type: 'miss'; error: string }
+  | { type: 'message-late'; error: string }
   | { type: 'probe-passed' }
   | { type: 'probe-failed'; error: string };
 
@@ -54,6 +57,9 @@ export function nextHealth(
       if (health.state === 'down' || misses >= MISSES_TO_DOWN) return enter('down', misses, event.error);
       return enter('slow', misses, event.error);
     }
+    case 'message-late':
+      if (health.state === 'starting' || health.state === 'down') return health;
+      return enter('slow', health.misses, event.error);
     case 'probe-failed':
       if (health.state === 'starting') return enter(starting(health, now, startingMs), health.misses, event.error);
       return enter('down', health.misses, event.error);

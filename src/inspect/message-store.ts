@@ -1,6 +1,7 @@
 /**
  * One message inside the worker: in memory up to 256 KiB, beyond that in a file of the worker's private folder. Written
- * once, then read any number of times. Nothing is durable; `dispose` leaves no trace.
+ * once, then read any number of times. A write that fails (ENOSPC) throws, and the store is good for `dispose` only. Nothing is
+ * durable; `dispose` leaves no trace.
  */
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open, rm } from 'node:fs/promises';
@@ -52,8 +53,8 @@ export class MessageStore {
     const file = this.#file;
     this.#file = undefined;
     if (file === undefined) return;
+    await rm(file.path, { force: true }); // first: a close that fails must not leave it lying there
     await file.handle.close();
-    await rm(file.path, { force: true });
   }
 }
 

@@ -61,9 +61,9 @@ export class RspamdClient {
     return spamFinding(parseReply(answer));
   }
 
-  /** Throws unless rspamd says pong. Returns `rspamd <version>`. */
+  /** Throws unless rspamd says pong, on a connection of its own: messages may hold all others. Returns `rspamd <version>`. */
   async probe(url: string, signal: AbortSignal): Promise<string> {
-    const options: RequestOptions = { ...target(url), method: 'GET', path: '/ping', agent: this.#agent, signal };
+    const options: RequestOptions = { ...target(url), method: 'GET', path: '/ping', agent: false, signal };
     const { text, server } = await this.#exchange(options, undefined);
     if (text.trim() !== 'pong') {
       throw new SekishoError('ENGINE_GARBLED', `rspamd answered "${text.slice(0, 80)}" to a ping`, { retryable: true });

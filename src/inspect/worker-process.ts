@@ -177,7 +177,8 @@ export class WorkerProcess {
       for (let at = 0; at < chunk.length; at += CHUNK) {
         if (!this.#jobs.has(job) || this.#dead !== undefined) return;
         if (this.#send({ type: 'body', job }, chunk.subarray(at, at + CHUNK))) continue;
-        await Promise.race([once(this.#socket, 'drain'), this.#gone.promise]);
+        // A socket that breaks here (EPIPE, ECONNRESET) is told to #fail as well: the job is settled with WORKER_DIED there
+        await Promise.race([once(this.#socket, 'drain').catch(() => this.#gone.promise), this.#gone.promise]);
       }
     }
     if (this.#jobs.has(job)) this.#send({ type: 'end', job });

@@ -11,7 +11,7 @@ import type { Finding } from '../mail/finding.ts';
 import { authenticateMessage } from './authentication.ts';
 import { encodeFrame, MAX_JSON, readFrames } from './frames.ts';
 import { MessageStore } from './message-store.ts';
-import { MAX_FINDINGS, type ToWorker, type WorkerJob, type WorkerPart } from './protocol.ts';
+import { MAX_FINDINGS, type ToWorker, type WorkerJob, WORKER_PARTS, type WorkerPart } from './protocol.ts';
 import { inspectStructure } from './structure.ts';
 import { headerProblem, summarise } from './summary.ts';
 import { QuestionDesk } from './worker-dns.ts';
@@ -22,7 +22,12 @@ interface Job {
   stop: AbortController;
 }
 
-export async function serveWorker(socket: Duplex, options: { version: string }): Promise<void> {
+/** `newStore`: where a message is kept while it is looked at; for tests. */
+export async function serveWorker(
+  socket: Duplex,
+  options: { version: string; newStore?: () => MessageStore },
+): Promise<void> {
+  const newStore = options.newStore ?? (() => new MessageStore());
   const jobs = new Map<number, Job>();
   const send = (message: unknown): void => void socket.write(encodeFrame(message));
   const desk = new QuestionDesk(send);
@@ -31,7 +36,8 @@ export async function serveWorker(socket: Duplex, options: { version: string }):
     const job = jobs.get(id);
     jobs.delete(id);
     job?.stop.abort();
-    if (job !== undefined) await job.store.dispose();
+    // What cannot be removed goes with the folder, when the worker does
+    if (job !== undefined) await job.store.dispose().catch(() => undefined);
   }
 
   async function look(id: number, job: Job): Promise<void> {
@@ -45,14 +51,24 @@ export async function serveWorker(socket: Duplex, options: { version: string }):
     }
   }
 
+  /** A full folder (ENOSPC) is the trouble of the message that did not fit, and of nobody beside it. */
+  async function keep(id: number, payload: Buffer): Promise<void> {
+    try {
+      await jobs.get(id)?.store.write(payload);
+    } catch (error) {
+      const trouble = `Cannot keep the message: ${describeError(error)}`.slice(0, 900);
+      for (const part of WORKER_PARTS) send(partMessage(id, { part, findings: [], trouble }));
+      await forget(id);
+    }
+  }
+
   async function take(message: ToWorker, payload: Buffer): Promise<void> {
     switch (message.type) {
       case 'job':
-        jobs.set(message.job, { facts: message.facts, store: new MessageStore(), stop: new AbortController() });
+        jobs.set(message.job, { facts: message.facts, store: newStore(), stop: new AbortController() });
         return;
       case 'body':
-        await jobs.get(message.job)?.store.write(payload);
-        return;
+        return await keep(message.job, payload);
       case 'end': {
         const job = jobs.get(message.job);
         if (job !== undefined) void look(message.job, job);
@@ -77,7 +93,13 @@ type Tell = (part: WorkerPart, findings: Finding[], trouble?: string) => void;
 
 async function inspectMessage(job: Job, resolver: ReturnType<QuestionDesk['resolverFor']>, tell: Tell): Promise<void> {
   const { facts, store } = job;
-  const head = await store.head(facts.limits.headerOctets + 4);
+  let head: Buffer;
+  try {
+    head = await store.head(facts.limits.headerOctets + 4);
+  } catch (error) {
+    for (const part of WORKER_PARTS) tell(part, [], `Cannot read the message: ${describeError(error)}`.slice(0, 900));
+    return;
+  }
   const header = parseHeader(head);
   const problem = headerProblem(head, { header, limits: facts.limits, size: store.size });
   const authenticating = (async () => {

@@ -20,9 +20,7 @@ export function composeAuthenticationResults(options: {
   override?: string;
 }): string {
   const results = options.findings.flatMap((finding) => resultOf(finding, options));
-  // arc=permerror: the header was beyond the limits and nobody looked for signatures
-  const unread = options.findings.some((finding) => finding.kind === 'arc' && finding.result === 'permerror');
-  const checked = !unread && options.findings.some((finding) => finding.kind === 'spf');
+  const checked = options.findings.some((finding) => finding.kind === 'spf');
   // RFC 8601 §2.7.1: the message was not signed
   if (checked && !options.findings.some((finding) => finding.kind === 'dkim')) results.splice(1, 0, ['dkim=none']);
   const lines = [`Authentication-Results: ${options.hostname}`];

@@ -161,6 +161,8 @@ export interface Spool {
   read(id: QueueId): Promise<StoredMessage | undefined>;
   list(folder: Folder, options?: { after?: QueueId; limit?: number }): Promise<SpoolListEntry[]>;
   count(folder: Folder): number;
+  /** Where it lies, also when it cannot be read. */
+  folderOf(id: QueueId): Folder | undefined;
   /**
    * The octets that go out to the recipients of variant `variant`. The hash of the whole original body is checked before
    * the last chunk is emitted; on a mismatch the stream errors with code `CORRUPT` (cut the connection) and the file moves

@@ -40,6 +40,9 @@ export interface StoreOptions {
   random?: (size: number) => Uint8Array;
 }
 
+/** Alarms whose key is a queue id. */
+const MESSAGE_ALARMS = ['undeliverable', 'corrupt-message', 'poison-message', 'inspection-late'] as const;
+
 export abstract class SpoolCore {
   protected readonly options: StoreOptions;
   protected readonly census: Census;
@@ -157,8 +160,9 @@ export abstract class SpoolCore {
   /** Work on the entry of a message that is here; made anew from the file when the database has none. */
   protected change<T>(id: QueueId, work: (entry: Entry) => Promise<T>): Promise<T> {
     return this.exclusive(id, async () => {
-      this.census.where(id);
+      const place = this.census.where(id);
       let entry = await this.options.progress.get(id);
+      if (entry === undefined && place.folder === 'corrupt') entry = unreadable(stampOf(this.options.clock));
       if (entry === undefined) {
         const { preamble, trailer } = await this.layoutOf(id);
         entry = newEntry(preamble, trailer);
@@ -176,7 +180,13 @@ export abstract class SpoolCore {
     const place = this.census.where(id);
     this.census.forget(id);
     this.fresh.drop(id);
+    this.endAlarms(id);
     this.janitor.retire(id, place);
+  }
+
+  /** What was wrong with one message is over when it is gone, moved or deleted. */
+  protected endAlarms(id: QueueId): void {
+    for (const alarm of MESSAGE_ALARMS) this.options.observe.clear(alarm, id);
   }
 
   protected free(id: QueueId, recipients: ReadonlyArray<{ address: ForwardPath }>): void {
@@ -220,6 +230,11 @@ export abstract class SpoolCore {
       observe.raise('corrupt-message', id, detail);
     });
   }
+}
+
+/** A damaged file may tell nothing about itself; it can still be deleted. */
+function unreadable(now: Stamp): Entry {
+  return { v: 1, kind: 'mail', arrival: now, size: 0, sha256: '', recipients: [] };
 }
 
 export function wrongState(id: QueueId, folder: Folder): SekishoError {

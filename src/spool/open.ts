@@ -74,7 +74,10 @@ export async function openSpool(options: SpoolOptions): Promise<SpoolStore> {
   if (recovered.report.databaseRebuilt || recovered.report.lost > 0 || recovered.report.corrupt > 0) {
     observe.raise('spool-recovered', 'spool', JSON.stringify(recovered.report));
   }
-  for (const id of recovered.damaged) observe.emit({ event: 'corrupt', id, detail: 'Found damaged at start' });
+  for (const id of recovered.damaged) {
+    observe.emit({ event: 'corrupt', id, detail: 'Found damaged at start' });
+    observe.raise('corrupt-message', id, 'Found damaged at start; its octets are kept in corrupt/');
+  }
   for (const id of recovered.lost) observe.log('error', 'Entry has no message file', { id });
 
   const highest = [...recovered.places.keys()].reduce(

@@ -179,8 +179,11 @@ class Recovery {
 
   async #settleFile(id: QueueId, place: Place): Promise<void> {
     const { files, layout, progress } = this.#context;
-    if (place.folder === 'corrupt') return;
     let entry = this.#entries.get(id);
+    if (place.folder === 'corrupt') {
+      if (entry?.deleted !== undefined) this.#deleted.set(id, entry.deleted.at);
+      return;
+    }
     const done = entry !== undefined && isSettled(entry);
     if (entry === undefined || done) {
       const found = await this.#layoutOf(id, place);

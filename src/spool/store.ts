@@ -109,6 +109,10 @@ export class SpoolStore extends SpoolCore implements Spool {
     return this.census.counts[folder];
   }
 
+  folderOf(id: QueueId): Folder | undefined {
+    return this.census.get(id)?.folder;
+  }
+
   openVariant(message: StoredMessage, variant: number): Readable {
     const shape = message.trailer.variants[variant];
     if (shape === undefined) throw new RangeError(`Message "${message.id}" has no variant ${variant}`);
@@ -309,6 +313,7 @@ export class SpoolStore extends SpoolCore implements Spool {
       const place = this.census.where(id);
       this.assertIdle(id);
       this.fresh.drop(id);
+      this.endAlarms(id);
       if (place.folder === 'incoming' || place.folder === 'corrupt' || entry.deleted !== undefined) {
         throw wrongState(id, place.folder);
       }
@@ -322,13 +327,12 @@ export class SpoolStore extends SpoolCore implements Spool {
 
   remove(id: QueueId, outcome: 'deleted' | 'discarded' | 'expired'): Promise<void> {
     return this.change(id, async (entry) => {
-      const place = this.census.where(id);
       this.assertIdle(id);
-      if (place.folder === 'corrupt') throw wrongState(id, place.folder);
       if (entry.deleted !== undefined) return;
       const at = stampOf(this.options.clock);
       await this.options.progress.write([[id, { ...entry, deleted: { at, outcome } }]], { sync: true });
       this.deleted.set(id, at);
+      this.endAlarms(id);
     });
   }
 

@@ -19,6 +19,7 @@ const RETIRED_KEPT_MS = 7 * 24 * 3_600_000;
 const CHORES_MS = 15_000;
 const SWEEP_MS = 3_600_000;
 const SEQUENCE_MS = 1_000;
+const SPACE_MS = 2_000;
 
 export interface UpkeepOptions {
   files: FileLayer;
@@ -54,6 +55,7 @@ export class Upkeep {
     this.#timers = [
       setInterval(() => void this.#then(() => this.#chores()), CHORES_MS).unref(),
       setInterval(() => void this.#then(() => this.#saveSequence()), SEQUENCE_MS).unref(),
+      setInterval(() => void this.#then(() => this.#watchSpace()), SPACE_MS).unref(),
     ];
   }
 
@@ -93,6 +95,15 @@ export class Upkeep {
     if (clock.monotonic() - this.#sweptAt < SWEEP_MS) return;
     this.#sweptAt = clock.monotonic();
     await progress.forgetRetired((retired) => ageOf(retired.at, clock) > RETIRED_KEPT_MS);
+  }
+
+  /** Also while no mail comes: the owner must hear of it, and the first mail after room returned must be taken. */
+  async #watchSpace(): Promise<void> {
+    const { space, observe } = this.#options;
+    await space.refresh();
+    const { freeOctets, floorOctets } = space;
+    if (space.hasRoom(0)) observe.clear('disk-low', 'spool');
+    else observe.raise('disk-low', 'spool', `${freeOctets} octets free, the floor is ${Math.round(floorOctets)}`);
   }
 
   async #saveSequence(): Promise<void> {

@@ -310,6 +310,17 @@ export function spoolContract(name: string, makeRig: () => Promise<Rig>): void {
       );
     });
 
+    with_('a deleted message stays deleted over a kill', async (rig, spool) => {
+      const id = await put(spool, rig.clock);
+      await spool.remove(id, 'deleted');
+      await rig.kill();
+      const again = await rig.open();
+      assert.deepEqual(queuedBy(again), []);
+      rig.clock.advance(11 * 60_000);
+      await again.flush();
+      assert.equal(again.folderOf(id), undefined);
+    });
+
     with_('a clean stop says so at the next start', async (rig, spool) => {
       const id = await put(spool, rig.clock);
       await spool[Symbol.asyncDispose]();

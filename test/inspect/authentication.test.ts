@@ -134,12 +134,8 @@ test('of many signatures only the first eight are verified, and the finding says
   assert.match(dkim[0]?.explanation ?? '', /first 8 of 12/);
 });
 
-test('a header beyond the limits is not verified: permerror', async () => {
-  assert.deepEqual(await words(PLAIN, { limits: { headerFields: 2 } }), [
-    'spf=permerror',
-    'dmarc=permerror',
-    'arc=permerror',
-  ]);
+test('a header beyond the limits is not verified, and no result is claimed', async () => {
+  assert.deepEqual(await words(PLAIN, { limits: { headerFields: 2 } }), []);
 });
 
 test('the relay listener records DKIM only', async () => {
@@ -197,6 +193,28 @@ test('an ARC chain that verifies passes and names its sealer; a broken one fails
     chain: 1,
     sealer: 'list.example',
   });
+});
+
+test('of a long chain the newest ten hops are kept, and a hop that says too much says nothing', async () => {
+  const zone: Zone = { ...HOUSE, 'arc._domainkey.list.example': { TXT: key.record } };
+  let message = PLAIN;
+  for (let hop = 1; hop <= 12; hop += 1) {
+    const many = Array.from({ length: hop === 12 ? 11 : 1 }, () => 'dkim=pass header.d=example.com').join('; ');
+    const seal = await sealMessage(Buffer.from(message), {
+      signingDomain: 'list.example',
+      selector: 'arc',
+      privateKey: key.privateKey,
+      authResults: `list.example; ${hop === 11 ? `dkim=${'x'.repeat(500)}` : many}`,
+      cv: hop === 1 ? 'none' : 'pass',
+    });
+    message = `${seal.toString()}${message}`;
+  }
+  const [arc] = of(await authenticate(message, { zone }), 'arc');
+  assert.deepEqual([arc?.result, arc?.chain, arc?.sets?.length], ['pass', 12, 10]);
+  assert.deepEqual(
+    arc?.sets?.map(({ said }) => said.length),
+    [1, 1, 1, 1, 1, 1, 1, 1, 0, 0],
+  );
 });
 
 test('malformed messages bring findings, never an exception', async () => {
