@@ -4,25 +4,23 @@
  */
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { describeError } from '../../src/base/errors.ts';
+import { escapeForTerminal } from '../../src/base/terminal.ts';
 import { expectationOf, type LiveConfig } from '../samples/expect.ts';
 import { makeSamples, type Sample } from '../samples/messages.ts';
 import { liveConfig, observe } from '../samples/read-back.ts';
 import { sendMessage } from '../samples/send.ts';
 import { differencesText, type Row, tableText } from '../samples/table.ts';
 import { OFFICE_DOMAIN } from '../lab/zones.ts';
+import { dataOption, dataWasNamed, runCommand } from './command.ts';
 import { type Layout, layoutOf } from './layout.ts';
 import { livingPid } from './process-identity.ts';
 import { languageOfLocale, Progress } from './progress.ts';
+import { WORDS as START_WORDS } from './start-words.ts';
 
-const USAGE = {
-  ja: '使い方: ./scripts/send-samples [--data DIR] [--only 名前,…] [--json]\n動いているゲートウェイへ見本のメールを送り、どうなったかを確かめて表にします。期待と違えば終了コード 1。',
-  en: 'Usage: ./scripts/send-samples [--data DIR] [--only name,…] [--json]\nSends sample mails through the running gateway, checks what became of each, prints a table. Exit 1 on a difference.',
-} as const;
 const WORDS = {
-  notRunning: {
-    ja: 'ゲートウェイが動いていません。先に ./scripts/start を実行してください。',
-    en: 'The gateway is not running. Run ./scripts/start first.',
+  noSample: {
+    ja: 'その名前の見本はありません: {only}（あるのは {names}）',
+    en: 'No sample of that name: {only} (there are {names})',
   },
   noTrial: {
     ja: `見本は試用のメールサーバーがあるときだけ送れます（設定の domains に ${OFFICE_DOMAIN} がありません）。`,
@@ -34,8 +32,8 @@ const WORDS = {
   },
   sending: { ja: '送って確かめています: {name}', en: 'sending and reading back: {name}' },
   good: {
-    ja: '{count} 通すべて期待どおりです（{seconds} 秒）。1 通ごとの説明: ./scripts/sekisho explain <キュー ID>',
-    en: 'All {count} as expected ({seconds} s). Each in words: ./scripts/sekisho explain <queue id>',
+    ja: '{count} 通すべて期待どおりです（{seconds} 秒）。1 通ごとの説明: ./scripts/sekisho explain <キュー ID>{option}',
+    en: 'All {count} as expected ({seconds} s). Each in words: ./scripts/sekisho explain <queue id>{option}',
   },
   bad: { ja: '{count} 通が期待と違います。', en: '{count} differ from what was expected.' },
 } as const;
@@ -46,18 +44,15 @@ async function main(): Promise<number> {
       data: { type: 'string' },
       only: { type: 'string' },
       json: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
     },
   });
   const language = languageOfLocale(process.env);
   const progress = new Progress(language, process.stderr);
-  if (values.help) {
-    process.stdout.write(`${USAGE[language]}\n`);
-    return 0;
-  }
   const layout = layoutOf(path.resolve(values.data ?? 'data'));
+  const option = dataOption(layout.data, process.env);
   if (livingPid(layout.pidFile) === undefined) {
-    progress.line(WORDS.notRunning);
+    const words = dataWasNamed(process.env) ? START_WORDS.notStarted : START_WORDS.notStartedDefault;
+    progress.line(words, { data: layout.data, option });
     return 3;
   }
   const config = await liveConfig(layout);
@@ -67,13 +62,14 @@ async function main(): Promise<number> {
   }
   const began = Date.now();
   const only = values.only?.split(',');
-  const samples = makeSamples({ date: new Date() }).filter(
-    (sample) => only === undefined || only.includes(sample.name),
-  );
-  if (samples.length === 0) {
-    process.stderr.write(`${USAGE[language]}\n`);
+  const all = makeSamples({ date: new Date() });
+  const unknown = only?.filter((name) => !all.some((sample) => sample.name === name)) ?? [];
+  if (unknown.length > 0) {
+    const names = all.map((sample) => sample.name).join(', ');
+    progress.line(WORDS.noSample, { only: escapeForTerminal(unknown.join(', ')), names });
     return 2;
   }
+  const samples = all.filter((sample) => only === undefined || only.includes(sample.name));
   const rows: Row[] = [];
   for (const sample of samples) {
     const label = {
@@ -91,6 +87,7 @@ async function main(): Promise<number> {
   progress.line(differing === 0 ? WORDS.good : WORDS.bad, {
     count: differing === 0 ? rows.length : differing,
     seconds,
+    option,
   });
   return differing === 0 ? 0 : 1;
 }
@@ -127,9 +124,4 @@ function plainRow(row: Row): unknown {
   };
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  process.stderr.write(`${describeError(error)}\n`);
-  process.exitCode = 1;
-}
+await runCommand(main, { whenReaderLeaves: 'go-on' });

@@ -51,13 +51,25 @@ has_flag() {
   return 1
 }
 
-# The data folder, absolute: --data, else ./data of the checkout, for root /var/lib/sekisho-trial.
+# wants_help ARGUMENTS…
+wants_help() {
+  local argument
+  for argument in "$@"; do
+    case "$argument" in -h | --help) return 0 ;; esac
+  done
+  return 1
+}
+
+# ./data of the checkout; for root /var/lib/sekisho-trial.
+default_data_folder() {
+  if is_root; then printf '%s' /var/lib/sekisho-trial; else realpath -m -- "$ROOT/data"; fi
+}
+
+# The data folder, absolute: --data, else the default.
 data_folder() {
   local given
   given=$(option_value data "$@") || exit $?
-  if [ -z "$given" ]; then
-    if is_root; then given=/var/lib/sekisho-trial; else given=$ROOT/data; fi
-  fi
+  [ -n "$given" ] || given=$(default_data_folder)
   case "$given" in
     /*) ;;
     *) given=$PWD/$given ;;
@@ -97,15 +109,31 @@ is_running() {
   [ "$now" = "$ticks" ]
 }
 
+# Can the commands of this data folder run at all?
+installed() {
+  [ -x "$(app_folder "$1")/node_modules/.bin/node" ] && { ! is_root || [ -d "$1" ]; }
+}
+
+# fail_not_started DATA: nothing was ever started there. Who forgot --data must not be sent to start a second one.
+fail_not_started() {
+  local data=$1 option
+  if [ "$data" = "$(default_data_folder)" ]; then
+    fail 3 "既定のデータフォルダー $data では何も動いていません。--data を付けて起動したときは、ここでも同じ --data を付けてください。まだなら、先に ./scripts/start を実行してください。" \
+      "Nothing runs at the default data folder $data. If you started with --data, name that folder here too; otherwise run ./scripts/start first."
+  fi
+  option="--data $(printf '%q' "$data")"
+  fail 3 "$data では何も動いていません。先に ./scripts/start $option を実行してください。" \
+    "Nothing runs at $data. Run ./scripts/start $option first."
+}
+
 # run_app DATA FILE ARGUMENTS…: a TypeScript command of scripts/, as the owner of the data folder, replacing this shell.
 run_app() {
   local data=$1 file=$2 app
   shift 2
   app=$(app_folder "$data")
-  if [ ! -x "$app/node_modules/.bin/node" ] || { is_root && [ ! -d "$data" ]; }; then
-    fail 3 "まだ準備ができていません。先に ./scripts/start を実行してください。" \
-      "Not installed yet. Run ./scripts/start first."
-  fi
+  installed "$data" || fail_not_started "$data"
+  # Hints name the data folder only where the commands would not find it by themselves.
+  if [ "$data" != "$(default_data_folder)" ]; then export SEKISHO_DATA_NAMED=1; else unset SEKISHO_DATA_NAMED; fi
   if is_root; then
     local uid gid
     uid=$(stat -c %u -- "$data")

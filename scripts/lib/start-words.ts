@@ -7,8 +7,8 @@ export const WORDS = {
     en: '[3/3] Starting the private engines and the gateway (data: {data})',
   },
   already: {
-    ja: 'もう動いています（pid {pid}、データ: {data}）。止めるには ./scripts/stop',
-    en: 'Already running (pid {pid}, data: {data}). ./scripts/stop ends it.',
+    ja: 'もう動いています（pid {pid}、データ: {data}）。止めるには ./scripts/stop{option}',
+    en: 'Already running (pid {pid}, data: {data}). ./scripts/stop{option} ends it.',
   },
   portMoved: {
     ja: '    ポート {wanted} は使われているので {port} にしました（{what}）',
@@ -70,22 +70,45 @@ export const WORDS = {
   },
   relayFrom: { ja: '  社内からの中継     {address} ポート {port}', en: '  Relay for inside   {address} port {port}' },
   arrived: {
-    ja: '  届いたメール       http://127.0.0.1:{page}/ または ./scripts/trial-mail',
-    en: '  See what arrived   http://127.0.0.1:{page}/ or ./scripts/trial-mail',
+    ja: '  届いたメール       http://127.0.0.1:{page}/ または ./scripts/trial-mail{option}',
+    en: '  See what arrived   http://127.0.0.1:{page}/ or ./scripts/trial-mail{option}',
   },
-  next: {
-    ja: '  次に試すこと       ./scripts/send-samples   見本のメールを送り、どうなったかを表にします\n                     ./scripts/sekisho status  様子を見ます（queue、quarantine list、trace <id> も）',
-    en: '  Try next           ./scripts/send-samples   sends sample mails and shows what became of each\n                     ./scripts/sekisho status  how it is doing (also: queue, quarantine list, trace <id>)',
+  samplesNext: {
+    ja: '  次に試すこと       {command}  見本のメールを送り、どうなったかを表にします',
+    en: '  Try next           {command}  sends sample mails and shows what became of each',
+  },
+  statusNext: {
+    ja: '                     {command}  様子を見ます（queue、quarantine list、trace <id> も）',
+    en: '                     {command}  how it is doing (also: queue, quarantine list, trace <id>)',
+  },
+  statusOnly: {
+    ja: '  次に試すこと       {command}  様子を見ます（queue、quarantine list、trace <id> も）',
+    en: '  Try next           {command}  how it is doing (also: queue, quarantine list, trace <id>)',
   },
   byHand: { ja: '  手で送る           ', en: '  By hand            ' },
   logs: { ja: '  記録               {log}', en: '  Logs               {log}' },
   stopForeground: {
-    ja: '  止める             Ctrl-C、または別の端末で ./scripts/stop\n',
-    en: '  Stop               Ctrl-C, or ./scripts/stop in another terminal\n',
+    ja: '  止める             Ctrl-C、または別の端末で ./scripts/stop{option}\n',
+    en: '  Stop               Ctrl-C, or ./scripts/stop{option} in another terminal\n',
   },
-  stopBackground: { ja: '  止める             ./scripts/stop\n', en: '  Stop               ./scripts/stop\n' },
+  stopBackground: {
+    ja: '  止める             ./scripts/stop{option}\n',
+    en: '  Stop               ./scripts/stop{option}\n',
+  },
   gone: { ja: '裏での起動に失敗しました。記録: {log}', en: 'The start in the background failed. Log: {log}' },
-  notRunning: { ja: '動いていません。', en: 'Not running.' },
+  notRunning: { ja: '動いていません（データ: {data}）。', en: 'Not running (data: {data}).' },
+  notRunningDefault: {
+    ja: '動いていません（既定のデータフォルダー: {data}）。--data を付けて起動したものには、同じ --data を付けてください。',
+    en: 'Not running (default data folder: {data}). If you started with --data, name that folder here too.',
+  },
+  notStarted: {
+    ja: 'ゲートウェイが動いていません（データ: {data}）。先に ./scripts/start{option} を実行してください。',
+    en: 'The gateway is not running (data: {data}). Run ./scripts/start{option} first.',
+  },
+  notStartedDefault: {
+    ja: '既定のデータフォルダー {data} では何も動いていません。--data を付けて起動したときは、ここでも同じ --data を付けてください。まだなら、先に ./scripts/start を実行してください。',
+    en: 'Nothing runs at the default data folder {data}. If you started with --data, name that folder here too; otherwise run ./scripts/start first.',
+  },
   stopFailed: {
     ja: '{seconds} 秒たっても止まりません（pid {pid}）。',
     en: 'Still there after {seconds} s (pid {pid}).',

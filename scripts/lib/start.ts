@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 import { writeFileAtomic } from '../../src/base/atomic-file.ts';
 import { describeError, SekishoError } from '../../src/base/errors.ts';
 import type { Config } from '../../src/config/schema.ts';
+import { dataOption } from './command.ts';
 import { type Layout, layoutOf, makeFolders } from './layout.ts';
 import { tcpFree } from './ports.ts';
 import { livingPid, removePidFile, writePidFile } from './process-identity.ts';
@@ -49,7 +50,11 @@ async function main(): Promise<number> {
   const layout = layoutOf(options.data);
   const running = livingPid(layout.pidFile);
   if (running !== undefined) {
-    progress.line(WORDS.already, { pid: running, data: layout.data });
+    progress.line(WORDS.already, {
+      pid: running,
+      data: layout.data,
+      option: dataOption(layout.data, process.env),
+    });
     return 0;
   }
   makeFolders(layout);
@@ -64,6 +69,8 @@ async function runTrial(
   const began = Date.now();
   progress.line(WORDS.starting, { data: layout.data });
   await writePidFile(layout.pidFile);
+  // Not sooner: as long as this process lives, whatever holds it, ./scripts/stop must find it.
+  process.once('exit', () => removePidFile(layout.pidFile));
   rmSync(layout.readyFile, { force: true });
   const stop = stopSignals();
   let trial: Trial | undefined;
@@ -98,7 +105,6 @@ async function runTrial(
   } finally {
     await trial?.stop();
     rmSync(layout.readyFile, { force: true });
-    removePidFile(layout.pidFile);
   }
   if (status === 0) progress.line(WORDS.stopped);
   return status;
@@ -162,11 +168,16 @@ function tellWhatNext(options: {
   const { layout, ports, config, progress } = options;
   const { mx, relay } = config.listeners;
   const domain = config.domains[0]?.name ?? 'example.com';
+  const option = dataOption(layout.data, process.env);
   progress.line(WORDS.up, { seconds: options.seconds });
   if (mx.enabled) progress.line(WORDS.sendTo, { address: mx.address, port: mx.port, domain });
   if (relay.enabled) progress.line(WORDS.relayFrom, { address: relay.address, port: relay.port });
-  if (enginesWanted(config, layout, ports).mailServer) progress.line(WORDS.arrived, { page: ports.page });
-  progress.line(WORDS.next);
+  const status = `./scripts/sekisho status${option}`;
+  if (enginesWanted(config, layout, ports).mailServer) {
+    progress.line(WORDS.arrived, { page: ports.page, option });
+    progress.line(WORDS.samplesNext, { command: `./scripts/send-samples${option}`.padEnd(status.length) });
+    progress.line(WORDS.statusNext, { command: status });
+  } else progress.line(WORDS.statusOnly, { command: status }); // the samples need the trial mail server
   if (mx.enabled) {
     progress.line(WORDS.byHand);
     const host = mx.address === '0.0.0.0' || mx.address === '::' ? '127.0.0.1' : mx.address;
@@ -175,7 +186,7 @@ function tellWhatNext(options: {
     progress.plain(`                       curl ${to} -T -`);
   }
   progress.line(WORDS.logs, { log: layout.log });
-  progress.line(options.background ? WORDS.stopBackground : WORDS.stopForeground);
+  progress.line(options.background ? WORDS.stopBackground : WORDS.stopForeground, { option });
 }
 
 function tellFailure(error: unknown, progress: Progress): void {
@@ -271,3 +282,5 @@ try {
   process.stderr.write(`${describeError(error)}${remedy}\n`);
   process.exitCode = 2;
 }
+// Everything is stopped, or given up with a word about it: a handle that something still holds must not keep us.
+process.exit();

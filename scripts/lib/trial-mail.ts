@@ -1,4 +1,7 @@
-/** `./scripts/trial-mail`: what the trial mail server holds, newest first; with an id, that message as it came. */
+/**
+ * `./scripts/trial-mail`: what the trial mail server holds, newest first; with an id, that message as it came. A reader that
+ * leaves early (`| head`) is no error. Exit: 0 · 1 cannot be read · 2 wrong use, or no such message.
+ */
 import { createReadStream, existsSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import path from 'node:path';
@@ -6,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { escapeForTerminal } from '../../src/base/terminal.ts';
 import { decoded } from '../lab/mail-page.ts';
 import { listStoredMail } from '../lab/mail-server.ts';
+import { runCommand } from './command.ts';
 import { layoutOf } from './layout.ts';
 import { languageOfLocale } from './progress.ts';
 
@@ -43,4 +47,4 @@ async function main(): Promise<number> {
   return 0;
 }
 
-process.exitCode = await main();
+await runCommand(main, { whenReaderLeaves: 'end' });

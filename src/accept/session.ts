@@ -79,8 +79,8 @@ export class Session implements Conversation {
     const visit: Visit = {};
     this.#visit = visit;
     if (givenName !== undefined && givenName !== '') visit.clientName = givenName;
-    // in the background: nobody waits for a name
-    if (givenName === undefined)
+    // in the background: nobody waits for a name; the office's own servers are known by their network
+    if (givenName === undefined && listener === 'mx')
       nameOf(address)
         .then((name) => {
           if (name !== undefined) visit.clientName = name;

@@ -3,6 +3,7 @@
  * nothing, so it is capped here: 8 signatures, a header within the limits, a resolver with an end. Trouble with DNS is
  * temperror, never fail. A signature with `l=` leaves room for words of a stranger's: it counts as *policy*, not as pass.
  */
+import { Readable } from 'node:stream';
 import { authenticate, dkimVerify, dmarc as verifyDmarc } from 'mailauth';
 import type { AuthenticateOptions, AuthenticateResult, DKIMResult, DMARCResult } from 'mailauth';
 import { parseDomain } from '../mail/address.ts';
@@ -75,7 +76,13 @@ export async function authenticateMessage(input: AuthenticationInput): Promise<F
     surplus.length === 0
       ? undefined
       : `Only the first ${MAX_SIGNATURES} of ${signatures.length} signatures were verified`;
-  const message = store.stream(surplus.map((field) => [field.start, field.end] as const));
+  const sealed = header.fields.some((field) => field.key === 'arc-message-signature');
+  if (relayed && signatures.length === 0) return [from];
+  // Without a signature nobody vouches for the body: the header is all that SPF and DMARC look at.
+  const message =
+    signatures.length === 0 && !sealed
+      ? Readable.from([await store.head(header.bodyStart)], { objectMode: false })
+      : store.stream(surplus.map((field) => [field.start, field.end] as const));
   if (relayed) {
     const { results } = await dkimVerify(message, { resolver: resolver.resolve, strict: true });
     return [from, ...dkimFindings(results, note)];

@@ -96,10 +96,10 @@ export class Engine {
     options: { ms: Milliseconds; heavy?: boolean },
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<EngineOutcome<T>> {
-    const { monotonic } = this.#options.clock;
-    const begin = monotonic();
+    const { clock } = this.#options;
+    const begin = clock.monotonic();
     let placed: Milliseconds | undefined;
-    const elapsed = (): Milliseconds => monotonic() - begin;
+    const elapsed = (): Milliseconds => clock.monotonic() - begin;
     if (this.#health.state === 'starting') await this.#awaitFirstProbe(options.ms);
     const before = this.#health;
     if (before.state === 'starting' || before.state === 'down') {
@@ -115,7 +115,7 @@ export class Engine {
           return work(signal);
         }),
       );
-      this.#lastSuccess = monotonic();
+      this.#lastSuccess = clock.monotonic();
       this.#feed({ type: 'success' });
       return { ok: true, value, elapsed: elapsed() };
     } catch (error) {

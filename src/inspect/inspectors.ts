@@ -1,11 +1,13 @@
 /**
  * All inspectors as one: started at once for a message, each with its own deadline within the message's, its own concurrency
- * and health. Never throws for a message or an engine: who could not look is in `missing`, and that is never "clean".
+ * and health. Never throws for a message or an engine: who could not look is in `missing`, and that is never "clean". A message
+ * large or odd in its outer shape goes to the structure first, and past the engines when that says *too-complex*.
  * Settings are read anew for each message; concurrency and the worker's memory hold from the next start.
  */
 import path from 'node:path';
 import type { Milliseconds } from '../base/brand.ts';
 import type { Clock } from '../base/clock.ts';
+import { pause } from '../base/deadline.ts';
 import { SekishoError } from '../base/errors.ts';
 import type { Resolver } from '../base/resolver.ts';
 import type { Finding, Inspection, InspectorName, MissingInspection, MissingReason } from '../mail/finding.ts';
@@ -14,8 +16,13 @@ import type { EngineHealth, Inspectors, InspectRequest } from './api.ts';
 import { probeClamd, scanWithClamd } from './clamd.ts';
 import { Engine, type EngineOutcome } from './engine.ts';
 import { type WorkerJob, WORKER_PARTS } from './protocol.ts';
+import { Patience } from './patience.ts';
 import { RspamdClient } from './rspamd.ts';
 import type { InspectSettings } from './settings.ts';
+import { shapeOf } from './shape.ts';
+import { isTooComplex } from './summary.ts';
+import { tellOfTrouble } from './worker-trouble.ts';
+import type { RunOptions } from './worker-process.ts';
 import { type PoolResult, WorkerPool } from './worker-pool.ts';
 
 /** Messages one worker looks into at a time: they wait for DNS more than they compute. */
@@ -23,6 +30,8 @@ const JOBS_PER_WORKER = 4;
 /** Kept back from the message's deadline, so that the answer is in before it. */
 const MARGIN_MS = 200;
 const EARLY_MS = 100;
+/** Of the message's time, until the engines no longer wait for the structure. */
+const STRUCTURE_SHARE = 0.3;
 
 export interface InspectorsOptions {
   config: () => InspectSettings;
@@ -38,10 +47,16 @@ export interface InspectorsOptions {
 }
 
 /** What one engine says about one message. */
-interface Answer {
-  findings: Finding[];
-  missing: MissingInspection[];
-  elapsed: Inspection['elapsed'];
+type Answer = Inspection;
+
+/** What one engine may take of the message's time. */
+interface Share {
+  ms: Milliseconds;
+  heavy: boolean;
+}
+
+interface Told {
+  told: NonNullable<RunOptions['told']>;
 }
 
 const NOTHING: Answer = { findings: [], missing: [], elapsed: {} };
@@ -61,6 +76,7 @@ export function createInspectors(options: InspectorsOptions): Inspectors {
     observe,
   });
   const shared = { startingMs, clock, observe };
+  const patience = new Patience();
   const clamdEngine = lazily(() => {
     const probe = (signal: AbortSignal): Promise<string> => probeClamd(engines().clamd.socket, signal);
     return new Engine({ ...shared, name: 'clamd', probe, concurrency: engines().clamd.concurrency });
@@ -77,43 +93,57 @@ export function createInspectors(options: InspectorsOptions): Inspectors {
   if (engines().rspamd.enabled) rspamdEngine.get();
   workerEngine.get();
 
-  async function antivirus(request: InspectRequest, ms: Milliseconds): Promise<Answer> {
+  async function antivirus(request: InspectRequest, { ms, heavy }: Share): Promise<Answer> {
     const { enabled, socket, timeoutMs } = engines().clamd;
     if (!enabled) return NOTHING;
     const outcome = await clamdEngine
       .get()
-      .run(Math.min(ms, timeoutMs), (signal) =>
+      .run({ ms: Math.min(ms, timeoutMs), heavy }, (signal) =>
         scanWithClamd(socket, request.stream(), { size: request.size, signal }),
       );
-    return answerOf('antivirus', outcome);
+    return patience.judge(answerOf('antivirus', outcome), request.id, outcome);
   }
 
-  async function spam(request: InspectRequest, ms: Milliseconds): Promise<Answer> {
+  async function spam(request: InspectRequest, { ms, heavy }: Share): Promise<Answer> {
     const { enabled, url, timeoutMs } = engines().rspamd;
     if (!enabled) return NOTHING;
     const message = { ...request, hostname: config().hostname };
     const outcome = await rspamdEngine
       .get()
-      .run(Math.min(ms, timeoutMs), async (signal) => [await rspamd.check(url, message, signal)]);
-    return answerOf('spam', outcome);
+      .run({ ms: Math.min(ms, timeoutMs), heavy }, async (signal) => [await rspamd.check(url, message, signal)]);
+    return patience.judge(answerOf('spam', outcome), request.id, outcome);
   }
 
-  async function look(request: InspectRequest, ms: Milliseconds): Promise<Answer> {
+  async function look(request: InspectRequest, { ms, told }: Pick<Share, 'ms'> & Told): Promise<Answer> {
     const { timeoutMs } = engines().inspect;
     const limit = Math.min(ms, timeoutMs);
     const facts = jobFacts(request, { settings: config(), budgetMs: Math.max(500, limit * 0.8) });
     let known: PoolResult | undefined;
-    const outcome = await workerEngine.get().run(limit, async (signal) => {
+    const outcome = await workerEngine.get().run({ ms: limit }, async (signal) => {
       // A little earlier than the engine's own deadline, so that a part that is known is told.
-      known = await until(limit - EARLY_MS, signal, (soon) => pool.run(facts, request.stream, soon));
+      known = await until(limit - EARLY_MS, signal, (soon) => pool.run(facts, request.stream, { signal: soon, told }));
       if (!known.poison && !complete(known)) throw late();
     });
-    return workerAnswer(outcome, known);
+    const answer = workerAnswer(outcome, known);
+    tellOfTrouble(observe, known, request.size);
+    return patience.judge(answer, request.id, outcome);
   }
 
   async function inspect(request: InspectRequest): Promise<Inspection> {
-    const ms = Math.max(1, request.deadlineMs - MARGIN_MS);
-    const answers = await Promise.all([look(request, ms), antivirus(request, ms), spam(request, ms)]);
+    const end = clock.monotonic() + request.deadlineMs - MARGIN_MS;
+    const left = (): Milliseconds => Math.max(1, end - clock.monotonic());
+    const { limits } = config();
+    const { heavy, structureFirst } = await shapeOf(request, { limits, ms: left() * STRUCTURE_SHARE });
+    const first = Promise.withResolvers<boolean>();
+    const told: Told['told'] = (part, { findings }) => {
+      if (part === 'structure') first.resolve(isTooComplex(findings));
+    };
+    const looking = look(request, { ms: left(), told }).finally(() => first.resolve(false));
+    // A rejection (a bug) is told by Promise.all below
+    looking.catch(() => undefined);
+    const condemned = structureFirst && (await within(left() * STRUCTURE_SHARE, first.promise)) === true;
+    const asked = condemned ? [] : [antivirus(request, { ms: left(), heavy }), spam(request, { ms: left(), heavy })];
+    const answers = await Promise.all([looking, ...asked]);
     const inspection: Inspection = {
       findings: answers.flatMap((answer) => answer.findings),
       missing: answers.flatMap((answer) => answer.missing),
@@ -195,6 +225,16 @@ async function until<T>(ms: Milliseconds, signal: AbortSignal, work: (soon: Abor
     return await work(AbortSignal.any([signal, soon.signal]));
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/** What comes within `ms`, or undefined. */
+async function within<T>(ms: Milliseconds, promise: Promise<T>): Promise<T | undefined> {
+  const over = new AbortController();
+  try {
+    return await Promise.race([promise, pause(ms, over.signal).then(() => undefined)]);
+  } finally {
+    over.abort();
   }
 }
 

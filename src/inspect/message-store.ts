@@ -10,7 +10,8 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import type { Bytes } from '../base/brand.ts';
 
-const IN_MEMORY: Bytes = 256 * 1024;
+/** More is kept in a file. */
+export const IN_MEMORY: Bytes = 256 * 1024;
 let counter = 0;
 
 export class MessageStore {

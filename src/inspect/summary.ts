@@ -29,6 +29,10 @@ export function headerProblem(
   return undefined;
 }
 
+export function isTooComplex(findings: readonly Finding[]): boolean {
+  return findings.some((finding) => finding.kind === 'structure' && finding.problem === 'too-complex');
+}
+
 export function tooComplex(detail: string): Finding {
   return { kind: 'structure', problem: 'too-complex', detail };
 }

@@ -14,7 +14,7 @@ import { Limiter } from '../base/limiter.ts';
 import type { Resolver } from '../base/resolver.ts';
 import type { Observe } from '../observe/events.ts';
 import type { WorkerJob } from './protocol.ts';
-import { WORKER_DIED, WorkerProcess, type WorkerResult } from './worker-process.ts';
+import { type RunOptions, WORKER_DIED, WorkerProcess, type WorkerResult } from './worker-process.ts';
 
 export interface WorkerPoolOptions {
   entry: string;
@@ -50,25 +50,27 @@ export class WorkerPool {
   }
 
   /** Rejects with WORKER_DIED only when no worker could be had; `signal` is the deadline. */
-  async run(facts: WorkerJob, stream: () => Readable, signal: AbortSignal): Promise<PoolResult> {
+  async run(facts: WorkerJob, stream: () => Readable, options: RunOptions): Promise<PoolResult> {
+    const { signal } = options;
     const worker = await this.#available(signal);
     try {
-      return { poison: false, result: await worker.run(facts, stream, signal) };
+      return { poison: false, result: await worker.run(facts, stream, options) };
     } catch (error) {
       if (errorCode(error) !== WORKER_DIED || this.#stop.signal.aborted) throw error;
       this.#options.observe.log('warn', 'A message was in work when its worker died: it runs again alone', {
         cause: describeError(error),
       });
-      return await this.#alone.run(() => this.#runAlone(facts, stream, signal));
+      return await this.#alone.run(() => this.#runAlone(facts, stream, options));
     }
   }
 
-  async #runAlone(facts: WorkerJob, stream: () => Readable, signal: AbortSignal): Promise<PoolResult> {
+  async #runAlone(facts: WorkerJob, stream: () => Readable, options: RunOptions): Promise<PoolResult> {
+    const { signal } = options;
     if (signal.aborted) throw signal.reason;
     const worker = await this.#spawn();
     try {
       await untilReady(worker, signal);
-      return { poison: false, result: await worker.run(facts, stream, signal) };
+      return { poison: false, result: await worker.run(facts, stream, options) };
     } catch (error) {
       if (errorCode(error) !== WORKER_DIED || !worker.wasReady || this.#stop.signal.aborted) throw error;
       return { poison: true, detail: describeError(error).slice(0, 800) };

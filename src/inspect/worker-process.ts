@@ -48,9 +48,17 @@ export interface PartResult {
 /** What the worker told until it was done, or until the caller's time was up. */
 export type WorkerResult = Partial<Record<WorkerPart, PartResult>>;
 
+export interface RunOptions {
+  /** The deadline. */
+  signal: AbortSignal;
+  /** Called with each part as soon as it is known; a second time when the message runs again in another worker. */
+  told?: ((part: WorkerPart, result: PartResult) => void) | undefined;
+}
+
 interface OpenJob {
   result: WorkerResult;
   questions: number;
+  told: ((part: WorkerPart, result: PartResult) => void) | undefined;
   settled: PromiseWithResolvers<void>;
 }
 
@@ -116,10 +124,10 @@ export class WorkerProcess {
   }
 
   /** Resolves when both parts are in, or with what there is when the signal aborts. */
-  async run(facts: WorkerJob, stream: () => Readable, signal: AbortSignal): Promise<WorkerResult> {
+  async run(facts: WorkerJob, stream: () => Readable, { signal, told }: RunOptions): Promise<WorkerResult> {
     if (this.#dead !== undefined) throw this.#dead;
     const job = (this.#counter += 1);
-    const open: OpenJob = { result: {}, questions: 0, settled: Promise.withResolvers<void>() };
+    const open: OpenJob = { result: {}, questions: 0, told, settled: Promise.withResolvers<void>() };
     open.settled.promise.catch(() => undefined);
     this.#jobs.set(job, open);
     const stop = (): void => open.settled.resolve();
@@ -220,7 +228,9 @@ export class WorkerProcess {
         const open = this.#jobs.get(message.job);
         if (open === undefined) return; // cancelled meanwhile
         const { findings, trouble } = message;
-        open.result[message.part] = trouble === undefined ? { findings } : { findings, trouble };
+        const result = trouble === undefined ? { findings } : { findings, trouble };
+        open.result[message.part] = result;
+        open.told?.(message.part, result);
         if (WORKER_PARTS.every((part) => open.result[part] !== undefined)) open.settled.resolve();
         return;
       }

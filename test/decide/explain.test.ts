@@ -47,6 +47,29 @@ describe('explain()', () => {
     assert.match(own, /has a mistake in it/);
   });
 
+  it('says of a header beyond the limits that nobody looked, and blames no domain and no forwarder', () => {
+    const detail = 'The header has 1200 fields, more than 1000';
+    const complex: Finding = { kind: 'structure', problem: 'too-complex', detail };
+    const en = explain(story([summary, from('example.net'), complex]), 'en').join('\n');
+    assert.match(en, /\(SPF, DKIM, DMARC\) was not looked at/);
+    assert.match(en, /not checked for viruses and spam/);
+    assert.doesNotMatch(en, /permerror|has a mistake|forwarder|""/);
+    const ja = explain(story([summary, from('example.net'), complex]), 'ja').join('\n');
+    assert.match(ja, /送信元の確認（SPF・DKIM・DMARC）は行っていません/);
+    assert.match(ja, /ウイルス検査と迷惑メール判定は行っていません/);
+    // many parts below a short header: authentication was looked at
+    const body = explain(story([summary, from('example.net'), spf('pass', 'example.net'), complex]), 'en').join('\n');
+    assert.doesNotMatch(body, /was not looked at/);
+  });
+
+  it('does not say that a message was not scanned when an engine was asked', () => {
+    const complex: Finding = { kind: 'structure', problem: 'too-complex', detail: '1,001 parts' };
+    const input = story([summary, complex]);
+    const asked = { ...input, inspection: { findings: [complex], missing: [], elapsed: { antivirus: 12 } } };
+    assert.doesNotMatch(explain(asked, 'en').join('\n'), /not checked for viruses/);
+    assert.doesNotMatch(explain(story([virus('Eicar'), complex]), 'en').join('\n'), /not checked for viruses/);
+  });
+
   it('tells the story of a forged mail with a program in it, in English', () => {
     const input = story([
       summary,

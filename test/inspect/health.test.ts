@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { type Health, type HealthEvent, nextHealth, startingHealth } from '../../src/inspect/health.ts';
 
 const miss: HealthEvent = { type: 'miss', error: 'timeout' };
+const late: HealthEvent = { type: 'message-late', error: 'too much for it' };
 const success: HealthEvent = { type: 'success' };
 const passed: HealthEvent = { type: 'probe-passed' };
 const failed: HealthEvent = { type: 'probe-failed', error: 'refused' };
@@ -23,6 +24,11 @@ const table: Array<[sentence: string, events: HealthEvent[], state: Health['stat
   ['three misses in a row bring it down', [passed, miss, miss, miss], 'down', 3],
   ['a success in between begins the count anew', [passed, miss, miss, success, miss, miss], 'slow', 2],
   ['a passed probe does not excuse misses on real mail', [passed, miss, miss, passed, miss], 'down', 3],
+  ['a message that is late though the engine works makes it slow, and is no miss', [passed, late], 'slow', 0],
+  ['any number of late messages never brings it down', [passed, late, late, late, late, late], 'slow', 0],
+  ['late messages in between neither count nor excuse misses', [passed, miss, late, miss, late, miss], 'down', 3],
+  ['a success after a late message makes it up', [passed, late, success], 'up', 0],
+  ['a late message does not bring up what is down', [passed, failed, late], 'down', 0],
   ['a failed probe brings it down at once', [passed, failed], 'down', 0],
   ['a failed probe brings a slow one down', [passed, miss, failed], 'down', 1],
   ['a passed probe brings it up again', [passed, failed, passed], 'up', 0],

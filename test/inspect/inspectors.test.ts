@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Inspectors } from '../../src/inspect/api.ts';
 import { EICAR } from '../../src/inspect/clamd.ts';
+import { composeAuthenticationResults } from '../../src/mail/authentication-results.ts';
+import { HANGING, withFakeClamd } from './fake-clamd.ts';
 import { haveClamd, haveRspamd, startClamd, startRspamd } from './engines.ts';
 import {
   newKey,
@@ -119,58 +116,28 @@ test('an engine that is not there yet is starting, and down when its time is ove
   });
 });
 
-/** Finds EICAR and names its version, and hangs on everything else: an engine that passes probes and fails mail. */
-async function withHangingClamd(work: (socket: string) => Promise<void>): Promise<void> {
-  const folder = mkdtempSync(path.join(tmpdir(), 'sekisho-test-hanging-'));
-  const sockets = new Set<Socket>();
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
-    sockets.add(socket);
-    let seen = '';
-    socket.on('error', () => undefined);
-    socket.on('data', (chunk: Buffer) => {
-      seen = (seen + chunk.toString('latin1')).slice(-1_000);
-      if (seen.startsWith('zVERSION')) socket.end('ClamAV 1.4.6/27500/Sat Nov 21 10:00:00 2026\0');
-      else if (seen.includes(EICAR) && seen.endsWith('\0\0\0\0')) socket.end('stream: Eicar FOUND\0');
-    });
-  }).listen(path.join(folder, 's'));
-  await once(server, 'listening');
-  try {
-    await work(path.join(folder, 's'));
-  } finally {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-test('an engine that hangs: its share is missing by its own deadline, the others answer; slow, slow, down, up by a probe', async () => {
-  await withHangingClamd(async (socket) => {
+test('an engine that hangs: its share is missing by its own deadline, the others answer', async () => {
+  await withFakeClamd(HANGING, async ({ socket }) => {
     const draft = settings((change) => {
       change.engines.clamd = { enabled: true, socket, timeoutMs: 400, concurrency: 2 };
     });
     await withInspectors({ settings: draft }, async (inspectors) => {
       await awaitState(inspectors, 'antivirus', 'up');
       await awaitState(inspectors, 'structure', 'up');
-      const states: unknown[] = [];
-      for (let i = 0; i < 3; i += 1) {
-        const begin = performance.now();
-        const inspection = await inspectors.inspect(requestFor(PLAIN));
-        assert.ok(performance.now() - begin < 10_000);
-        assert.deepEqual(
-          inspection.missing.map(({ inspector, reason }) => [inspector, reason]),
-          [['antivirus', 'timeout']],
-        );
-        assert.equal(of(inspection, 'summary').length, 1);
-        states.push(stateOf(inspectors, 'antivirus'));
-      }
-      assert.deepEqual(states, ['slow', 'slow', 'down']);
-      await awaitState(inspectors, 'antivirus', 'up');
+      const begin = performance.now();
+      const inspection = await inspectors.inspect(requestFor(PLAIN));
+      assert.ok(performance.now() - begin < 10_000);
+      assert.deepEqual(
+        inspection.missing.map(({ inspector, reason }) => [inspector, reason]),
+        [['antivirus', 'timeout']],
+      );
+      assert.equal(of(inspection, 'summary').length, 1);
     });
   });
 });
 
 test('everything answers within the deadline of the message, whatever the engines are allowed', async () => {
-  await withHangingClamd(async (socket) => {
+  await withFakeClamd(HANGING, async ({ socket }) => {
     const draft = settings((change) => {
       change.engines.clamd = { enabled: true, socket, timeoutMs: 60_000, concurrency: 2 };
     });
@@ -217,9 +184,13 @@ test('a header beyond the limits is too complex and not authenticated', async ()
   await withInspectors({}, async (inspectors) => {
     const fields = await inspectors.inspect(requestFor('X-A: 1\r\n'.repeat(1_200) + PLAIN));
     assert.equal(of(fields, 'structure')[0]?.problem, 'too-complex');
-    assert.equal(of(fields, 'spf')[0]?.result, 'permerror');
+    // No result word is made up for what nobody looked at
+    for (const kind of ['spf', 'dkim', 'dmarc', 'arc'] as const) assert.deepEqual(of(fields, kind), []);
+    const results = { hostname: 'mx.office.example', findings: fields.findings, reversePath: 'taro@example.com' };
+    assert.equal(composeAuthenticationResults(results), 'Authentication-Results: mx.office.example; none\r\n');
     const octets = await inspectors.inspect(requestFor(`X-A: ${'a'.repeat(300_000)}\r\n${PLAIN}`));
     assert.equal(of(octets, 'structure')[0]?.problem, 'too-complex');
+    assert.deepEqual(of(octets, 'from'), [], 'the From lies beyond what was read: nobody says that there is none');
     assert.deepEqual(octets.missing, []);
   });
 });

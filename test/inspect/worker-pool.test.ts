@@ -133,7 +133,7 @@ function start(pool: WorkerPool, message: string, ms = 20_000): Promise<PoolResu
     limits: settings().limits,
     budgetMs: ms,
   };
-  return pool.run(facts, request.stream, AbortSignal.timeout(ms));
+  return pool.run(facts, request.stream, { signal: AbortSignal.timeout(ms) });
 }
 
 test('a worker killed in the middle of a message is replaced, and the message is inspected all the same', async () => {

@@ -1,14 +1,22 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { dataOption } from '../../scripts/lib/command.ts';
 import { layoutOf, makeFolders } from '../../scripts/lib/layout.ts';
 import { freePort } from '../../scripts/lib/ports.ts';
-import { livingPid, startTicks, writePidFile } from '../../scripts/lib/process-identity.ts';
+import {
+  livingPid,
+  livingStarts,
+  removePidFile,
+  startTicks,
+  writePidFile,
+} from '../../scripts/lib/process-identity.ts';
 import { CappedLog, type Death, SupervisedChild } from '../../scripts/lib/supervise.ts';
 import {
   enginesWanted,
@@ -79,6 +87,85 @@ test('a child that ignores SIGTERM is killed when its time is up', async () => {
   assert.ok(pid !== undefined);
   assert.equal(await child.stop(), 'killed');
   assert.equal(startTicks(pid), undefined);
+});
+
+/** A main process with a worker that has the same pipes; the worker says its pid and does not listen to SIGTERM. */
+function mainWithWorker(options: { detached: boolean }): string {
+  const worker = 'process.on("SIGTERM", () => 0); console.log("worker " + process.pid); setInterval(() => 0, 1000)';
+  const flags = JSON.stringify({ stdio: 'inherit', detached: options.detached });
+  return `require("node:child_process").spawn(process.execPath, ["-e", ${JSON.stringify(worker)}], ${flags});
+    setInterval(() => 0, 1000)`;
+}
+
+function workersOf(child: SupervisedChild): number[] {
+  return child.lastLines.filter((line) => line.startsWith('worker ')).map((line) => Number(line.slice(7)));
+}
+
+test('workers that a killed main process leaves behind die with it, at its restart and at its stop', async () => {
+  const child = childOf(mainWithWorker({ detached: false }));
+  child.start();
+  await until(() => workersOf(child).length === 1);
+  assert.ok(child.pid !== undefined);
+  process.kill(child.pid, 'SIGKILL');
+  await until(() => workersOf(child).length === 2);
+  const [first = 0, second = 0] = workersOf(child);
+  assert.equal(startTicks(first), undefined);
+  assert.notEqual(startTicks(second), undefined);
+  assert.equal(await child.stop(), 'stopped'); // the main process obeys SIGTERM, its worker does not
+  await until(() => startTicks(second) === undefined);
+});
+
+test('a worker that fled its group does not hold our pipes after the stop', async () => {
+  const pipes = (): number => process.getActiveResourcesInfo().filter((name) => name === 'PipeWrap').length;
+  const before = pipes();
+  const child = childOf(mainWithWorker({ detached: true }));
+  child.start();
+  await until(() => workersOf(child).length === 1);
+  const [fled = 0] = workersOf(child);
+  try {
+    assert.ok(pipes() > before);
+    assert.equal(await child.stop(), 'stopped');
+    await until(() => pipes() <= before);
+    assert.notEqual(startTicks(fled), undefined);
+  } finally {
+    process.kill(fled, 'SIGKILL');
+  }
+});
+
+test('a start is found by its command line, with its own data folder only', async () => {
+  const script = path.join(folder, 'scripts/lib/start.ts');
+  await mkdir(path.dirname(script), { recursive: true });
+  await writeFile(script, 'setInterval(() => 0, 1_000);');
+  const data = path.join(folder, 'found');
+  const child = spawn(process.execPath, [script, '--offline', '--data', data], { stdio: 'ignore' });
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  try {
+    await until(() => livingStarts(data).length === 1);
+    assert.deepEqual(livingStarts(data), [child.pid]);
+    assert.deepEqual(livingStarts(`${data}2`), []);
+  } finally {
+    child.kill('SIGKILL');
+    await gone;
+  }
+  assert.deepEqual(livingStarts(data), []);
+});
+
+test('a start removes its own pid file, never that of another', async () => {
+  const file = path.join(folder, 'own.pid');
+  await writeFile(file, `1 ${startTicks(1) ?? ''}\n`);
+  removePidFile(file);
+  assert.ok(existsSync(file));
+  await writePidFile(file);
+  removePidFile(file);
+  assert.ok(!existsSync(file));
+});
+
+test('a hint names a data folder that is not the default, quoted for a shell', () => {
+  const named = { SEKISHO_DATA_NAMED: '1' };
+  assert.equal(dataOption('/tmp/data', {}), '');
+  assert.equal(dataOption('/tmp/data-1', named), ' --data /tmp/data-1');
+  assert.equal(dataOption('/tmp/試用', named), ' --data /tmp/試用');
+  assert.equal(dataOption("/tmp/it's $HOME", named), ` --data '/tmp/it'\\''s $HOME'`);
 });
 
 test('a log begins anew at its limit and keeps the one before', async () => {
