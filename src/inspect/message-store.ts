@@ -1,5 +1,5 @@
 /**
- * One message inside the worker: in memory up to 256 KiB, beyond that in a file of the worker's private folder. Written
+ * One message inside the worker: in memory up to 2 MiB (a worker has at most a few at once), beyond that in a file of the worker's private folder. Written
  * once, then read any number of times. A write that fails (ENOSPC) throws, and the store is good for `dispose` only. Nothing is
  * durable; `dispose` leaves no trace.
  */
@@ -11,7 +11,7 @@ import { Readable } from 'node:stream';
 import type { Bytes } from '../base/brand.ts';
 
 /** More is kept in a file. */
-export const IN_MEMORY: Bytes = 256 * 1024;
+export const IN_MEMORY: Bytes = 2 * 1024 * 1024;
 let counter = 0;
 
 export class MessageStore {

@@ -8,7 +8,7 @@ import { of, PLAIN, recordingObserve, requestFor, settings, stateOf, withInspect
 
 const FULL = path.join(import.meta.dirname, 'fixtures/full-worker.ts');
 const FRAGILE = path.join(import.meta.dirname, 'fixtures/fragile-worker.ts');
-const LARGE = 'a line of text\r\n'.repeat(60_000);
+const LARGE = 'a line of text\r\n'.repeat(160_000);
 
 async function awaitUp(inspectors: Inspectors): Promise<void> {
   for (let tries = 0; tries < 200 && stateOf(inspectors, 'structure') !== 'up'; tries += 1) await sleep(50);

@@ -279,7 +279,7 @@ function answers(port: number): Promise<boolean> {
   });
 }
 
-test('a --config that is missing, closed or not JSON is told before anything is installed', async () => {
+test('a --config that is missing, closed or not JSON is told before anything is installed', async (t) => {
   const fresh = path.join(folder, 'fresh');
   const bad = await ownConfig('bad.json', {});
   await writeFile(bad, '{ "version": 1, }');
@@ -288,6 +288,7 @@ test('a --config that is missing, closed or not JSON is told before anything is 
   await writeFile(path.join(locked, 'config.json'), '{}');
   await chmod(path.join(locked, 'config.json'), 0o644);
   await chmod(locked, 0o555);
+  t.after(() => chmod(locked, 0o755)); // so that it can be removed
   const closed = path.join(folder, 'closed.json');
   await writeFile(closed, '{}', { mode: 0o000 });
   for (const [file, expected] of [

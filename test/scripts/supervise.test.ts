@@ -101,8 +101,12 @@ function workersOf(child: SupervisedChild): number[] {
   return child.lastLines.filter((line) => line.startsWith('worker ')).map((line) => Number(line.slice(7)));
 }
 
-test('workers that a killed main process leaves behind die with it, at its restart and at its stop', async () => {
+test('workers that a killed main process leaves behind die with it, at its restart and at its stop', async (t) => {
   const child = childOf(mainWithWorker({ detached: false }));
+  t.after(async () => {
+    await child.stop();
+    for (const pid of workersOf(child)) if (startTicks(pid) !== undefined) process.kill(pid, 'SIGKILL');
+  });
   child.start();
   await until(() => workersOf(child).length === 1);
   assert.ok(child.pid !== undefined);
