@@ -43,8 +43,8 @@ export const INNER_WORDS: Readonly<Record<string, Text>> = {
     ja: '1 回の接続で断られたコマンドの数の上限です。超えると 421 で切ります。それほど誤るのは、壊れているか、何かを試している相手です。',
   },
   'limits.junkCommandsPerSession': {
-    en: 'Commands in one connection that bring no mail forward, such as NOOP or RSET; then 421.',
-    ja: 'NOOP や RSET など、メールを進めないコマンドの 1 回の接続での上限です。超えると 421 で切ります。',
+    en: 'Commands such as NOOP, RSET or EHLO, and unknown ones, without a message taken in between; then 421.',
+    ja: 'NOOP・RSET・EHLO や知らないコマンドなど、メールを渡さないまま続けてよいコマンドの数です。超えると 421 で切ります。',
   },
   'limits.unknownRecipientsPerSession': {
     en: 'Recipients that do not exist, asked for in one connection of "listeners.mx"; then 421. After the first few each answer also comes later than the one before, so that guessing addresses does not pay.',
@@ -177,7 +177,10 @@ export const INNER_WORDS: Readonly<Record<string, Text>> = {
     ja: '答えを待つ時間です。答えがないのは一時的な不調とみなし、不合格とはしません。',
   },
 
-  delivery: { en: 'How mail leaves, and what happens to mail that cannot.', ja: '配送と、届けられないときの再送です。' },
+  delivery: {
+    en: 'How mail leaves, and what happens to mail that cannot.',
+    ja: '配送と、届けられないときの再送です。',
+  },
   'delivery.retryMs': {
     en: 'The pauses before the second, third and further attempts, each ±10 %; the last one repeats until the mail expires. Shorter pauses please nobody: servers that greylist or are full ask for time.',
     ja: '2 回目からの試行までの間隔です（それぞれ ±10 %）。最後の間隔を、期限まで繰り返します。一時拒否（グレーリスト）や混雑には時間が必要なので、短くしても早く届くとはかぎりません。',
@@ -237,7 +240,10 @@ export const INNER_WORDS: Readonly<Record<string, Text>> = {
     en: 'Days after which quarantined mail is deleted. Longer gives more time to find what was kept back by mistake, and takes more disk.',
     ja: '隔離したメールを消すまでの日数です。長くすると誤って隔離したものを取り出す余裕ができ、その分ディスクを使います。',
   },
-  history: { en: 'What is remembered about each message, without its content.', ja: 'メールごとの記録です。本文は含みません。' },
+  history: {
+    en: 'What is remembered about each message, without its content.',
+    ja: 'メールごとの記録です。本文は含みません。',
+  },
   'history.days': {
     en: 'Days for which sender, recipients, findings and fate of each message can be looked up. Fit it to what your rules on personal data allow.',
     ja: '送り手、宛先、検査の結果、その後の扱いを調べられる日数です。社内の個人情報の決まりに合わせてください。',
