@@ -69,7 +69,7 @@ is quarantined for 14 days, and mail waits up to a week for a mail server that i
 
 ## Check, apply, go back
 
-From a checkout the command is \`./scripts/sekisho\`. Every problem is told at once, with the place, what was found, what is
+From a checkout the command is \`./scripts/sekisho\`, once \`./scripts/start\` has run. Every problem is told at once, with the place, what was found, what is
 allowed and what to do.
 
 - \`sekisho config check FILE\` checks a file; it needs no running gateway and changes nothing.
@@ -138,7 +138,7 @@ const START_JA = `
 
 ## 確かめる、反映する、元に戻す
 
-チェックアウトから使うときのコマンドは \`./scripts/sekisho\` です。誤りがあれば、場所、書いてある値、書いてよい値、直し方を、
+チェックアウトから使うときのコマンドは \`./scripts/sekisho\` です（一度 \`./scripts/start\` を実行したあとで使えます）。誤りがあれば、場所、書いてある値、書いてよい値、直し方を、
 すべてまとめて知らせます。
 
 - \`sekisho config check FILE\`：ファイルを検査します。ゲートウェイが動いていなくても使え、何も変更しません。
@@ -216,8 +216,8 @@ export const PAGE: Page = {
   elementsLeast: { en: 'at least {least} of them', ja: '{least} 個以上' },
   elementsMost: { en: 'up to {most} of them', ja: '{most} 個まで' },
   kinds: {
-    section: { en: 'section', ja: 'まとまり' },
-    sections: { en: 'list of sections', ja: 'まとまりのリスト' },
+    section: { en: 'object', ja: 'オブジェクト' },
+    sections: { en: 'list of objects', ja: 'オブジェクトのリスト' },
     text: { en: 'text', ja: '文字列' },
     integer: { en: 'whole number', ja: '整数' },
     number: { en: 'number', ja: '数' },

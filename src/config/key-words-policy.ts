@@ -23,8 +23,8 @@ export const POLICY_WORDS: Readonly<Record<string, Text>> = {
     ja: '"call-ahead" はメールサーバーに尋ね、答えを覚えます（ある宛先は 31 日、ない宛先は 3 日）。"list" はファイルを読みます。"any" はすべて受け取ります。メールサーバーが断った分は後で不達になるので、宛先を確かめられないサーバーのときだけ選んでください。',
   },
   'domains[].recipients.file': {
-    en: 'For "list": the path of a text file with an address or localpart on each line, # begins a comment; a relative path starts at the folder of this file. A changed file is seen without a reload.',
-    ja: '"list" のときに読むテキストファイルのパスです。1 行に 1 つのアドレスか @ より前の部分を書き、# からはコメントです。相対パスは、この設定ファイルのあるフォルダーから数えます。ファイルの変更は、再読み込みしなくても反映されます。',
+    en: 'For "list": the path of a text file with an address, a localpart or @domain (all of it) on each line; # begins a comment. A relative path starts at the folder of this file. A changed file is seen without a reload; one that is missing or empty refuses nobody and raises an alarm.',
+    ja: '"list" のときに読むテキストファイルのパスです。1 行に 1 つ、アドレスか、@ より前の部分か、@ドメイン（そのドメインすべて）を書きます。# からはコメントです。相対パスは、この設定ファイルのあるフォルダーから数えます。変更は再読み込みしなくても反映されます。ファイルがない、または空のときは、だれも断らずに警報を出します。',
   },
   'domains[].recipients.whenUnknown': {
     en: 'What to do with an address nobody can tell about, because the mail server is down and has not been asked before. "defer" answers 450, and the sender tries again later; "accept" takes the mail at the risk of a bounce. It is never refused for good.',

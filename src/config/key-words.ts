@@ -67,8 +67,8 @@ const FRONT_WORDS: Readonly<Record<string, Text>> = {
     ja: '同じ制限を、ネットワーク単位（IPv4 は /24、IPv6 は /64）で数えたものです。多くのアドレスを持つ相手に、接続をすべて占められるのを防ぎます。',
   },
   'listeners.mx.greetingDelayMs': {
-    en: 'How long a client waits for the greeting. Who talks before it is a program that does not listen, usually a spam engine, and is refused. A few seconds catch more of them and delay every connection by as much; 0 greets at once and tests nobody.',
-    ja: '接続してきた相手に、あいさつを返すまで待たせる時間です。待てずに話しはじめるのは、応答を聞かない迷惑メール送信プログラムがほとんどなので断ります。数秒にすると多く見つかりますが、すべての接続がその分遅れます。0 ではすぐにあいさつし、この検査をしません。',
+    en: 'How long a client waits for the greeting. Who talks before it is a program that does not listen, usually a spam engine, and is sent away with 421. A few seconds catch more of them and delay every connection by as much; 0 greets at once and tests nobody.',
+    ja: '接続してきた相手に、あいさつを返すまで待たせる時間です。待てずに話しはじめるのは、応答を聞かない迷惑メール送信プログラムがほとんどなので、421 で切ります。数秒にすると多く見つかりますが、すべての接続がその分遅れます。0 ではすぐにあいさつし、この検査をしません。',
   },
   'listeners.mx.proxyPeers': {
     en: 'Load balancers in front of the gateway. Each of their connections must begin with a PROXY header (version 1 or 2), and the client named in it counts for limits, SPF, blocklists and history. List only your own machines: whoever is listed can claim to be anybody.',
@@ -154,8 +154,14 @@ const FRONT_WORDS: Readonly<Record<string, Text>> = {
   },
 };
 
+/** Where there is one server only, nothing is tried before it. */
+const PRIORITY_OF_ONE: Text = {
+  en: 'Without effect here, as there is only one server; it belongs to every server of this file.',
+  ja: 'サーバーは 1 つだけなので、ここでは効きません。サーバーの項目に共通のものです。',
+};
+
 /** The keys of one next hop: a mail server of a domain, the smarthost, an override. */
-function serverWords(prefix: string): Record<string, Text> {
+function serverWords(prefix: string, { only = false } = {}): Record<string, Text> {
   return {
     [`${prefix}.host`]: {
       en: 'Name or address of the server. A name is looked up for each connection, so a server that moves is found again; an address works also while DNS does not.',
@@ -165,10 +171,12 @@ function serverWords(prefix: string): Record<string, Text> {
       en: 'The port of the server: 25 for SMTP, often 24 for LMTP. It must not lead back to the gateway itself; the check refuses that.',
       ja: 'サーバーのポートです。SMTP は 25、LMTP は 24 がよく使われます。ゲートウェイ自身に戻る指定は、メールがループするので設定の検査で断ります。',
     },
-    [`${prefix}.priority`]: {
-      en: 'Lower numbers are tried first; servers with the same number share the mail. Give a standby server a higher number.',
-      ja: '小さい数のサーバーから順に試し、同じ数のサーバーには振り分けます。予備のサーバーには大きい数を付けてください。',
-    },
+    [`${prefix}.priority`]: only
+      ? PRIORITY_OF_ONE
+      : {
+          en: 'Lower numbers are tried first; servers with the same number share the mail. Give a standby server a higher number.',
+          ja: '小さい数のサーバーから順に試し、同じ数のサーバーには振り分けます。予備のサーバーには大きい数を付けてください。',
+        },
     [`${prefix}.tls`]: {
       en: '"opportunistic" encrypts when the server offers STARTTLS, whatever its certificate, and goes on in clear when that fails. "required" wants a certificate that is valid for the name, and otherwise lets the mail wait. "off" never encrypts; take it only for a server whose STARTTLS is broken, on a network you trust.',
       ja: '"opportunistic" は、相手が STARTTLS に対応していれば証明書を問わず暗号化し、できなければ平文で送ります。"required" は、名前の合う正しい証明書がなければ送らずに待ちます。"off" は暗号化しません。STARTTLS が壊れたサーバーに、信頼できるネットワークの中で送るときだけにしてください。',
@@ -186,6 +194,6 @@ export const KEY_WORDS: Readonly<Record<string, Text>> = {
   ...INNER_WORDS,
   ...POLICY_WORDS,
   ...serverWords('domains[].servers[]'),
-  ...serverWords('outbound.smarthost'),
-  ...serverWords('delivery.overrides[]'),
+  ...serverWords('outbound.smarthost', { only: true }),
+  ...serverWords('delivery.overrides[]', { only: true }),
 };
