@@ -111,7 +111,8 @@ async function main({ config: configFile, data, journald }: Arguments): Promise<
   };
   process.on('SIGTERM', () => stop('SIGTERM'));
   process.on('SIGINT', () => stop('SIGINT'));
-  process.on('SIGHUP', () => void reload(store, observe));
+  const reloading: { renew: () => Promise<void> } = { renew: () => Promise.resolve() };
+  process.on('SIGHUP', () => void reload(store, observe, reloading));
 
   // 3 · the spool, before any listener opens; while it is not there, the doors say 421 and control says why
   const socket = path.join(data, 'run', 'control.sock');
@@ -225,6 +226,7 @@ async function main({ config: configFile, data, journald }: Arguments): Promise<
   incoming.start();
   await door.close();
   const listening = await doors.open();
+  reloading.renew = () => doors.renew();
   store.onChange(async (next, previous) => {
     observe.setLogLevel(next.log.level);
     history.configure(next.history);
@@ -233,9 +235,10 @@ async function main({ config: configFile, data, journald }: Arguments): Promise<
   observe.log('info', 'Gateway is ready', { listening, spool: spool.status().recovery, config: store.file });
 }
 
-async function reload(store: ConfigStore, observe: Observe): Promise<void> {
+async function reload(store: ConfigStore, observe: Observe, then: { renew: () => Promise<void> }): Promise<void> {
   try {
     const result = await store.reload({ by: 'SIGHUP' });
+    if (result.ok) await then.renew();
     if (result.ok) observe.log('info', 'Configuration was read again', { changed: result.changed });
     else observe.log('warn', 'Configuration was refused, the old one runs on', { problems: result.problems });
   } catch (error) {

@@ -52,6 +52,8 @@ export function trialConfig(layout: Layout, ports: TrialPorts, options: { langua
     version: 1,
     language: options.language,
     hostname: `mx.${OFFICE_DOMAIN}`,
+    // A working machine's disk is often fuller than a gateway's may be: a trial asks for a quarter of a gigabyte only.
+    spool: { floorOctets: 268_435_456, floorPercent: 1 },
     listeners: {
       // A trial is open to this machine only; "0.0.0.0" opens it to the network.
       mx: { address: '127.0.0.1', port: ports.mx },

@@ -116,8 +116,8 @@ const FRONT_WORDS: Readonly<Record<string, Text>> = {
     ja: 'STARTTLS を使う相手に示す証明書です。指定しなければゲートウェイが自分で作って使い続けます。多くの送り手の暗号化はそれで足ります。',
   },
   'tls.certificate': {
-    en: 'The path of a PEM file with the certificate and the chain behind it; a relative path starts at the folder of this file. Set it together with "tls.key" if your partners check certificates. A file renewed in the same place is read at the next start of the gateway.',
-    ja: '証明書と中間証明書を入れた PEM ファイルのパスです。相対パスは、この設定ファイルのあるフォルダーから数えます。取引先が証明書を確かめる場合に、「tls.key」と一緒に指定します。同じ場所でファイルを更新したときは、次の起動で読み込まれます。',
+    en: 'The path of a PEM file with the certificate and the chain behind it; a relative path starts at the folder of this file. Set it together with "tls.key" if your partners check certificates. A file renewed in the same place is read by "config reload".',
+    ja: '証明書と中間証明書を入れた PEM ファイルのパスです。相対パスは、この設定ファイルのあるフォルダーから数えます。取引先が証明書を確かめる場合に、「tls.key」と一緒に指定します。同じ場所でファイルを更新したときは、「config reload」で読み込まれます。',
   },
   'tls.key': {
     en: 'The path of the PEM file with the private key of "tls.certificate". The gateway must be able to read it, and nobody else should.',

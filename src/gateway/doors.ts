@@ -25,6 +25,8 @@ export interface Doors {
   open(): Promise<Array<{ name: ListenerName; address: string; port: number }>>;
   /** After a change: a new door opens before the old one closes; when it cannot, the change is taken back (rejects). */
   follow(next: Config, previous: Config): Promise<void>;
+  /** Reads the certificate files again: they may have been renewed under the same names. Throws and keeps the old one. */
+  renew(): Promise<void>;
   state(): DoorState[];
   close(options: { graceMs: number }): Promise<void>;
 }
@@ -59,6 +61,11 @@ export function createDoors(options: {
       ...(own.certificate === undefined ? {} : { certificate: resolve(own.certificate) }),
       ...(own.key === undefined ? {} : { key: resolve(own.key) }),
     });
+  }
+
+  async function renew(config: Config): Promise<void> {
+    const made = await certificate(config);
+    for (const { acceptor } of open.values()) acceptor.updateTls(made);
   }
 
   async function openOne(name: ListenerName, config: Config): Promise<void> {
@@ -113,9 +120,9 @@ export function createDoors(options: {
     follow: async (next, previous) => {
       for (const name of LISTENERS) await moveOne(name, next, previous);
       if (JSON.stringify(next.tls) === JSON.stringify(previous.tls) && next.hostname === previous.hostname) return;
-      const made = await certificate(next);
-      for (const { acceptor } of open.values()) acceptor.updateTls(made);
+      await renew(next);
     },
+    renew: () => renew(options.config()),
     state: () =>
       LISTENERS.map((name) => {
         const door = open.get(name);

@@ -92,6 +92,7 @@ function stateHandlers(
 
 function configHandlers({
   store,
+  doors,
 }: HandlerParts): Pick<
   GatewayHandlers,
   | 'config.show'
@@ -115,7 +116,11 @@ function configHandlers({
     },
     'config.set': async ({ path, value }, { by }) => answer(await store.set(path, value, { by })),
     'config.unset': async ({ path }, { by }) => answer(await store.unset(path, { by })),
-    'config.reload': async (_request, { by }) => answer(await store.reload({ by })),
+    'config.reload': async (_request, { by }) => {
+      const result = await store.reload({ by });
+      if (result.ok) await doors.renew();
+      return answer(result);
+    },
     'config.generations': async () => ({
       current: store.generation(),
       generations: (await store.generations()).map((row) => ({
