@@ -17,7 +17,7 @@ import type { Spool, StoredMessage } from './spool/api.ts';
 const PARALLEL = 4;
 const LOOK_MS = 1_000;
 /** After a try that an engine could not finish. */
-const PAUSE_MS = 30_000;
+const PAUSE_MS = 10_000;
 const HOLD_AFTER_MS = 24 * 3_600_000;
 const POISON_TRIES = 2;
 const HEAD_OCTETS = 256 * 1024;
@@ -37,11 +37,16 @@ export function createIncomingWork(parts: PipelineParts & { parallel?: number })
   const running = new Set<Promise<void>>();
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
+  let wasWhole = true;
 
   function look(): void {
     if (stopped) return;
     const engines = inspectors.health();
     const blind = engines.some((engine) => engine.state === 'down' || engine.state === 'starting');
+    // An engine came back: nobody waits out a pause that was made for its absence.
+    const whole = engines.every((engine) => engine.state === 'up' || engine.state === 'off');
+    if (whole && !wasWhole) for (const id of waiting.keys()) waiting.set(id, 0);
+    wasWhole = whole;
     const now = clock.monotonic();
     for (const [id, notBefore] of waiting) {
       if (notBefore > now || running.size >= PARALLEL * 4) continue;
