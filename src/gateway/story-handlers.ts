@@ -7,7 +7,7 @@ import type { Origin } from '../mail/envelope.ts';
 import type { Inspection } from '../mail/finding.ts';
 import type { MailEvent } from '../observe/events.ts';
 import type { HistoryRow, HistorySearch, Trail } from '../observe/history-api.ts';
-import { describeEvent } from '../observe/trace.ts';
+import { describeSteps, traceJson } from '../observe/trace.ts';
 import type { HandlerParts } from './handlers.ts';
 import { asQueueId, iso, notFound } from './views.ts';
 
@@ -104,31 +104,5 @@ function historyEntry(row: HistoryRow): VerbAnswer<'history.search'>['entries'][
 }
 
 function traceAnswer(trail: Trail, language: 'ja' | 'en'): VerbAnswer<'trace'> {
-  const { message } = trail;
-  const events = trail.events.map(({ event }) => event);
-  const verdict = events.findLast((event) => event.event === 'decided' || event.event === 'received');
-  const told = events.find((event) => event.event === 'received');
-  const {
-    arrivedAt,
-    recipientCount: _count,
-    reason: _reason,
-    recipients: _recipients,
-    ...entry
-  } = historyEntry(message);
-  return {
-    ...entry,
-    id: message.id,
-    arrivedAt,
-    reply: told?.reply ?? '',
-    findings: verdict?.findings ?? [],
-    decisions: verdict?.decisions ?? [],
-    recipients: trail.recipients.map(({ updated, ...recipient }) => ({ ...recipient, updatedAt: iso(updated) })),
-    related: trail.related.map(({ id, why, state }) => ({ id, relation: why, state })),
-    steps: trail.events.map(({ id, at, event }) => ({
-      at: iso(at),
-      id,
-      event: event.event,
-      text: describeEvent(event, { language, reason: reasonLabel }),
-    })),
-  };
+  return { ...traceJson(trail), steps: describeSteps(trail, language, { reason: reasonLabel }) };
 }
