@@ -20,6 +20,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
   connect: createControlClient,
+  spool: async () => (await import('./spool/offline/tools.ts')).spoolTools,
   // Only this command needs the whole schema: the others start without it.
   checkFile: async (file) => (await import('./config/check-file.ts')).checkConfigFile(file),
 });

@@ -30,6 +30,8 @@ export interface SpoolOptions {
   /** Told once, when a sync or a settlement failed: the process must stop and start anew. */
   onFault: (error: SekishoError) => void;
   random?: (size: number) => Uint8Array;
+  /** The database is set aside and made anew, whatever it says: somebody doubts it. */
+  rebuildDatabase?: boolean;
   /** Given back when the disk is full; 0 or absent: none. */
   ballastOctets?: number;
 }
@@ -120,6 +122,7 @@ async function openProgress(
   const { layout, expected, onFault } = known;
   let why: string;
   try {
+    if (options.rebuildDatabase === true) throw new SekishoError('DATABASE_DAMAGED', 'Rebuilding was asked for');
     const database = await options.openDatabase(layout.path('level'));
     const progress = new ProgressStore(database, onFault);
     try {
@@ -155,7 +158,7 @@ async function rebuild(
   return progress;
 }
 
-function asSequence(value: unknown): SequenceFile {
+export function asSequence(value: unknown): SequenceFile {
   const file = (value ?? {}) as Partial<SequenceFile>;
   return { database: Number(file.database ?? 0), message: Number(file.message ?? 0) };
 }

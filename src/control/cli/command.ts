@@ -3,6 +3,7 @@ import type { Language, Text } from '../../base/i18n.ts';
 import type { ControlClient } from '../client.ts';
 import type { ConfigProblemAnswer } from '../shapes.ts';
 import type { OptionDefinition, ParsedArguments } from './arguments.ts';
+import type { SpoolTools } from './commands-spool.ts';
 import type { Look } from './output.ts';
 
 /** Documented in `sekisho help exit-codes`. */
@@ -22,6 +23,8 @@ export interface CliIo {
   out: (text: string) => void;
   err: (text: string) => void;
   connect: (options: { socket: string; by: string }) => ControlClient;
+  /** Loaded when it is needed: no other command opens a database. */
+  spool: () => Promise<SpoolTools>;
   /** Throws NOT_FOUND. */
   checkFile: (file: string) => Promise<{ ok: boolean; problems: ConfigProblemAnswer[] }>;
 }

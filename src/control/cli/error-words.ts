@@ -24,6 +24,14 @@ const JAPANESE: Readonly<Record<string, { message: string; remedy?: string }>> =
     message: 'ゲートウェイの応答を解釈できません',
     remedy: 'ゲートウェイと同じ版の sekisho コマンドを使ってください',
   },
+  SPOOL_IN_USE: {
+    message: 'スプールは動作中のゲートウェイが使っています',
+    remedy: '先にゲートウェイを停止してください。動作中の様子は「sekisho status」「sekisho queue list」で確認できます',
+  },
+  SPOOL_MISSING: {
+    message: 'このフォルダーはスプールではありません',
+    remedy: 'queue や quarantine のあるフォルダーを --spool で指定してください（通常はデータフォルダーの下の spool）',
+  },
   NOT_FOUND: { message: '見つかりません' },
   WRONG_STATE: {
     message: '今の状態ではこの操作はできません',

@@ -12,6 +12,7 @@ import { CONFIG_COMMANDS } from './commands-config.ts';
 import { HISTORY_COMMANDS } from './commands-history.ts';
 import { QUARANTINE_COMMANDS } from './commands-quarantine.ts';
 import { QUEUE_COMMANDS } from './commands-queue.ts';
+import { SPOOL_COMMANDS } from './commands-spool.ts';
 import { STATUS_COMMANDS } from './commands-status.ts';
 import { errorWords } from './error-words.ts';
 import { commandHelp, exitCodesHelp, GLOBAL_OPTIONS, groupHelp, overview } from './help.ts';
@@ -22,6 +23,7 @@ export const COMMANDS: readonly Command[] = [
   ...QUARANTINE_COMMANDS,
   ...HISTORY_COMMANDS,
   ...CONFIG_COMMANDS,
+  ...SPOOL_COMMANDS,
   ...STATUS_COMMANDS.slice(1),
 ];
 
