@@ -7,19 +7,17 @@ import { request as httpRequest } from 'node:http';
 import type { Milliseconds } from '../base/brand.ts';
 import { withDeadline } from '../base/deadline.ts';
 import { describeError, errorCode, SekishoError } from '../base/errors.ts';
-import {
-  problemSchema,
-  type VerbAnswer,
-  type VerbDefinition,
-  type VerbInput,
-  type VerbName,
-  VERBS,
-} from './contract.ts';
+import type { z } from 'zod';
+import { VERBS } from './contract.ts';
+import { problemSchema, type VerbDefinition, type VerbTable } from './verb.ts';
 
-export interface ControlClient {
+export interface ClientOf<T extends VerbTable> {
   readonly socket: string;
-  call<V extends VerbName>(verb: V, input: VerbInput<V>): Promise<VerbAnswer<V>>;
+  call<V extends keyof T & string>(verb: V, input: z.input<T[V]['request']>): Promise<z.output<T[V]['response']>>;
 }
+
+/** Of the gateway. */
+export type ControlClient = ClientOf<typeof VERBS>;
 
 export interface ControlClientOptions {
   socket: string;
@@ -35,21 +33,36 @@ const MAX_ANSWER_OCTETS = 64 * 1024 * 1024;
 const GRACE_MS = 5_000;
 
 export function createControlClient(options: ControlClientOptions): ControlClient {
-  async function call<V extends VerbName>(name: V, input: VerbInput<V>): Promise<VerbAnswer<V>> {
-    const verb: VerbDefinition = VERBS[name];
+  return createClientOf(VERBS, { ...options, owner: 'gateway' });
+}
+
+/** Who is called, as codes and sentences name it. */
+type Owner = 'gateway' | 'host';
+
+export function createClientOf<T extends VerbTable>(
+  verbs: T,
+  options: ControlClientOptions & { owner: Owner },
+): ClientOf<T> {
+  const { owner } = options;
+  async function call<V extends keyof T & string>(
+    name: V,
+    input: z.input<T[V]['request']>,
+  ): Promise<z.output<T[V]['response']>> {
+    const verb: VerbDefinition | undefined = verbs[name];
+    if (verb === undefined) throw mismatch(owner, `there is no "${name}"`);
     const ms = options.deadlineMs ?? verb.deadlineMs + GRACE_MS;
     let answer: Answer;
     try {
       answer = await withDeadline(`"${name}"`, { ms }, (signal) => exchange(options, verb, { input, signal }));
     } catch (error) {
-      throw unreachable(options.socket, error);
+      throw unreachable(options, error);
     }
-    const body = parse(answer.body);
-    if (answer.status !== 200) throw refused(answer.status, body);
+    const body = parse(owner, answer.body);
+    if (answer.status !== 200) throw refused(owner, answer.status, body);
     const checked = verb.response.safeParse(body);
-    if (!checked.success) throw mismatch(`its answer to "${name}" is not as agreed`);
-    // As it came: a newer gateway may say more than this client knows.
-    return body as VerbAnswer<V>;
+    if (!checked.success) throw mismatch(owner, `its answer to "${name}" is not as agreed`);
+    // As it came: a newer server may say more than this client knows.
+    return body as z.output<T[V]['response']>;
   }
   return { socket: options.socket, call };
 }
@@ -60,7 +73,7 @@ interface Answer {
 }
 
 async function exchange(
-  options: ControlClientOptions,
+  options: ControlClientOptions & { owner: Owner },
   verb: VerbDefinition,
   call: { input: unknown; signal: AbortSignal },
 ): Promise<Answer> {
@@ -89,7 +102,7 @@ async function exchange(
         response.on('data', (chunk: Buffer) => {
           size += chunk.length;
           if (size <= MAX_ANSWER_OCTETS) chunks.push(chunk);
-          else response.destroy(mismatch(`its answer is larger than ${MAX_ANSWER_OCTETS} octets`));
+          else response.destroy(mismatch(options.owner, `its answer is larger than ${MAX_ANSWER_OCTETS} octets`));
         });
         response.once('end', () =>
           resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') }),
@@ -108,55 +121,70 @@ function toQuery(input: unknown): string {
   return query === '' ? '' : `?${query}`;
 }
 
-function parse(body: string): unknown {
+function parse(owner: Owner, body: string): unknown {
   try {
     return JSON.parse(body);
   } catch {
-    throw mismatch('its answer is not JSON');
+    throw mismatch(owner, 'its answer is not JSON');
   }
 }
 
-function refused(status: number, body: unknown): SekishoError {
+function refused(owner: Owner, status: number, body: unknown): SekishoError {
   const problem = problemSchema.safeParse(body);
-  if (!problem.success) return mismatch(`it answered ${status} without saying why`);
+  if (!problem.success) return mismatch(owner, `it answered ${status} without saying why`);
   const { code, message, remedy } = problem.data;
   return new SekishoError(code, message, { retryable: status === 503, ...(remedy === undefined ? {} : { remedy }) });
 }
 
-function mismatch(why: string): SekishoError {
-  return new SekishoError('GATEWAY_MISMATCH', `The gateway cannot be understood: ${why}`, {
-    remedy: 'Use the command of the same version as the gateway',
+function mismatch(owner: Owner, why: string): SekishoError {
+  return new SekishoError(codeOf(owner, 'MISMATCH'), `The ${owner} cannot be understood: ${why}`, {
+    remedy: `Use the command of the same version as the ${owner}`,
   });
 }
 
-function unreachable(socket: string, error: unknown): SekishoError {
+/** `GATEWAY_SILENT`, `HOST_SILENT` */
+function codeOf(owner: Owner, what: string): string {
+  return `${owner.toUpperCase()}_${what}`;
+}
+
+const START_REMEDY: Readonly<Record<Owner, string>> = {
+  gateway:
+    'Start it with ./scripts/start; if it runs elsewhere, name its data folder with --data or its socket with --socket',
+  host: 'On the box it starts by itself within seconds; on a trial machine start it with ./scripts/start',
+};
+
+function unreachable({ socket, owner }: { socket: string; owner: Owner }, error: unknown): SekishoError {
   if (error instanceof SekishoError && error.code !== 'DEADLINE') return error;
   switch (errorCode(error)) {
     case 'ENOENT':
     case 'ECONNREFUSED':
     case 'ENOTDIR':
-      return new SekishoError('GATEWAY_NOT_RUNNING', `The gateway is not running: nobody answers at "${socket}"`, {
-        cause: error,
-        remedy:
-          'Start it with ./scripts/start; if it runs elsewhere, name its data folder with --data or its socket with --socket',
-      });
+      return new SekishoError(
+        codeOf(owner, 'NOT_RUNNING'),
+        `The ${owner} is not running: nobody answers at "${socket}"`,
+        { cause: error, remedy: START_REMEDY[owner] },
+      );
     case 'EACCES':
     case 'EPERM':
-      return new SekishoError('GATEWAY_NOT_PERMITTED', `You may not use the control socket "${socket}"`, {
+      return new SekishoError(codeOf(owner, 'NOT_PERMITTED'), `You may not use the control socket "${socket}"`, {
         cause: error,
-        remedy: 'Only the user the gateway runs as, its group and root may; try again with sudo',
+        remedy: `Only the user the ${owner} runs as, its group and root may; try again with sudo`,
       });
     case 'DEADLINE':
-      return new SekishoError('GATEWAY_SILENT', `The gateway does not answer at "${socket}"`, {
+      return new SekishoError(codeOf(owner, 'SILENT'), `The ${owner} does not answer at "${socket}"`, {
         retryable: true,
         cause: error,
         remedy: 'It may be busy; try again, then look at its log. What was asked may still take effect',
       });
     default:
-      return new SekishoError('GATEWAY_SILENT', `The gateway broke off at "${socket}": ${describeError(error)}`, {
-        retryable: true,
-        cause: error,
-        remedy: 'It may be stopping; try again in a moment',
-      });
+      return new SekishoError(
+        codeOf(owner, 'SILENT'),
+        `The ${owner} broke off at "${socket}": ${describeError(error)}`,
+        {
+          retryable: true,
+          cause: error,
+          remedy: 'It may be stopping; try again in a moment',
+        },
+      );
   }
 }

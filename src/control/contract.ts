@@ -1,26 +1,15 @@
 /**
  * The one contract of the control sockets: which verbs there are, what each takes and gives, and who may call it. Server,
- * client, CLI and API are typed by this table. Over the wire a verb is HTTP on a Unix socket: GET with query parameters or
- * POST with a JSON object; errors are `application/problem+json` {code, message, remedy}. There is one socket per caller.
+ * client, CLI and API are typed by this table. How it goes over the
+ * wire stands in verb.ts. There is one socket per caller.
  */
 import { z } from 'zod';
-import type { Milliseconds } from '../base/brand.ts';
 import { DIRECTIONS } from '../mail/envelope.ts';
 import * as shape from './shapes.ts';
+import { type HandlersOf, verb } from './verb.ts';
 
 export const CALLERS = ['cli', 'admin', 'console', 'portal'] as const;
 export type Caller = (typeof CALLERS)[number];
-
-export const DEFAULT_DEADLINE_MS = 30_000;
-
-export interface VerbDefinition {
-  method: 'GET' | 'POST';
-  path: string;
-  callers: readonly Caller[];
-  deadlineMs: Milliseconds;
-  request: z.ZodType;
-  response: z.ZodType;
-}
 
 /** As in observe/history-api.ts, which control may not import; the gateway's handler is where the compiler compares them. */
 export const HISTORY_STATES = [
@@ -295,7 +284,7 @@ export const VERBS = {
     request: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).exactOptional() }),
     response: z.object({ level: z.enum(['debug', 'info', 'warn', 'error']) }),
   }),
-} as const satisfies Record<string, VerbDefinition>;
+} as const;
 
 export type VerbName = keyof typeof VERBS;
 export const VERB_NAMES = Object.keys(VERBS) as VerbName[];
@@ -306,30 +295,8 @@ export type VerbInput<V extends VerbName> = z.input<(typeof VERBS)[V]['request']
 export type VerbRequest<V extends VerbName> = z.output<(typeof VERBS)[V]['request']>;
 export type VerbAnswer<V extends VerbName> = z.output<(typeof VERBS)[V]['response']>;
 
-export interface CallContext {
-  caller: Caller;
-  /** For records: `cli (root)`. What is in parentheses is the caller's own word. */
-  by: string;
-  /** Aborts at the deadline, and when the caller hangs up. */
-  signal: AbortSignal;
-}
-
-/** What the gateway gives: one function a verb. Throws SekishoError (`NOT_FOUND`, `WRONG_STATE`, …); anything else is a bug. */
-export type GatewayHandlers = {
-  [V in VerbName]: (request: VerbRequest<V>, context: CallContext) => Promise<VerbAnswer<V>> | VerbAnswer<V>;
-};
-
-/** What an error looks like on the wire (RFC 9457, with our names). */
-export const problemSchema = z.object({ code: z.string(), message: z.string(), remedy: z.string().optional() });
-export type Problem = z.output<typeof problemSchema>;
-
-function verb<Request extends z.ZodType, Response extends z.ZodType>(
-  method: 'GET' | 'POST',
-  path: string,
-  rest: { callers: readonly Caller[]; deadlineMs?: Milliseconds; request: Request; response: Response },
-): Omit<VerbDefinition, 'request' | 'response'> & { request: Request; response: Response } {
-  return { method, path, deadlineMs: DEFAULT_DEADLINE_MS, ...rest };
-}
+/** What the gateway gives. */
+export type GatewayHandlers = HandlersOf<typeof VERBS>;
 
 /** Ids may be typed in either case; their one lower-case letter marks a DSN (`….d3`). */
 function lowerDsnMark(id: string): string {

@@ -9,27 +9,23 @@ import type { Milliseconds } from '../base/brand.ts';
 import { withDeadline } from '../base/deadline.ts';
 import { describeError, SekishoError } from '../base/errors.ts';
 import { Limiter } from '../base/limiter.ts';
-import {
-  type CallContext,
-  type Caller,
-  type GatewayHandlers,
-  type Problem,
-  type VerbDefinition,
-  VERBS,
-  type VerbName,
-} from './contract.ts';
+import { VERBS } from './contract.ts';
 import { bindSocket } from './socket-file.ts';
+import type { CallContext, HandlersOf, Problem, VerbDefinition, VerbTable } from './verb.ts';
 
 export const MAX_BODY_OCTETS = 1024 * 1024;
 
-export interface ControlServerOptions {
+export interface ControlServerOptions<T extends VerbTable = typeof VERBS> {
   socket: string;
-  caller: Caller;
+  /** Whose socket this is: one of the table's callers. */
+  caller: T[keyof T]['callers'][number];
   /** A verb without a handler is answered 501; the gateway gives all. */
-  handlers: Partial<GatewayHandlers>;
+  handlers: Partial<HandlersOf<T>>;
   observe?: ControlLog;
   /** Of the socket: 0600 (default) for the same user, 0660 for a group. */
   mode?: 0o600 | 0o660;
+  /** Numeric group that may call, with mode 0660; needs the right to give files away. */
+  group?: number;
   limits?: Partial<ControlLimits>;
 }
 
@@ -66,18 +62,35 @@ export interface ControlServer {
 }
 
 interface Route {
-  name: VerbName;
+  name: string;
   verb: VerbDefinition;
 }
 
-const ROUTES = new Map<string, Route>(
-  Object.entries(VERBS).map(([name, verb]) => [verb.path, { name: name as VerbName, verb }]),
-);
+type AnyHandler = (input: unknown, context: CallContext) => unknown;
+
+interface DeskOptions {
+  caller: string;
+  verbs: VerbTable;
+  /** One table, one handler type per verb: the contract has already checked the pair. */
+  handlers: Readonly<Record<string, AnyHandler | undefined>>;
+  owner: string;
+  observe: ControlLog | undefined;
+}
 
 /** Resolves once the socket stands in its place and answers. */
 export async function createControlServer(options: ControlServerOptions): Promise<ControlServer> {
+  return createServerOf(VERBS, { ...options, owner: 'gateway' });
+}
+
+/** The same for another process's table; `owner` names that process in words a caller reads. */
+export async function createServerOf<T extends VerbTable>(
+  verbs: T,
+  options: ControlServerOptions<T> & { owner: 'gateway' | 'host' },
+): Promise<ControlServer> {
   const limits = { ...LIMITS, ...options.limits };
-  const desk = new Desk(options, limits);
+  const { caller, owner, observe } = options;
+  const handlers = options.handlers as DeskOptions['handlers'];
+  const desk = new Desk({ caller, verbs, handlers, owner, observe }, limits);
   const server = createServer(
     {
       maxHeaderSize: 16_384,
@@ -93,7 +106,10 @@ export async function createControlServer(options: ControlServerOptions): Promis
     },
   );
   server.maxConnections = limits.connections;
-  const bound = await bindSocket(server, options.socket, options.mode ?? 0o600);
+  const bound = await bindSocket(server, options.socket, {
+    mode: options.mode ?? 0o600,
+    ...(options.group === undefined ? {} : { group: options.group }),
+  });
   server.on('error', (error) =>
     options.observe?.log('error', 'Control socket failed', { error: describeError(error) }),
   );
@@ -124,12 +140,14 @@ class Refusal extends Error {
 }
 
 class Desk {
-  readonly #options: ControlServerOptions;
+  readonly #options: DeskOptions;
   readonly #limits: ControlLimits;
   readonly #turns: Limiter;
+  readonly #routes: ReadonlyMap<string, Route>;
 
-  constructor(options: ControlServerOptions, limits: ControlLimits) {
+  constructor(options: DeskOptions, limits: ControlLimits) {
     this.#options = options;
+    this.#routes = new Map(Object.entries(options.verbs).map(([name, verb]) => [verb.path, { name, verb }]));
     this.#limits = limits;
     this.#turns = new Limiter(limits.concurrent);
   }
@@ -151,12 +169,12 @@ class Desk {
 
   #route(request: IncomingMessage): Route {
     const [path] = (request.url ?? '/').split('?');
-    const route = ROUTES.get(path ?? '');
+    const route = this.#routes.get(path ?? '');
     if (route === undefined)
       throw new Refusal(404, {
         code: 'UNKNOWN_VERB',
         message: `There is no "${(path ?? '').slice(0, 100)}" on this control socket`,
-        remedy: 'Use a client of the same version as the gateway',
+        remedy: `Use a client of the same version as the ${this.#options.owner}`,
       });
     if (request.method !== route.verb.method)
       throw new Refusal(405, { code: 'WRONG_METHOD', message: `"${route.name}" is asked with ${route.verb.method}` });
@@ -209,18 +227,17 @@ class Desk {
   }
 
   async #call(
-    name: VerbName,
+    name: string,
     verb: VerbDefinition,
     call: { input: unknown; request: IncomingMessage; response: ServerResponse },
   ): Promise<unknown> {
-    // One table, one handler type per verb: the contract has already checked the pair.
-    const handler = this.#options.handlers[name] as ((input: unknown, context: CallContext) => unknown) | undefined;
+    const handler = this.#options.handlers[name];
     if (handler === undefined)
-      throw new Refusal(501, { code: 'NOT_OFFERED', message: `This gateway does not offer "${name}"` });
+      throw new Refusal(501, { code: 'NOT_OFFERED', message: `This ${this.#options.owner} does not offer "${name}"` });
     if (this.#turns.waiting >= this.#limits.waiting)
       throw new Refusal(503, {
         code: 'BUSY',
-        message: 'The gateway has too many control requests at work',
+        message: `The ${this.#options.owner} has too many control requests at work`,
         remedy: 'Try again in a moment',
       });
     const gone = new AbortController();
@@ -256,7 +273,7 @@ class Desk {
       });
       return new Refusal(500, {
         code: 'INTERNAL',
-        message: 'The gateway met an error of its own',
+        message: `The ${this.#options.owner} met an error of its own`,
         remedy: 'Its log names the cause; please report it',
       });
     }

@@ -3,7 +3,7 @@
  * and its folder are the whole access control: the folder 0700 when we make it and never writable for others, the socket
  * bound under a name nobody knows, given its mode, then renamed into place. A socket where somebody answers is left alone.
  */
-import { chmod, lstat, mkdir, rename, rm, stat } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, rename, rm, stat } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { createConnection } from 'node:net';
 import path from 'node:path';
@@ -19,7 +19,11 @@ export interface BoundSocket {
 }
 
 /** Throws CONTROL_IN_USE, CONTROL_UNSAFE_FOLDER, CONTROL_PATH. */
-export async function bindSocket(server: Server, socket: string, mode: number): Promise<BoundSocket> {
+export async function bindSocket(
+  server: Server,
+  socket: string,
+  rights: { mode: number; group?: number },
+): Promise<BoundSocket> {
   const temporary = `${socket}.${process.pid}`;
   if (Buffer.byteLength(temporary) > MAX_PATH_OCTETS)
     throw new SekishoError('CONTROL_PATH', `The socket path "${socket}" is longer than ${MAX_PATH_OCTETS - 8} octets`, {
@@ -30,7 +34,8 @@ export async function bindSocket(server: Server, socket: string, mode: number): 
   await rm(temporary, { force: true });
   await listen(server, temporary);
   try {
-    await chmod(temporary, mode);
+    if (rights.group !== undefined) await chown(temporary, -1, rights.group);
+    await chmod(temporary, rights.mode);
     await rename(temporary, socket);
   } catch (error) {
     await rm(temporary, { force: true });

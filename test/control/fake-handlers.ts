@@ -1,6 +1,7 @@
 /** A gateway that only talks: every verb answered from one small world, so that server, client and CLI can be driven whole. */
 import { SekishoError } from '../../src/base/errors.ts';
-import type { CallContext, GatewayHandlers, VerbName } from '../../src/control/contract.ts';
+import type { GatewayHandlers, VerbName } from '../../src/control/contract.ts';
+import type { CallContext } from '../../src/control/verb.ts';
 import type { MessageDetails, QuarantineDetails, QueueEntry } from '../../src/control/shapes.ts';
 import type { Domain } from '../../src/mail/address.ts';
 
