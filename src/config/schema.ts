@@ -61,7 +61,7 @@ const ms = z.number().int().min(0);
 export const TLS_MODES = ['opportunistic', 'required', 'off'] as const;
 const tlsMode = z.enum(TLS_MODES);
 
-const mailServer = z.strictObject({
+export const mailServer = z.strictObject({
   host: hostOrAddress,
   port: port.default(25),
   /** Lower is tried first; equal ones share. */

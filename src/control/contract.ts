@@ -156,6 +156,16 @@ export const VERBS = {
     /** `count`: messages that are due now. */
     response: shape.configChange.extend({ count: shape.count }),
   }),
+  /** The same for one message, queued or held; on record with the message. `count`: how many of its shares are due now. */
+  'queue.reroute': verb('POST', '/v1/queue/reroute', {
+    callers: PEOPLE,
+    request: z.strictObject({
+      id: queueId,
+      to: word.exactOptional(),
+      protocol: z.enum(['smtp', 'lmtp']).exactOptional(),
+    }),
+    response: stateAnswer.extend({ route: z.string().optional(), count: shape.count }),
+  }),
   'queue.delete': verb('POST', '/v1/queue/delete', { callers: PEOPLE, request: byId, response: deleteAnswer }),
   'queue.undelete': verb('POST', '/v1/queue/undelete', { callers: PEOPLE, request: byId, response: stateAnswer }),
 

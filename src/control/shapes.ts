@@ -101,6 +101,8 @@ export const messageDetails = queueEntry.extend({
   /** Who could not look, and why. */
   missing: z.array(z.object({ inspector: z.string(), reason: z.string(), detail: z.string() })),
   hold: z.object({ reason: z.string(), until: time.optional() }).optional(),
+  /** Where an operator sends it instead of its usual way: `192.0.2.9:25`. */
+  route: z.string().optional(),
   parent: z.string().optional(),
 });
 export type MessageDetails = z.output<typeof messageDetails>;

@@ -9,7 +9,7 @@ import type { Config } from '../config/schema.ts';
 import type { ForwardPath } from '../mail/address.ts';
 import type { QueueId } from '../mail/queue-id.ts';
 import type { Observe } from '../observe/events.ts';
-import type { Spool } from '../spool/api.ts';
+import type { Spool, Via } from '../spool/api.ts';
 import type { RecipientAnswer } from './call-ahead.ts';
 import type { HopState } from './hop.ts';
 import type { RouteKey } from './route.ts';
@@ -42,6 +42,8 @@ export interface Delivery {
   status(): DeliveryStatus;
   /** Makes matching jobs due at once and their hops try again; returns how many. */
   retryNow(filter: RetryFilter): number;
+  /** This message goes by another server from now on, at once; undefined: its usual way. What is on the wire goes on. */
+  reroute(id: QueueId, via: Via | undefined): number;
   checkRecipient(address: ForwardPath): Promise<RecipientAnswer>;
 }
 

@@ -15,6 +15,7 @@ import type { Spool, StoredMessage, Variant } from '../spool/api.ts';
 import type { FailedRecipient } from './bounce.ts';
 import type { Classified } from './classify.ts';
 import type { Session } from './connect.ts';
+import type { Detours } from './detours.ts';
 import { failRecipients, isExpired, isGone } from './give-up.ts';
 import type { InFlight } from './in-flight.ts';
 import type { Reached } from './reach.ts';
@@ -31,6 +32,7 @@ export interface AttemptContext {
   random: () => number;
   token: () => string;
   inFlight: InFlight;
+  detours: Detours;
   /** The hop's key this job stands at. */
   key: RouteKey;
   /** A session ready for MAIL: a kept one, or a new one. */
@@ -58,7 +60,7 @@ const NOTHING: AttemptEnd = { end: 'done', again: [] };
 const CLOSED_MS = 1_000;
 
 export async function attemptJob(job: Job, context: AttemptContext): Promise<AttemptEnd> {
-  if (routeKey(job.domain, context.config) !== context.key) return { end: 'reroute' };
+  if (routeKey(job.domain, context.config, context.detours.of(job.id)) !== context.key) return { end: 'reroute' };
   if (context.inFlight.isClosed(job.id)) return { end: 'done', again: [{ domain: job.domain, wait: CLOSED_MS }] };
   const message = await context.spool.read(job.id);
   // Held, deleted or finished in the meantime: whoever did that is in charge of it.
@@ -76,11 +78,12 @@ export async function attemptJob(job: Job, context: AttemptContext): Promise<Att
 
 /** Not settled, not being served, of this hop; others of the same hop (a smarthost) come along when they are due. */
 function recipientsFor(job: Job, message: StoredMessage, context: AttemptContext): ForwardPath[] {
+  const via = context.detours.of(message.id);
   return message.progress.recipients
     .filter((recipient) => {
       if (recipient.outcome !== undefined || context.inFlight.isClaimed(message.id, recipient.address)) return false;
       const domain = routingDomain(recipient.address, context.config) ?? '';
-      if (routeKey(domain, context.config) !== context.key) return false;
+      if (routeKey(domain, context.config, via) !== context.key) return false;
       return domain === job.domain || remainingWait(recipient, context.clock) <= 0;
     })
     .map((recipient) => recipient.address);

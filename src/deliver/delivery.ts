@@ -13,10 +13,12 @@ import { Limiter } from '../base/limiter.ts';
 import type { Resolver } from '../base/resolver.ts';
 import type { Config } from '../config/schema.ts';
 import type { ForwardPath } from '../mail/address.ts';
-import type { QueuedMessage } from '../spool/api.ts';
+import type { QueueId } from '../mail/queue-id.ts';
+import type { QueuedMessage, Via } from '../spool/api.ts';
 import type { Delivery, DeliveryOptions, DeliveryStatus, RetryFilter } from './api.ts';
 import { type AttemptContext, type AttemptEnd, attemptJob, SettlingFailed } from './attempt.ts';
 import { callAhead, type RecipientAnswer } from './call-ahead.ts';
+import { Detours } from './detours.ts';
 import { Hop, type HopJob, IDLE_SESSION_MS } from './hop.ts';
 import { InFlight } from './in-flight.ts';
 import { probeHop, probePause } from './probe.ts';
@@ -24,7 +26,7 @@ import { type Reached, reachHop } from './reach.ts';
 import { concurrencyCeiling, isOwnServer, isRouted, paceOf, type RouteKey, routeKey } from './route.ts';
 import { laterHeap, retryPause } from './schedule.ts';
 import { Sessions } from './sessions.ts';
-import { deliveryStatus, isMeant, takeMisplaced, waitsByDomain } from './status.ts';
+import { deliveryStatus, takeMeant, takeMisplaced, waitsByDomain } from './status.ts';
 import { Sweeper } from './sweep.ts';
 
 export type { Delivery, DeliveryOptions, DeliveryStatus, HopStatus, RetryFilter } from './api.ts';
@@ -52,6 +54,7 @@ class Engine implements Delivery {
   /** Hops that may start a job. */
   readonly #runnable = new Set<Hop>();
   readonly #inFlight = new InFlight();
+  readonly #detours: Detours;
   readonly #working = new Set<Promise<void>>();
   readonly #sessions = new Sessions((hop) =>
     reachHop(hop.key, { ...this.#targetOptions(), signal: this.#stopping.signal }),
@@ -67,6 +70,7 @@ class Engine implements Delivery {
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
+    this.#detours = new Detours(options.spool);
     this.#random = options.random ?? Math.random;
     this.#waiting = new Sweeper({
       ...options,
@@ -113,28 +117,23 @@ class Engine implements Delivery {
   }
 
   retryNow(filter: RetryFilter): number {
-    for (const job of takeMisplaced(this.#hops.values(), this.#later, this.#options.config())) {
+    const where = { config: this.#options.config(), detours: this.#detours };
+    for (const job of takeMisplaced(this.#hops.values(), this.#later, where)) {
       const before = job.hop;
-      job.hop = this.#hopFor(job.domain);
+      job.hop = this.#hopFor(job.domain, job.id);
       this.#place(job);
       this.#forget(before);
     }
-    let count = 0;
-    const hops = new Set<Hop>();
-    for (const hop of this.#hops.values()) {
-      const here = hop.ready.values().reduce((sum, job) => sum + (isMeant(job, filter) ? 1 : 0), 0);
-      if (here > 0) hops.add(hop);
-      count += here;
-    }
-    const taken = this.#later.take((job) => isMeant(job, filter));
-    for (const job of taken) {
-      hops.add(job.hop);
-      job.hop.later -= 1;
-      this.#ready(job);
-    }
+    const { count, hops, taken } = takeMeant(this.#hops.values(), this.#later, filter);
+    for (const job of taken) this.#ready(job);
     for (const hop of hops) if (hop.state === 'down') this.#tryHop(hop);
     this.#pump();
-    return count + taken.length;
+    return count;
+  }
+
+  reroute(id: QueueId, via: Via | undefined): number {
+    this.#detours.set(id, via);
+    return this.retryNow({ id });
   }
 
   checkRecipient(address: ForwardPath): Promise<RecipientAnswer> {
@@ -154,8 +153,9 @@ class Engine implements Delivery {
     const config = this.#options.config();
     const now = clock.monotonic();
     const born = Math.floor(now - ageOf(message.arrival, clock));
+    this.#detours.note(message);
     for (const [domain, wait] of waitsByDomain(message, { config, clock })) {
-      const hop = this.#hopFor(domain);
+      const hop = this.#hopFor(domain, message.id);
       this.#place({
         id: message.id,
         domain: hop.nameOf(domain),
@@ -174,9 +174,9 @@ class Engine implements Delivery {
     return { config: this.#options.config(), resolver, random: this.#random, ...port };
   }
 
-  #hopFor(domain: string): Hop {
+  #hopFor(domain: string, id: QueueId): Hop {
     const config = this.#options.config();
-    const key = routeKey(domain, config);
+    const key = routeKey(domain, config, this.#detours.of(id));
     const known = this.#hops.get(key);
     if (known !== undefined) return known;
     const hop: Hop = new Hop(key, {
@@ -277,7 +277,7 @@ class Engine implements Delivery {
     const result = await attemptJob(job, this.#context(hop));
     switch (result.end) {
       case 'reroute':
-        job.hop = this.#hopFor(job.domain);
+        job.hop = this.#hopFor(job.domain, job.id);
         return this.#place(job);
       case 'untouched':
         this.#ready(job);
@@ -290,7 +290,7 @@ class Engine implements Delivery {
   #done(hop: Hop, job: HopJob, result: Extract<AttemptEnd, { end: 'done' }>): void {
     const now = this.#options.clock.monotonic();
     for (const { domain, wait } of result.again) {
-      const to = this.#hopFor(domain);
+      const to = this.#hopFor(domain, job.id);
       this.#place({ ...job, domain: to.nameOf(domain), hop: to, due: Math.ceil(now + wait) });
     }
     if (result.unreachable !== undefined) this.#away(hop, result.unreachable);
@@ -306,6 +306,7 @@ class Engine implements Delivery {
       random: this.#random,
       token: () => randomBytes(15).toString('hex'),
       inFlight: this.#inFlight,
+      detours: this.#detours,
       key: hop.key,
       acquire: () => this.#acquire(hop),
       release: (session) => this.#sessions.release(hop, session, { keep: this.#started }),

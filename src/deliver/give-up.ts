@@ -61,10 +61,10 @@ export async function expireWaiting(
   lastReply: string,
   context: AttemptContext,
 ): Promise<'expired' | 'younger' | 'gone'> {
-  const { spool, config, key } = context;
+  const { spool, config, key, detours } = context;
   const message = await spool.read(job.id);
   if (message === undefined || message.folder !== 'queue' || message.progress.deleted !== undefined) return 'gone';
-  if (routeKey(job.domain, config) !== key || !isExpired(job, message, context)) return 'younger';
+  if (routeKey(job.domain, config, detours.of(job.id)) !== key || !isExpired(job, message, context)) return 'younger';
   const failed = message.progress.recipients
     .filter((each) => each.outcome === undefined && (routingDomain(each.address, config) ?? '') === job.domain)
     .filter((each) => !context.inFlight.isClaimed(job.id, each.address))

@@ -2,11 +2,13 @@
  * From a recipient's domain to its next hop. Our relay domains go to their mail servers (`domain:office.example`), the rest
  * to the smarthost if there is one (`smarthost`), else to the domain's MX (`mx:example.com`). A domain that an operator sends
  * elsewhere for now has a hop of its own (`domain:office.example via 192.0.2.9:25`, `route:far.example via …`), so that no
- * open session of the old way is used for it. The key names the hop in status, log and history. `findTargets` asks DNS and gives the addresses to try in order; it never throws.
+ * open session of the old way is used for it; so has a single message (`domain:office.example to 192.0.2.9:25`). The key
+ * names the hop in status, log and history. `findTargets` asks DNS and gives the addresses to try in order; it never throws.
  */
 import type { Milliseconds } from '../base/brand.ts';
 import type { Resolver } from '../base/resolver.ts';
 import type { Config, MailServer, RelayDomain } from '../config/schema.ts';
+import type { Via } from '../spool/api.ts';
 import { type Domain, domainOf, type ForwardPath, parseDomain } from '../mail/address.ts';
 import { type Classified, ownWord } from './classify.ts';
 import { isOwnAddress } from './own-addresses.ts';
@@ -63,15 +65,28 @@ export function domainOfKey(key: RouteKey): string {
 /** Does the configuration still send this hop's mail there? */
 export function isRouted(key: RouteKey, config: Config): boolean {
   if (key === 'smarthost') return config.outbound.smarthost !== undefined;
+  if (viaOfKey(key) !== undefined) return true; // an operator's word about messages, not the configuration's
   return routeKey(domainOfKey(key), config) === key;
 }
 
-export function routeKey(domain: string, config: Config): RouteKey {
-  const via = overrideOf(domain, config);
-  const suffix = via === undefined ? '' : ` via ${via.host}:${via.port}`;
+/** `own`: where an operator sends the very message; it stands above what is said of the domain. */
+export function routeKey(domain: string, config: Config, own?: Via): RouteKey {
+  const via = own ?? overrideOf(domain, config);
+  const suffix = own === undefined ? (via === undefined ? '' : ` via ${via.host}:${via.port}`) : ` to ${showVia(own)}`;
   if (relayDomainOf(domain, config) !== undefined) return `domain:${domain}${suffix}`;
   if (via !== undefined) return `route:${domain}${suffix}`;
   return config.outbound.smarthost === undefined ? `mx:${domain}` : 'smarthost';
+}
+
+/** `192.0.2.9:25`, `mail.example:24 lmtp`: in hop keys, views and trails. */
+export function showVia({ host, port, protocol }: Via): string {
+  return `${host}:${port}${protocol === 'lmtp' ? ' lmtp' : ''}`;
+}
+
+function viaOfKey(key: RouteKey): Via | undefined {
+  const [, host, port, lmtp] = / to (\S+):(\d+)( lmtp)?$/.exec(key) ?? [];
+  if (host === undefined) return undefined;
+  return { host, port: Number(port), protocol: lmtp === undefined ? 'smtp' : 'lmtp' };
 }
 
 /** A hop that is ours to watch: it is probed while down, and its mail is kept untouched meanwhile. */
@@ -140,8 +155,15 @@ const SMTP_PORT = 25;
 function serversOf(key: RouteKey, config: Config): MailServer[] {
   if (key === 'smarthost') return config.outbound.smarthost === undefined ? [] : [config.outbound.smarthost];
   const domain = domainOfKey(key);
+  const usual = relayDomainOf(domain, config)?.servers ?? [];
+  const own = viaOfKey(key);
+  if (own !== undefined) {
+    // What may not go in clear the usual way may not by this one either.
+    const strict = (usual[0]?.tls ?? config.outbound.tls) === 'required';
+    return [{ protocol: 'smtp', ...own, priority: 0, tls: strict ? 'required' : 'opportunistic' }];
+  }
   const via = overrideOf(domain, config);
-  return via === undefined ? (relayDomainOf(domain, config)?.servers ?? []) : [via];
+  return via === undefined ? usual : [via];
 }
 
 /** Lower priority first, equal ones shuffled: they share the load. */

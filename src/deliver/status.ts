@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Config } from '../config/schema.ts';
 import type { QueuedMessage } from '../spool/api.ts';
 import type { DeliveryStatus, HopStatus, RetryFilter } from './api.ts';
+import type { Detours } from './detours.ts';
 import type { Hop, HopJob } from './hop.ts';
 import { routeKey, routingDomain } from './route.ts';
 import { type Heap, remainingWait } from './schedule.ts';
@@ -35,7 +36,28 @@ export function deliveryStatus(
   return { hops: rows, due, waiting: later.size, ...(halted === undefined ? {} : { halted }) };
 }
 
-export function isMeant(job: HopJob, filter: RetryFilter): boolean {
+/** Takes out the later jobs that are meant; `count`: these and those that are due already; `hops`: where all of them stand. */
+export function takeMeant(
+  all: Iterable<Hop>,
+  later: Heap<HopJob>,
+  filter: RetryFilter,
+): { count: number; hops: Set<Hop>; taken: HopJob[] } {
+  const hops = new Set<Hop>();
+  let count = 0;
+  for (const hop of all) {
+    const here = hop.ready.values().reduce((sum, job) => sum + (isMeant(job, filter) ? 1 : 0), 0);
+    if (here > 0) hops.add(hop);
+    count += here;
+  }
+  const taken = later.take((job) => isMeant(job, filter));
+  for (const job of taken) {
+    hops.add(job.hop);
+    job.hop.later -= 1;
+  }
+  return { count: count + taken.length, hops, taken };
+}
+
+function isMeant(job: HopJob, filter: RetryFilter): boolean {
   return (
     (filter.id === undefined || job.id === filter.id) &&
     (filter.hop === undefined || job.hop.key === filter.hop) &&
@@ -43,9 +65,13 @@ export function isMeant(job: HopJob, filter: RetryFilter): boolean {
   );
 }
 
-/** Takes out the jobs that stand at a hop the configuration does not mean any more: a domain was sent elsewhere. */
-export function takeMisplaced(hops: Iterable<Hop>, later: Heap<HopJob>, config: Config): HopJob[] {
-  const stray = (job: HopJob): boolean => routeKey(job.domain, config) !== job.hop.key;
+/** Takes out the jobs that stand at a hop nobody means any more: a domain, or the message, was sent elsewhere. */
+export function takeMisplaced(
+  hops: Iterable<Hop>,
+  later: Heap<HopJob>,
+  { config, detours }: { config: Config; detours: Detours },
+): HopJob[] {
+  const stray = (job: HopJob): boolean => routeKey(job.domain, config, detours.of(job.id)) !== job.hop.key;
   const taken = [...hops].flatMap((hop) => hop.ready.take(stray));
   const waiting = later.take(stray);
   for (const job of waiting) job.hop.later -= 1;

@@ -1,5 +1,5 @@
 /**
- * The queue by destination: hold and unhold all mail to a domain, send a domain's mail elsewhere. Bounded: one call handles
+ * The queue by destination: hold and unhold all mail to a domain, send a domain's mail, or one message, elsewhere. Bounded: one call handles
  * at most a page and answers with a cursor; each message is one durable step of its own, so a call that is cut short has
  * done what it has done and may be repeated. Undo of hold is unhold, of a route the route without `to`.
  */
@@ -8,16 +8,19 @@ import { errorCode, SekishoError } from '../base/errors.ts';
 import type { GatewayHandlers, VerbAnswer } from '../control/contract.ts';
 import { type Domain, domainOf, type ForwardPath, parseDomain } from '../mail/address.ts';
 import type { QueueId } from '../mail/queue-id.ts';
-import type { StoredMessage } from '../spool/api.ts';
+import { mailServer } from '../config/schema.ts';
+import { showVia } from '../deliver/route.ts';
+import type { StoredMessage, Via } from '../spool/api.ts';
 import type { HandlerParts } from './handlers.ts';
+import { asQueueId, mustRead, stateOf } from './views.ts';
 
 /** Messages looked at in one call: a second or two of reading and moving. */
 const PAGE = 500;
 
-type BulkVerbs = 'queue.hold-domain' | 'queue.unhold-domain' | 'queue.route';
+type BulkVerbs = 'queue.hold-domain' | 'queue.unhold-domain' | 'queue.route' | 'queue.reroute';
 
 export function queueBulkHandlers(parts: HandlerParts): Pick<GatewayHandlers, BulkVerbs> {
-  const { quarantine, delivery, store } = parts;
+  const { quarantine, delivery, store, spool, clock, observe } = parts;
   return {
     'queue.hold-domain': ({ domain, cursor }, { by }) =>
       eachTo(parts, { domain, cursor, folder: 'queue' }, async (message, recipients) => {
@@ -41,6 +44,21 @@ export function queueBulkHandlers(parts: HandlerParts): Pick<GatewayHandlers, Bu
       if (!result.ok) return { ok: false, problems: result.problems, count: 0 };
       const count = delivery.retryNow({ domain: name });
       return { ok: true, generation: result.generation, changed: result.changed, problems: [], count };
+    },
+    'queue.reroute': async ({ id: given, to, protocol }, { by }) => {
+      const id = asQueueId(given);
+      const via = to === undefined ? undefined : mustBeServer(to, protocol);
+      await mustRead(spool, id);
+      await spool.reroute(id, via);
+      observe.emit({ event: 'rerouted', id, by, ...(via === undefined ? {} : { via: showVia(via) }) });
+      const count = delivery.reroute(id, via);
+      const message = await spool.read(id); // a quick one may be gone by now
+      return {
+        id,
+        state: message === undefined ? 'retired' : stateOf(message, clock),
+        ...(via === undefined ? {} : { route: showVia(via) }),
+        count,
+      };
     },
   };
 }
@@ -79,6 +97,13 @@ function mustBeDomain(text: string): Domain {
   const domain = parseDomain(text);
   if (domain !== undefined) return domain;
   throw new SekishoError('INVALID', `"${text}" is no domain`, { remedy: 'Give a domain like "office.example"' });
+}
+
+function mustBeServer(text: string, protocol: Via['protocol']): Via {
+  const { host, port } = parseServer(text);
+  const checked = mailServer.pick({ host: true, port: true }).safeParse({ host, port });
+  if (checked.success) return { ...checked.data, ...(protocol === undefined ? {} : { protocol }) };
+  throw new SekishoError('INVALID', `"${text}" is no server`, { remedy: 'Give it like "192.0.2.9:25"' });
 }
 
 /** `host`, `host:25`, `192.0.2.9:25`, `[2001:db8::9]:25`, `2001:db8::9`; the schema judges host and port. */

@@ -2,6 +2,7 @@
 import { ageOf, type Clock, type Stamp } from '../base/clock.ts';
 import { SekishoError } from '../base/errors.ts';
 import type { VerbAnswer } from '../control/contract.ts';
+import { showVia } from '../deliver/route.ts';
 import type { Origin } from '../mail/envelope.ts';
 import type { QueueId } from '../mail/queue-id.ts';
 import type { Observer } from '../observe/observer.ts';
@@ -117,6 +118,7 @@ export function messageDetails(message: StoredMessage, clock: Clock): MessageDet
     })),
     ...(folder !== 'held' || why === undefined ? {} : { hold: { reason: why, ...until } }),
     ...(preamble.parent === undefined ? {} : { parent: preamble.parent.id }),
+    ...(progress.via === undefined ? {} : { route: showVia(progress.via) }),
   };
 }
 

@@ -53,8 +53,8 @@ export const ALARM_WORDS: Readonly<Record<AlarmName, { title: Text; remedy: Text
   'spool-recovered': {
     title: { ja: 'スプールの索引を作り直しました', en: 'The spool’s index was rebuilt' },
     remedy: {
-      ja: '残っていたメールはすべて再び送信待ちになりました。配送済みの宛先に同じメールがもう一度届くことがあります。操作は不要です。',
-      en: 'All mail still present is queued again; recipients already served may get a second copy. There is nothing to do.',
+      ja: '残っていたメールはすべて再び送信待ちになりました。配送済みの宛先に同じメールがもう一度届くことがあります。1 通ごとに変えた送り先は元に戻ったので、必要ならもう一度指定してください。ほかに操作は不要です。',
+      en: 'All mail still present is queued again; recipients already served may get a second copy. Messages sent their own way (queue route ID) go their usual way again: say it anew if you need it. There is nothing else to do.',
     },
   },
   'corrupt-message': {

@@ -27,6 +27,7 @@ const SENTENCES: Readonly<Record<MailEvent['event'], string>> = {
   released: 'Released',
   deleted: 'Deleted',
   undeleted: 'Brought back a deleted message',
+  rerouted: 'Rerouted by an operator',
   corrupt: 'Set a damaged message aside',
 };
 

@@ -65,6 +65,8 @@ export type MailEvent =
   | { event: 'released'; id: QueueId; recipients: ForwardPath[]; by: string }
   | { event: 'deleted'; id: QueueId; by: string; why: 'operator' | 'expired' | 'discarded' }
   | { event: 'undeleted'; id: QueueId; by: string }
+  /** An operator sends it by this server; without `via`: its usual way again. */
+  | { event: 'rerouted'; id: QueueId; by: string; via?: string }
   | { event: 'corrupt'; id: QueueId; detail: string };
 
 export type EventName = MailEvent['event'];

@@ -265,6 +265,8 @@ export function createHistoryWriter(
         return released(event, at);
       case 'deleted':
         return setOpen(event.id, at, event.why === 'operator' ? 'deleted' : event.why);
+      case 'rerouted':
+        return recordOf(event.id, at);
       case 'undeleted':
         return undeleted(event, at);
       case 'corrupt':

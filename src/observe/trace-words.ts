@@ -87,6 +87,8 @@ export const EVENT_WORDS = {
   deletedOperator: { ja: '{by} が削除', en: 'Deleted by {by}' },
   deletedExpired: { ja: '保存期間が過ぎたため削除', en: 'Deleted: its days were over' },
   deletedDiscarded: { ja: '規則により破棄', en: 'Discarded by rule' },
+  rerouted: { ja: '{by} が送り先を {hop} に変更', en: 'Sent by way of {hop} from now on, by {by}' },
+  reroutedBack: { ja: '{by} が元の経路に戻す', en: 'Its usual way again, by {by}' },
   undeleted: { ja: '{by} が削除を取り消し', en: 'Brought back by {by}' },
   corrupt: { ja: '壊れているため取り分け: {detail}', en: 'Set aside as damaged: {detail}' },
 } as const satisfies Readonly<Record<string, Text>>;

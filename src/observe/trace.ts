@@ -168,6 +168,9 @@ export function describeEvent(event: MailEvent, words: TrailWords): string {
     case 'deleted':
       if (event.why === 'operator') return line(EVENT_WORDS.deletedOperator, { by: event.by });
       return say(event.why === 'expired' ? EVENT_WORDS.deletedExpired : EVENT_WORDS.deletedDiscarded, language);
+    case 'rerouted':
+      if (event.via === undefined) return line(EVENT_WORDS.reroutedBack, { by: event.by });
+      return line(EVENT_WORDS.rerouted, { by: event.by, hop: event.via });
     case 'undeleted':
       return line(EVENT_WORDS.undeleted, { by: event.by });
     case 'corrupt':

@@ -1,7 +1,7 @@
 /**
  * The spool's contract: the durable store of every message between its 250 and its last settled recipient.
  *
- * Durable when it returns: `Draft.commit`, `settle`, `bounce`, `release`, `hold`, `remove`, `split`. Recorded but lost with
+ * Durable when it returns: `Draft.commit`, `settle`, `bounce`, `move`, `remove`, `reroute`, `decide`. Recorded but lost with
  * the power (never with a kill): `recordAttempt`, `defer`. Every method throws SekishoError: `SPOOL_FULL` (452),
  * `SPOOL_FAULT` (a sync failed: the process must stop and start anew), `NOT_FOUND`, `WRONG_STATE` (someone was faster).
  */
@@ -71,12 +71,21 @@ export interface RecipientProgress {
   delayNotified?: boolean;
 }
 
+/** Where an operator sends one message instead of its usual way. */
+export interface Via {
+  /** A name or a numeric address. */
+  host: string;
+  port: number;
+  protocol?: 'smtp' | 'lmtp';
+}
+
 export interface Progress {
   recipients: RecipientProgress[];
   /** Marked for deletion: the file goes 10 minutes after this stamp. */
   deleted?: Stamp;
   /** Why it was moved to the folder it is in, when somebody said. */
   why?: string;
+  via?: Via;
 }
 
 export interface StoredMessage {
@@ -139,6 +148,7 @@ export interface QueuedMessage {
   id: QueueId;
   arrival: Stamp;
   kind: 'mail' | 'dsn';
+  via?: Via;
   /** Not settled ones only. */
   recipients: Array<{ address: ForwardPath; attempts: number; wait: number; lastAttempt?: Stamp }>;
 }
@@ -211,6 +221,11 @@ export interface Spool {
   /** Held, quarantined, queued: gone in 10 minutes, until then `undelete` brings it back. Outcome on record. */
   remove(id: QueueId, outcome: 'deleted' | 'discarded' | 'expired'): Promise<void>;
   undelete(id: QueueId): Promise<void>;
+  /**
+   * Queued or held: goes by this server, or its usual way again (undefined); the parts of a split inherit it. Durable in the
+   * entry: only a lost database forgets it, and then the message goes its usual way.
+   */
+  reroute(id: QueueId, via: Via | undefined): Promise<void>;
 
   /** Figures for status, metrics and alarms. */
   status(): SpoolStatus;

@@ -2,7 +2,7 @@
 import type { Stamp } from '../base/clock.ts';
 import type { ForwardPath } from '../mail/address.ts';
 import type { QueueId } from '../mail/queue-id.ts';
-import type { Outcome, Preamble, QueuedMessage, RecipientProgress, SettledRecipient, Trailer } from './api.ts';
+import type { Outcome, Preamble, QueuedMessage, RecipientProgress, SettledRecipient, Trailer, Via } from './api.ts';
 
 export interface Entry {
   v: 1;
@@ -14,6 +14,7 @@ export interface Entry {
   deleted?: { at: Stamp; outcome: Outcome };
   /** Why it was moved to where it is. */
   why?: string;
+  via?: Via;
 }
 
 /** The last word on a message that is gone, kept 7 days. */
@@ -45,6 +46,7 @@ export function toQueued(id: QueueId, entry: Entry): QueuedMessage {
     id,
     arrival: entry.arrival,
     kind: entry.kind,
+    ...(entry.via === undefined ? {} : { via: entry.via }),
     recipients: entry.recipients
       .filter((recipient) => recipient.outcome === undefined)
       .map(({ address, attempts, wait, lastAttempt }) => ({

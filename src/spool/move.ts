@@ -119,6 +119,7 @@ async function split(
           return { ...recipient, ...before, wait: group.folder === place.folder ? (before?.wait ?? 0) : 0 };
         }),
         ...(group.folder === folder && why !== undefined ? { why } : {}),
+        ...(entry.via === undefined ? {} : { via: entry.via }),
       };
       parts.push({ id: child, place: { folder: group.folder, tries: 0, size: place.size }, entry: childEntry });
     }

@@ -22,6 +22,7 @@ import {
   type SpoolStatus,
   type StoredMessage,
   type Trailer,
+  type Via,
 } from './api.ts';
 import { bodyStream, memoryStream } from './body.ts';
 import { SpoolCore, wrongState } from './core.ts';
@@ -76,6 +77,7 @@ export class SpoolStore extends SpoolCore implements Spool {
         recipients: entry.recipients,
         ...(entry.deleted === undefined ? {} : { deleted: entry.deleted.at }),
         ...(entry.why === undefined ? {} : { why: entry.why }),
+        ...(entry.via === undefined ? {} : { via: entry.via }),
       };
       const message = { id, folder: place.folder, preamble, trailer, progress };
       if (body !== undefined) this.#bodies.set(message, body);
@@ -343,6 +345,14 @@ export class SpoolStore extends SpoolCore implements Spool {
       await this.options.progress.write([[id, rest]], { sync: true });
       this.deleted.delete(id);
       this.announce(id, this.census.where(id).folder, rest);
+    });
+  }
+
+  reroute(id: QueueId, via: Via | undefined): Promise<void> {
+    return this.change(id, async ({ via: _before, ...entry }) => {
+      const { folder } = this.census.where(id);
+      if ((folder !== 'queue' && folder !== 'held') || entry.deleted !== undefined) throw wrongState(id, folder);
+      await this.options.progress.write([[id, via === undefined ? entry : { ...entry, via }]], { sync: true });
     });
   }
 

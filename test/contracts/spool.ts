@@ -224,6 +224,30 @@ export function spoolContract(name: string, makeRig: () => Promise<Rig>): void {
       assert.equal(spool.count('queue'), 0);
     });
 
+    with_(
+      'the way an operator says for one message outlives a kill, a hold and a split, until he takes it back',
+      async (rig, spool) => {
+        const id = await put(spool, rig.clock, { to: [ALICE, BOB] });
+        const via = { host: '192.0.2.9', port: 24, protocol: 'lmtp' as const };
+        await spool.reroute(id, via);
+        await rig.kill();
+        const again = await rig.open();
+        const told: QueuedMessage[] = [];
+        again.onQueued((message) => told.push(message));
+        assert.deepEqual((await again.read(id))?.progress.via, via);
+        assert.deepEqual(told[0]?.via, via);
+        const held = await again.move(id, 'held', { recipients: [BOB] });
+        assert.deepEqual((await again.read(held))?.progress.via, via);
+        const stayed = told.at(-1)?.id as QueueId;
+        assert.deepEqual([stayed === id, told.at(-1)?.via], [false, via]);
+        await again.reroute(held, undefined);
+        assert.equal((await again.read(held))?.progress.via, undefined);
+        assert.deepEqual((await again.read(stayed))?.progress.via, via);
+        await again.remove(held, 'deleted');
+        await assert.rejects(again.reroute(held, via), { code: 'WRONG_STATE' });
+      },
+    );
+
     with_('a deleted message comes back on undo, and goes after ten minutes', async (rig, spool) => {
       const id = await put(spool, rig.clock);
       await spool.remove(id, 'deleted');

@@ -73,6 +73,7 @@ const INPUTS: { [V in VerbName]: VerbInput<V> } = {
   'queue.hold-domain': { domain: 'office.example' },
   'queue.unhold-domain': { domain: 'office.example', cursor: 'abc' },
   'queue.route': { domain: 'office.example', to: '192.0.2.9:25', protocol: 'lmtp' },
+  'queue.reroute': { id: ID, to: '192.0.2.9:24', protocol: 'lmtp' },
   'queue.delete': { id: ID },
   'queue.undelete': { id: ID },
   'quarantine.list': { text: '会議', sender: '@example.com', recipient: 'info', limit: 500 },

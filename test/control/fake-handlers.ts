@@ -153,6 +153,12 @@ export function fakeHandlers(calls: Call[] = [], options: { trouble?: boolean } 
     'queue.unhold-domain': () => ({ count: 0, busy: 0 }),
     'queue.route': ({ to }) =>
       to === 'bad:99999' ? { ok: false, count: 0, problems: [] } : { ok: true, generation: 8, problems: [], count: 4 },
+    'queue.reroute': ({ id, to }) => ({
+      id: known(id),
+      state: id === OTHER ? 'held' : 'active',
+      ...(to === undefined ? {} : { route: to }),
+      count: 1,
+    }),
     'queue.delete': ({ id }) => ({ id: known(id), deletedUntil: UNTIL }),
     'queue.undelete': ({ id }) => ({ id: known(id), state: 'deferred' }),
     'quarantine.list': () => ({ entries: [quarantined], total: 1 }),

@@ -1,4 +1,4 @@
-/** "sekisho queue route": a domain's mail goes elsewhere for now, also what waits already, and back again. */
+/** "sekisho queue route": a domain's mail, or one message, goes elsewhere for now, also what waits already, and back again. */
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import type { ConfigInput } from '../../src/config/schema.ts';
@@ -100,4 +100,62 @@ test('an override changes the server, not what the mail is: inbound keeps its we
   assert.deepEqual([isOwnServer(inbound), isOwnServer(outbound)], [true, true]);
   assert.equal(expiryOf({ kind: 'mail', key: inbound }, overridden), 604_800_000);
   assert.equal(expiryOf({ kind: 'mail', key: outbound }, overridden), 172_800_000);
+});
+
+test('one message leaves the server that is away; the others of its domain wait on, and no alarm is left for its way', async () => {
+  const away = await server();
+  await away.close();
+  const other = await server();
+  const staged = begin(() => config(away.port));
+  const [id] = [1, 2, 3].map(() => staged.spool.add({ to: ['bob@office.example'] }));
+  assert.ok(id !== undefined);
+  await until('alarm', () => staged.seen.alarms.size === 1);
+  const via = { host: '127.0.0.1', port: other.port };
+  await staged.spool.reroute(id, via);
+  assert.equal(staged.delivery.reroute(id, via), 1);
+  await until('delivered', () => staged.spool.entries.size === 2 && other.taken.length === 1);
+  assert.deepEqual(
+    staged.delivery
+      .status()
+      .hops.map((hop) => [hop.key, hop.waiting])
+      .filter(([, waiting]) => waiting !== 0),
+    [['domain:office.example', 2]],
+  );
+});
+
+test('what the entry says of its way counts after a restart, for each of its domains; taken back, the usual way is tried', async () => {
+  const usual = await server();
+  const away = await server();
+  await away.close();
+  const staged = stage(() => config(usual.port));
+  cleanups.push(() => staged.delivery.stop({ graceMs: 0 }));
+  const id = staged.spool.add({ to: ['a@office.example', 'b@far.example'] });
+  const via = { host: '127.0.0.1', port: away.port };
+  await staged.spool.reroute(id, via);
+  staged.spool.announce(id); // as the spool does at each start
+  staged.delivery.start();
+  const keys = (): string[] =>
+    staged.delivery
+      .status()
+      .hops.map((hop) => `${hop.key} ${hop.state}`)
+      .toSorted();
+  await until('both are away', () => keys().filter((key) => key.endsWith(' down')).length === 2);
+  const to = `to 127.0.0.1:${away.port}`;
+  assert.deepEqual(
+    keys().filter((key) => key.endsWith(' down')),
+    [`domain:office.example ${to} down`, `route:far.example ${to} down`],
+  );
+  assert.equal(usual.taken.length, 0);
+  await staged.spool.reroute(id, undefined);
+  staged.delivery.reroute(id, undefined);
+  await until('the usual way', () => usual.taken.length === 1);
+  assert.deepEqual([...staged.seen.alarms.keys()], []);
+});
+
+test('one message by LMTP: each of its recipients has its own answer', async () => {
+  const store = await server({ lmtp: (rcpt) => (rcpt.includes('full@') ? '452 4.2.2 Full' : undefined) });
+  const staged = begin(() => config(1));
+  const id = staged.spool.add({ to: ['a@office.example', 'full@office.example'] });
+  staged.delivery.reroute(id, { host: '127.0.0.1', port: store.port, protocol: 'lmtp' });
+  await until('one delivered', () => staged.spool.outcome(id, 'a@office.example') === 'delivered');
 });

@@ -21,6 +21,7 @@ import type {
   Spool,
   StoredMessage,
   Variant,
+  Via,
 } from '../../src/spool/api.ts';
 
 export function to(text: string): ForwardPath {
@@ -153,7 +154,8 @@ export class FakeSpool {
         ...(lastAttempt === undefined ? {} : { lastAttempt }),
       }));
     const { arrival, kind } = message.preamble;
-    for (const listener of this.#listeners) listener({ id, arrival, kind, recipients });
+    const via = message.progress.via === undefined ? {} : { via: message.progress.via };
+    for (const listener of this.#listeners) listener({ id, arrival, kind, recipients, ...via });
   }
 
   onQueued(listener: (message: QueuedMessage) => void): void {
@@ -274,6 +276,16 @@ export class FakeSpool {
     this.entries.set(child, { message: copy, body: entry.body });
     for (const each of open) if (leaving.has(each.address)) each.outcome = 'replaced';
     return child;
+  }
+
+  folderOf(id: QueueId): Folder | undefined {
+    return this.entries.get(id)?.message.folder;
+  }
+
+  async reroute(id: QueueId, via: Via | undefined): Promise<void> {
+    const { progress } = this.#entry(id).message;
+    if (via === undefined) delete progress.via;
+    else progress.via = via;
   }
 
   progressOf(id: QueueId): Progress {

@@ -8,6 +8,7 @@ import { stampOf, systemClock } from '../../src/base/clock.ts';
 import { type Config, configSchema } from '../../src/config/schema.ts';
 import type { HandlerParts } from '../../src/gateway/handlers.ts';
 import { parseServer, queueBulkHandlers } from '../../src/gateway/queue-bulk.ts';
+import { messageDetails } from '../../src/gateway/views.ts';
 import { createQuarantine } from '../../src/quarantine/quarantine.ts';
 import { openLevelDatabase } from '../../src/spool/database.ts';
 import { diskFiles } from '../../src/spool/files.ts';
@@ -61,11 +62,16 @@ async function openDesk(): Promise<Desk> {
     spool,
     store,
     clock,
+    observe,
     quarantine: createQuarantine({ spool, observe, clock, config: () => config }),
     delivery: {
       retryNow: (filter: unknown) => {
         retried.push(filter);
         return 7;
+      },
+      reroute: (id: unknown, via: unknown) => {
+        retried.push({ id, via });
+        return 1;
       },
     },
   } as unknown as HandlerParts;
@@ -174,4 +180,27 @@ test('a route is a configuration change: set, replaced, and taken back; waiting 
   assert.deepEqual([refused.ok, refused.count, retried.length], [false, 0, 4]);
   for (const bad of ['', 'a:b:c', '[::1', 'host:'])
     await assert.rejects(async () => parseServer(bad), { code: 'INVALID' }, bad);
+});
+
+test('one message is rerouted by its id, on record in its entry, and taken back; a bad server changes nothing', async () => {
+  const { spool, handlers, retried } = await openDesk();
+  await queue(spool, ['a@one.example']);
+  const [entry] = await spool.list('queue');
+  assert.ok(entry !== undefined);
+  const { id } = entry;
+  const answer = await handlers['queue.reroute']({ id, to: '[2001:db8::9]:24', protocol: 'lmtp' }, BY);
+  assert.deepEqual(answer, { id, state: 'active', route: '2001:db8::9:24 lmtp', count: 1 });
+  const via = { host: '2001:db8::9', port: 24, protocol: 'lmtp' };
+  assert.deepEqual((await spool.read(id))?.progress.via, via);
+  const message = await spool.read(id);
+  assert.ok(message !== undefined);
+  assert.equal(messageDetails(message, clock).route, '2001:db8::9:24 lmtp');
+  await assert.rejects(async () => handlers['queue.reroute']({ id, to: '192.0.2.9:99999' }, BY), { code: 'INVALID' });
+  assert.deepEqual((await spool.read(id))?.progress.via, via);
+  await handlers['queue.reroute']({ id }, BY);
+  assert.equal((await spool.read(id))?.progress.via, undefined);
+  assert.deepEqual(retried, [
+    { id, via },
+    { id, via: undefined },
+  ]);
 });

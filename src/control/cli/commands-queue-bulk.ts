@@ -68,10 +68,10 @@ function BUSY(count: number): { en: string; ja: string } {
 
 export const ROUTE_COMMAND: Command = {
   name: 'queue route',
-  args: '',
+  args: '[ID]',
   summary: {
-    en: 'Sends the mail of a domain to another server until further notice',
-    ja: 'あるドメイン宛のメールを、当面ほかのサーバーへ送る',
+    en: 'Sends one message, or the mail of a domain until further notice, to another server',
+    ja: '1 通のメール、またはあるドメイン宛のメール（当面）を、ほかのサーバーへ送る',
   },
   options: [
     { ...DOMAIN_OPTION, help: { en: 'whose mail', ja: '対象のドメイン' } },
@@ -82,6 +82,7 @@ export const ROUTE_COMMAND: Command = {
   examples: [
     'sekisho queue route --domain office.example --to 192.0.2.9:25',
     'sekisho queue route --domain office.example --off',
+    'sekisho queue route 0000K3M-7Q2ABCDEFGHJK --to 192.0.2.9:25',
   ],
   run: route,
 };
@@ -89,11 +90,13 @@ export const ROUTE_COMMAND: Command = {
 async function route(context: CommandContext): Promise<ExitCode> {
   const domain = context.options.get('domain');
   const to = context.options.get('to');
-  if (domain === undefined || (to === undefined) !== context.flags.has('off'))
+  const id = context.args[0];
+  if ((domain === undefined) === (id === undefined) || (to === undefined) !== context.flags.has('off'))
     throw new UsageError({
-      en: 'Give --domain, and either --to or --off',
-      ja: '--domain と、--to か --off のどちらかを指定してください',
+      en: 'Give an ID or --domain, and either --to or --off',
+      ja: 'ID か --domain と、--to か --off のどちらかを指定してください',
     });
+  if (domain === undefined) return routeOne(context, argument(context, 0), to);
   const answer = await context.client.call('queue.route', {
     domain,
     ...(to === undefined ? {} : { to }),
@@ -112,4 +115,28 @@ async function route(context: CommandContext): Promise<ExitCode> {
         };
   context.print(answer, () => (answer.ok ? words[context.language] : problemsText(answer.problems, context.language)));
   return answer.ok ? EXIT.ok : EXIT.negative;
+}
+
+/** One message; what is on record stays with it through restarts and releases. */
+async function routeOne(context: CommandContext, id: string, to: string | undefined): Promise<ExitCode> {
+  const answer = await context.client.call('queue.reroute', {
+    id,
+    ...(to === undefined ? {} : { to }),
+    ...(to !== undefined && context.flags.has('lmtp') ? { protocol: 'lmtp' as const } : {}),
+  });
+  const held = answer.state === 'held';
+  const undo = `sekisho queue route ${answer.id} --off`;
+  const later = held ? { en: ', once it is let go', ja: '（保留の解除後）' } : { en: '', ja: '' };
+  const words =
+    answer.route === undefined
+      ? {
+          en: `${answer.id}: goes its usual way again${later.en}\n`,
+          ja: `${answer.id}: 元の経路で送ります${later.ja}\n`,
+        }
+      : {
+          en: `${answer.id}: goes to ${answer.route}${later.en}; back: ${undo}\n`,
+          ja: `${answer.id}: ${answer.route} へ送ります${later.ja}。元に戻すには: ${undo}\n`,
+        };
+  context.print(answer, () => words[context.language]);
+  return EXIT.ok;
 }

@@ -247,6 +247,7 @@ function detailsText(message: MessageDetails, look: Look): string {
       [{ en: 'Size', ja: 'サイズ' }, `${showSize(message.size)} (${message.size})`],
       [{ en: 'SHA-256', ja: 'SHA-256' }, message.sha256],
       [{ en: 'Came of', ja: '元のメール' }, message.parent],
+      [{ en: 'Sent by way of', ja: '指定した送り先' }, message.route],
     ],
     language,
   );
