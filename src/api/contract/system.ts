@@ -1,0 +1,171 @@
+/**
+ * The box besides mail: its certificates, jobs, what leaves it, what it keeps about people, its backup. What concerns the
+ * machine itself (network, time, power, disks, updates) is answered by the host process and stands in machine.ts.
+ */
+import { z } from 'zod';
+import { operation } from './operation.ts';
+import { configChange, count, mailAddress, text, time } from './shapes.ts';
+
+export const certificate = z.object({
+  /** page: of these pages. mail: of STARTTLS. */
+  use: z.enum(['page', 'mail']),
+  /** own: made here, nobody vouches for it. */
+  source: z.enum(['own', 'uploaded', 'configured']),
+  subject: z.string(),
+  issuer: z.string(),
+  names: z.array(z.string()),
+  validFrom: time,
+  validTo: time,
+  daysLeft: z.number().int(),
+  /** SHA-256, in pairs with colons. */
+  fingerprint: z.string(),
+  problem: text.optional(),
+});
+
+const use = z.strictObject({ use: z.enum(['page', 'mail']) });
+const pem = z.string().min(50).max(200_000);
+
+export const job = z.object({
+  name: z.string(),
+  title: text,
+  /** As in crontab(5). */
+  schedule: z.string(),
+  lastStartedAt: time.optional(),
+  lastEndedAt: time.optional(),
+  state: z.enum(['never', 'running', 'ok', 'failed']),
+  detail: z.string().optional(),
+  nextAt: time.optional(),
+});
+
+export const SYSTEM_OPERATIONS = {
+  'certificates.list': operation('GET', '/certificates', {
+    summary: { ja: '証明書', en: 'Certificates' },
+    access: 'config.read',
+    response: z.object({ certificates: z.array(certificate) }),
+  }),
+  'certificates.upload': operation('PUT', '/certificates/{use}', {
+    summary: { ja: '証明書を入れ替える', en: 'Install a certificate with its key' },
+    access: 'system.change',
+    confirm: true,
+    params: use,
+    bodyOctets: 512 * 1024,
+    /** The chain, the server's own first. Checked: they belong together, names, validity. Takes effect at once. */
+    body: z.strictObject({ certificate: pem, key: pem }),
+    response: certificate,
+  }),
+  'certificates.own': operation('DELETE', '/certificates/{use}', {
+    summary: { ja: '自己署名の証明書に戻す', en: 'Back to a certificate of our own' },
+    access: 'system.change',
+    confirm: true,
+    params: use,
+    response: certificate,
+  }),
+  'jobs.list': operation('GET', '/jobs', {
+    summary: { ja: '定期作業', en: 'Jobs by the clock' },
+    access: 'system.read',
+    response: z.object({ jobs: z.array(job) }),
+  }),
+  'outward.list': operation('GET', '/outward', {
+    summary: { ja: '箱の外へ出るもの', en: 'What leaves the box besides mail, and its switches' },
+    access: 'config.read',
+    response: z.object({
+      items: z.array(
+        z.object({
+          name: z.string(),
+          title: text,
+          /** What is told, and to whom. */
+          text,
+          to: z.array(z.string()),
+          on: z.boolean(),
+          /** The setting that switches it; absent: it cannot be switched here. */
+          setting: z.string().optional(),
+        }),
+      ),
+    }),
+  }),
+  'privacy.show': operation('GET', '/privacy', {
+    summary: { ja: 'プライバシー: 何をいつまで残すか', en: 'Privacy: what is kept, and for how long' },
+    access: 'config.read',
+    response: z.object({
+      historyDays: count,
+      quarantineDays: count,
+      auditDays: count,
+      subjects: z.boolean(),
+      /** The whole truth, a line each. */
+      kept: z.array(z.object({ what: text, days: count.optional(), setting: z.string().optional() })),
+    }),
+  }),
+  'privacy.update': operation('PATCH', '/privacy', {
+    summary: { ja: '保存期間を変える', en: 'Change how long things are kept' },
+    access: 'config.change',
+    body: z.strictObject({
+      historyDays: z.number().int().min(1).max(3_650).exactOptional(),
+      quarantineDays: z.number().int().min(1).max(3_650).exactOptional(),
+      subjects: z.boolean().exactOptional(),
+    }),
+    response: configChange,
+  }),
+  'privacy.export': operation('POST', '/privacy/export', {
+    summary: { ja: '個人のデータを書き出す', en: 'Everything kept about one address, as JSON lines' },
+    access: 'users.manage',
+    confirm: true,
+    content: true,
+    deadlineMs: 120_000,
+    body: z.strictObject({ address: mailAddress }),
+    media: 'application/x-ndjson',
+    response: z.string(),
+  }),
+  'privacy.forget': operation('POST', '/privacy/forget', {
+    summary: { ja: '個人のデータを消す', en: 'Forget one address in the history' },
+    access: 'users.manage',
+    confirm: true,
+    deadlineMs: 120_000,
+    /** `typed`: the address again, as a person's word that it is meant. Mail that still waits is not touched. */
+    body: z.strictObject({ address: mailAddress, typed: z.string().max(320) }),
+    response: z.object({ messages: count }),
+  }),
+  'backup.create': operation('POST', '/backup', {
+    summary: { ja: '設定をバックアップする', en: 'Settings, users and keys as one encrypted file' },
+    access: 'backup',
+    confirm: true,
+    deadlineMs: 60_000,
+    body: z.strictObject({ passphrase: z.string().min(12).max(500) }),
+    media: 'application/octet-stream',
+    response: z.string(),
+  }),
+  'backup.inspect': operation('POST', '/backup/inspect', {
+    summary: { ja: 'バックアップの中身を見る', en: 'What is in a backup, without restoring it' },
+    access: 'backup',
+    change: false,
+    bodyOctets: 8 * 1024 * 1024,
+    /** `file`: the backup in base64. */
+    body: z.strictObject({ passphrase: z.string().min(1).max(500), file: z.string().min(1).max(8_000_000) }),
+    response: z.object({ madeAt: time, version: z.string(), hostname: z.string(), parts: z.array(z.string()) }),
+  }),
+  'backup.restore': operation('POST', '/backup/restore', {
+    summary: { ja: 'バックアップから復元する', en: 'Restore a backup' },
+    access: 'backup',
+    confirm: true,
+    deadlineMs: 120_000,
+    bodyOctets: 8 * 1024 * 1024,
+    body: z.strictObject({
+      passphrase: z.string().min(1).max(500),
+      file: z.string().min(1).max(8_000_000),
+      parts: z.array(z.enum(['config', 'users', 'certificates'])).min(1),
+    }),
+    response: configChange.extend({ restored: z.array(z.string()) }),
+  }),
+  'metrics.text': operation('GET', '/metrics', {
+    summary: { ja: 'Prometheus 形式の指標', en: 'Metrics for Prometheus' },
+    access: 'status.read',
+    media: 'text/plain',
+    response: z.string(),
+  }),
+  'log.level': operation('PUT', '/log-level', {
+    summary: { ja: 'ログの細かさ（次の起動まで）', en: 'How much the gateway logs, until its next start' },
+    access: 'system.change',
+    /** Without a level: only tells. */
+    body: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).exactOptional() }),
+    response: z.object({ level: z.enum(['debug', 'info', 'warn', 'error']) }),
+  }),
+} as const;
