@@ -69,7 +69,7 @@ const RULES: readonly Rule[] = [
 ];
 
 export function checkStyle(root: string): Violation[] {
-  const sources = ['src', 'scripts', 'test'].flatMap((folder) => readSources(root, folder));
+  const sources = ['src', 'scripts', 'test', 'webui'].flatMap((folder) => readSources(root, folder));
   return sources.flatMap((source) => [
     ...RULES.flatMap((rule) => applyRule(rule, source)),
     ...checkPage(source),
@@ -88,7 +88,7 @@ function applyRule(rule: Rule, source: SourceFile): Violation[] {
 
 /** The manual page: a comment before the first statement, behind `#!` at most. */
 function checkPage(source: SourceFile): Violation[] {
-  if (!source.name.startsWith('src/')) return [];
+  if (!/^(?:src|webui)\//.test(source.name)) return [];
   const first = source.text.replace(/^#![^\n]*\n/, '').trimStart();
   const page = /^\/\*\*[\s\S]*?\*\//.exec(first)?.[0] ?? '';
   if (page.length >= 40) return [];

@@ -14,6 +14,7 @@ type Check = (root: string, ms: number) => Promise<string>;
 
 const CHECKS: ReadonlyArray<[name: string, check: Check]> = [
   ['types (tsc)', tool('tsc', ['--noEmit'])],
+  ['types of the pages (tsc)', tool('tsc', ['--noEmit', '-p', 'webui'])],
   ['lint (oxlint)', tool('oxlint', ['--type-aware'])],
   ['format (biome)', tool('biome', ['format', '.'])],
   ['import rules', house(checkImports)],

@@ -1,0 +1,84 @@
+/**
+ * The live feed of the box (server-sent events). One stream for all pages of a window, opened by the first that listens. The
+ * browser reconnects by itself; when it gives up (the box restarts) we try again with a growing pause, and say so.
+ */
+import { signal } from '@preact/signals';
+import { zone } from '../i18n/format.ts';
+import { connection, hrefOf, lost, sessionEnded } from './client.ts';
+
+export interface LiveEvent {
+  name: 'counts' | 'message' | 'alarms' | 'session' | 'bye' | 'back';
+  data: Readonly<Record<string, unknown>>;
+}
+
+const NAMES = ['counts', 'message', 'alarms', 'session', 'bye'] as const;
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 15_000;
+
+export const live = signal(false);
+const listeners = new Set<(event: LiveEvent) => void>();
+let source: EventSource | undefined;
+let pauseMs = FIRST_PAUSE_MS;
+let broken = false;
+
+/** Returns how to stop listening. `back` is told after a gap: what was missed has to be loaded. */
+export function listen(listener: (event: LiveEvent) => void): () => void {
+  listeners.add(listener);
+  open();
+  return () => {
+    listeners.delete(listener);
+    if (listeners.size === 0) close();
+  };
+}
+
+function open(): void {
+  if (source !== undefined) return;
+  const stream = new EventSource(hrefOf('events.stream', {}));
+  source = stream;
+  stream.addEventListener('open', () => {
+    live.value = true;
+    connection.value = 'up';
+    pauseMs = FIRST_PAUSE_MS;
+    if (broken) tell({ name: 'back', data: {} });
+    broken = false;
+  });
+  for (const name of NAMES)
+    stream.addEventListener(name, (event: MessageEvent<string>) => {
+      const data = parse(event.data);
+      if (data === undefined) return;
+      if (name === 'bye' && (data['code'] === 'SESSION_ENDED' || data['code'] === 'LOGIN_NEEDED'))
+        sessionEnded.value = true;
+      if (typeof data['zone'] === 'string') zone.value = data['zone'];
+      tell({ name, data });
+    });
+  stream.addEventListener('error', () => {
+    live.value = false;
+    broken = true;
+    if (stream.readyState !== EventSource.CLOSED) return;
+    close();
+    if (!sessionEnded.value) lost();
+    setTimeout(() => {
+      if (listeners.size > 0) open();
+    }, pauseMs);
+    pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+  });
+}
+
+function close(): void {
+  source?.close();
+  source = undefined;
+  live.value = false;
+}
+
+function tell(event: LiveEvent): void {
+  for (const listener of listeners) listener(event);
+}
+
+function parse(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,17 @@
+/** The pages by the first part of their path. */
+import type { ComponentType } from 'preact';
+import { Account } from '../views/account.tsx';
+import { Overview } from '../views/overview.tsx';
+
+export interface ViewProperties {
+  /** What stands behind the page's name in the path. */
+  rest: string;
+}
+
+export const VIEWS: {
+  setup: ComponentType;
+  pages: Readonly<Record<string, ComponentType<ViewProperties> | undefined>>;
+} = {
+  setup: () => null,
+  pages: { overview: Overview, account: Account },
+};
