@@ -213,8 +213,9 @@ class Desk {
           reject(tooLarge);
         });
         request.once('end', resolve);
-        request.once('error', reject);
-        request.once('close', () => reject(new SekishoError('ABORTED', 'The caller hung up')));
+        const hungUp = (): void => reject(new SekishoError('ABORTED', 'The caller hung up'));
+        request.once('error', hungUp); // of a request that comes in, it is always the other side's
+        request.once('close', hungUp);
       });
     });
     const text = Buffer.concat(chunks).toString('utf8');
