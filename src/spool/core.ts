@@ -68,6 +68,7 @@ export abstract class SpoolCore {
     this.deleted = options.recovered.deleted;
     this.nextSequence = options.nextSequence;
     this.groups = new SyncGroup((directory) => files.syncDirectory(directory));
+    layout.onSyncFailed = (what, error) => this.fault(what, error);
     const onFault = (error: unknown): void => void this.fault('Clearing settled messages', error);
     const isPast = (id: QueueId): boolean => folderOf(id) < folderOf(newQueueId(this.nextSequence));
     this.janitor = new Janitor({ files, layout, groups: this.groups, progress, isFull: isPast, onFault });

@@ -21,6 +21,8 @@ export class Layout {
   readonly root: string;
   readonly #files: FileLayer;
   readonly #ready = new Map<string, Promise<void>>();
+  /** A sync failed: gives the error to throw. Whoever trusts the disk in this process must hear of it. */
+  onSyncFailed: (what: string, error: unknown) => unknown = (_what, error) => error;
 
   constructor(root: string, files: FileLayer) {
     this.root = root;
@@ -57,7 +59,11 @@ export class Layout {
     if (ready === undefined) {
       ready = (async () => {
         await this.#files.makeDirectory(directory);
-        await this.#files.syncDirectory(path.dirname(directory));
+        try {
+          await this.#files.syncDirectory(path.dirname(directory));
+        } catch (error) {
+          throw this.onSyncFailed(`Sync of "${path.dirname(directory)}"`, error);
+        }
       })();
       ready.catch(() => this.#ready.delete(directory));
       this.#ready.set(directory, ready);

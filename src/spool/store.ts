@@ -84,6 +84,11 @@ export class SpoolStore extends SpoolCore implements Spool {
       return message;
     } catch (error) {
       if (this.census.get(id) !== place) return this.read(id); // it moved meanwhile
+      if (errorCode(error) === 'ENOENT') {
+        // it is moving right now: the name is gone already, where it goes is known when the move is durable
+        await this.mutex.run(id, () => Promise.resolve());
+        if (this.census.get(id) !== place) return this.read(id);
+      }
       if (errorCode(error) === 'CORRUPT' && place.folder !== 'corrupt') {
         await this.setAside(id, describeError(error));
         return undefined;

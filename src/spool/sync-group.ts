@@ -1,6 +1,7 @@
 /**
  * One directory fsync for all that wait. A caller that arrives while a sync runs waits for the next one, because the
- * running one may have begun before the caller's rename. No delay is added. A failure reaches every waiter.
+ * running one may have begun before the caller's rename. No delay is added. A failure reaches every waiter, and the same
+ * directory is never synced again in this process: the kernel has marked its pages clean, a second sync would lie.
  */
 export class SyncGroup {
   readonly #sync: (directory: string) => Promise<void>;
@@ -19,19 +20,15 @@ export class SyncGroup {
     if (waiting !== undefined) return waiting;
     const running = this.#running.get(directory);
     if (running === undefined) return this.#start(directory);
-    const next = running
-      .catch(() => undefined) // its own waiters hear of it; we still need a sync of our own
-      .then(() => {
-        this.#next.delete(directory);
-        return this.#start(directory);
-      });
+    const next = running.finally(() => this.#next.delete(directory)).then(() => this.#start(directory));
     this.#next.set(directory, next);
     return next;
   }
 
   #start(directory: string): Promise<void> {
     this.count += 1;
-    const run = this.#sync(directory).finally(() => this.#running.delete(directory));
+    // a failed one stays where it is: who comes later gets its failure, not a sync
+    const run = this.#sync(directory).then(() => void this.#running.delete(directory));
     this.#running.set(directory, run);
     return run;
   }

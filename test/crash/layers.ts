@@ -1,0 +1,65 @@
+/** The layers of the rig, by name, in the order they run: what each proves, and how to run it. */
+import { diskGround, faultLayer, faultLines, memoryGround, untouched } from './fault-layer.ts';
+import { killReport, killRig, problemsOf } from './kill-rig.ts';
+
+export interface LayerOptions {
+  long: boolean;
+  seed: number;
+  tell: (text: string) => void;
+  /** Instead of the layer's own number of cuts, flips or points. */
+  count?: number;
+  /** Begin nothing more after this moment (performance.now()); the number done is in the lines. */
+  until?: number;
+}
+
+export interface Layer {
+  name: string;
+  proves: string;
+  /** Not in the short form: takes long, or needs what a bare machine lacks. */
+  longOnly?: boolean;
+  run: (options: LayerOptions) => Promise<{ lines: string[]; problems: string[] }>;
+}
+
+/** While it is up, with everything running. */
+const LEAST_PER_SECOND = 50;
+
+export const LAYERS: readonly Layer[] = [
+  {
+    name: 'kill',
+    proves: 'SIGKILL to the whole process tree at random moments under load loses, alters, doubles nothing',
+    run: async ({ long, seed, count, tell, ...rest }) => {
+      const report = await killRig({ cuts: count ?? (long ? 1_000 : 30), seed, tell, ...rest });
+      const problems = problemsOf(report);
+      if (report.perSecond < LEAST_PER_SECOND) problems.push(`Only ${report.perSecond.toFixed(0)} messages a second`);
+      return { lines: killReport(report), problems };
+    },
+  },
+  {
+    name: 'faults',
+    proves:
+      'any one call of a whole run failing (EIO, ENOSPC, short write), with the power gone after it or not, is got over',
+    run: async ({ until }) => {
+      const report = await faultLayer({
+        ground: memoryGround,
+        afterwards: 'both',
+        ...(until === undefined ? {} : { until }),
+      });
+      const problems = [...report.problems, ...untouched(report).map((call) => `No "${call}" was there to fail`)];
+      if (report.points < 300) problems.push(`Only ${report.points} fault points`);
+      return { lines: faultLines(report), problems };
+    },
+  },
+  {
+    name: 'faults-on-disk',
+    proves: 'the same on the real disk with the real LevelDB',
+    longOnly: true,
+    run: async ({ until }) => {
+      const report = await faultLayer({
+        ground: diskGround,
+        afterwards: 'nothing',
+        ...(until === undefined ? {} : { until }),
+      });
+      return { lines: faultLines(report), problems: report.problems };
+    },
+  },
+];
