@@ -13,10 +13,14 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { systemClock } from './base/clock.ts';
 import { describeError, errorCode, SekishoError } from './base/errors.ts';
-import { createResolver } from './base/resolver.ts';
+import { createResolver, type Resolver } from './base/resolver.ts';
+import { createSecureResolver } from './base/secure-dns.ts';
 import { type ConfigStore, openConfigStore } from './config/store.ts';
 import { createControlServer } from './control/server.ts';
+import type { Config } from './config/schema.ts';
 import { createDelivery } from './deliver/delivery.ts';
+import { StsPolicies } from './deliver/mta-sts.ts';
+import { createStsFetch } from './deliver/mta-sts-fetch.ts';
 import { createRecipientDirectory } from './accept/directory.ts';
 import { createHandlers } from './gateway/handlers.ts';
 import { closedDoor } from './gateway/closed-door.ts';
@@ -145,7 +149,16 @@ async function main({ config: configFile, data, journald }: Arguments): Promise<
     workerEntry: path.join(import.meta.dirname, 'inspect.ts'),
   });
   stack.use(inspectors);
-  const delivery = createDelivery({ config, spool, resolver, observe, clock });
+  const sts = await StsPolicies.open({
+    resolver,
+    fetch: createStsFetch({ resolver }),
+    clock,
+    observe,
+    file: path.join(data, 'mta-sts.json'),
+  });
+  stack.use(sts);
+  const policies = { secure: followed(config, createSecureResolver), sts, clock };
+  const delivery = createDelivery({ config, spool, resolver, policies, observe, clock });
   stack.defer(() => delivery.stop({ graceMs: STOP_GRACE_MS }));
   const parts = { config, spool, inspectors, observe, clock };
   const pipeline = createPipeline(parts);
@@ -246,20 +259,24 @@ async function reload(store: ConfigStore, observe: Observe, then: { renew: () =>
   }
 }
 
-/** DNS servers may change with the configuration: a resolver that looks at it for each question. */
-function followedResolver(
-  config: () => { dns: { servers: string[]; timeoutMs: number } },
-): ReturnType<typeof createResolver> {
+type DnsSettings = Config['dns'];
+
+/** DNS servers may change with the configuration: what is made of them is made anew then. */
+function followed<T>(config: () => { dns: DnsSettings }, make: (settings: DnsSettings) => T): () => T {
   let settings = config().dns;
-  let resolver = createResolver(settings);
-  const current = (): typeof resolver => {
+  let made = make(settings);
+  return () => {
     const next = config().dns;
     if (next !== settings) {
       settings = next;
-      resolver = createResolver(settings);
+      made = make(settings);
     }
-    return resolver;
+    return made;
   };
+}
+
+function followedResolver(config: () => { dns: DnsSettings }): Resolver {
+  const current = followed(config, createResolver);
   return {
     query: (name, type) => current().query(name, type),
     a: (name) => current().a(name),

@@ -43,6 +43,34 @@ export const POLICY_WORDS: Readonly<Record<string, Text>> = {
     en: 'A server that takes everything outward, instead of the MX of each recipient. Needed where the provider blocks port 25 or wants all mail to pass its own server. Leave it out to deliver directly.',
     ja: '宛先の MX に直接送る代わりに、外あてのメールをすべて渡すサーバーです。プロバイダーがポート 25 を止めているときや、自社のサーバーを通すよう求めているときに必要です。省略すると直接送ります。',
   },
+  'outbound.dane': {
+    en: 'Obeys DANE (RFC 7672): a domain outside that publishes under DNSSEC which certificate its mail servers have gets mail only over TLS with that very certificate; otherwise it waits. It counts only while every server in `dns.servers` is on this machine, as the built-in validating resolver is.',
+    ja: 'DANE（RFC 7672）に従います。宛先のドメインがメールサーバーの証明書を DNSSEC で公開していれば、その証明書の TLS でだけ送り、合わなければ待たせます。`dns.servers` がすべてこの箱の中（付属の検証リゾルバーなど）にあるときだけ働きます。',
+  },
+  'outbound.mtaSts': {
+    en: 'Obeys MTA-STS (RFC 8461): where a domain outside announces a policy in DNS, the box fetches it by HTTPS from `mta-sts.<domain>` and keeps it as long as it says. With the mode `enforce` mail goes only to the servers named there, over TLS with a valid certificate; otherwise it waits.',
+    ja: 'MTA-STS（RFC 8461）に従います。宛先のドメインが DNS でポリシーを告知していれば、`mta-sts.<ドメイン>` から HTTPS で取得し、書かれた期間だけ保存します。`enforce` のときは、そこに書かれたサーバーへ、正しい証明書の TLS でだけ送り、合わなければ待たせます。',
+  },
+  'outbound.destinations': {
+    en: 'Other words about encryption for single destinations, by recipient domain: for one whose DANE records or policy are broken and whose people are told, or for one that must never get mail in clear.',
+    ja: '宛先ドメインごとの暗号化の例外です。DANE やポリシーが壊れたままの相手（先方に伝えた上で）や、平文では決して送りたくない相手に使います。',
+  },
+  'outbound.destinations[].domain': {
+    en: 'The recipient domain; exactly this one, not what is below it.',
+    ja: '宛先のドメイン。ちょうどこの名前だけで、その下のドメインは含みません。',
+  },
+  'outbound.destinations[].tls': {
+    en: 'Instead of `outbound.tls`: "opportunistic" encrypts where it is offered, "required" sends only with a valid certificate, "off" never encrypts and leaves DANE and MTA-STS unasked.',
+    ja: '`outbound.tls` の代わりの値です。"opportunistic" は相手が対応していれば暗号化し、"required" は正しい証明書があるときだけ送り、"off" は暗号化せず、DANE と MTA-STS も確認しません。',
+  },
+  'outbound.destinations[].dane': {
+    en: 'Instead of `outbound.dane`.',
+    ja: '`outbound.dane` の代わりの値です。',
+  },
+  'outbound.destinations[].mtaSts': {
+    en: 'Instead of `outbound.mtaSts`.',
+    ja: '`outbound.mtaSts` の代わりの値です。',
+  },
   'outbound.tls': {
     en: 'Encryption towards the MX of recipients (the smarthost has a setting of its own). "opportunistic" encrypts wherever it is offered; "required" leaves all mail waiting whose server has no valid certificate, which is too strict for the open Internet; "off" never encrypts.',
     ja: '宛先の MX へ送るときの暗号化です（スマートホストには別の設定があります）。"opportunistic" は、相手が対応していれば暗号化します。"required" は、正しい証明書のないサーバーあてをすべて待たせるので、インターネット全体を相手にするには厳しすぎます。"off" は暗号化しません。',

@@ -164,6 +164,22 @@ export const configSchema = z.strictObject({
       /** Everything outward goes here instead of by MX. */
       smarthost: mailServer.optional(),
       tls: tlsMode.default('opportunistic'),
+      /** Hold servers outside to what their domain publishes under DNSSEC (RFC 7672). */
+      dane: z.boolean().default(true),
+      /** Hold them to their domain's policy file, fetched by HTTPS (RFC 8461). */
+      mtaSts: z.boolean().default(true),
+      /** Other words for single destinations. */
+      destinations: z
+        .array(
+          z.strictObject({
+            domain: domainName,
+            tls: tlsMode.optional(),
+            dane: z.boolean().optional(),
+            mtaSts: z.boolean().optional(),
+          }),
+        )
+        .max(1_000)
+        .default([]),
     })
     .prefault({}),
   limits: z

@@ -13,6 +13,7 @@ import type { Spool, Via } from '../spool/api.ts';
 import type { RecipientAnswer } from './call-ahead.ts';
 import type { HopState } from './hop.ts';
 import type { RouteKey } from './route.ts';
+import type { TlsPolicies } from './tls-policy.ts';
 
 export interface HopStatus {
   key: RouteKey;
@@ -60,6 +61,8 @@ export interface DeliveryOptions {
   resolver: Resolver;
   observe: Observe;
   clock: Clock;
+  /** What domains outside demand about TLS; without it nobody is asked. */
+  policies?: TlsPolicies;
   /** 0 ≤ x < 1: jitter and shuffling. */
   random?: () => number;
   /** For laboratories and tests. */

@@ -4,7 +4,9 @@
  * parameters are the same for all recipients, its resolver is the system's). `openSession` resolves with a session ready
  * for MAIL, or with the trouble as a value. A session that failed in any way is cut, never reused.
  */
+import { X509Certificate } from 'node:crypto';
 import net from 'node:net';
+import tls from 'node:tls';
 import type { Writable } from 'node:stream';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
 import type { Milliseconds } from '../base/brand.ts';
@@ -12,6 +14,7 @@ import { withDeadline } from '../base/deadline.ts';
 import { describeError, errorCode, SekishoError } from '../base/errors.ts';
 import type { Config } from '../config/schema.ts';
 import { type HopReply, parseHopReply } from './classify.ts';
+import { checkDane } from './dane.ts';
 import type { Target } from './route.ts';
 
 /** The parts of the library that its types leave out; all of them are used by its own `sendCommand` and `send`. */
@@ -78,15 +81,20 @@ async function attempt(target: Target, options: OpenOptions & { plain: boolean }
     // greeting, EHLO, STARTTLS, EHLO
     const limit = { ms: 2 * timeouts.commandMs, ...(options.signal ? { signal: options.signal } : {}) };
     await withDeadline(`Greeting of ${place(target)}`, limit, () => session.start());
-    return { session };
+    const unproven = session.unproven();
+    if (unproven === undefined) return { session };
+    await session.quit();
+    return { trouble: 'tls', detail: `DANE of ${place(target)}: ${unproven}` };
   } catch (error) {
     const response = (error as { response?: unknown }).response;
     const reply = typeof response === 'string' ? parseHopReply(response) : undefined;
     // ETLS: STARTTLS refused. Any other end while the library was upgrading: the handshake broke.
     const tls = errorCode(error) === 'ETLS' || connection.upgrading === true;
     session.cut('Greeting failed');
-    const detail = `${place(target)}: ${reply?.text ?? describeError(error)}`;
-    return { trouble: tls ? 'tls' : 'greeting', detail, ...(reply === undefined ? {} : { reply }) };
+    const demand = tls && target.demand !== undefined ? `${target.demand.by} demands TLS of ` : '';
+    const detail = `${demand}${place(target)}: ${reply?.text ?? describeError(error)}`;
+    // Where its domain demands TLS the trouble is ours to name: the peer's words may say anything.
+    return { trouble: tls ? 'tls' : 'greeting', detail, ...(reply === undefined || demand !== '' ? {} : { reply }) };
   }
 }
 
@@ -97,6 +105,9 @@ function connectionOptions(
   const { timeouts, hostname } = options.config;
   const named = net.isIP(target.host) === 0;
   const required = target.tls === 'required' && !options.plain;
+  // RFC 7672: the certificate is held against DNS afterwards; SNI is the TLSA base domain (§8.1).
+  const dane = target.demand?.dane;
+  const name = dane?.base ?? target.host;
   return {
     connection: options.socket,
     host: target.host,
@@ -104,13 +115,13 @@ function connectionOptions(
     secure: false,
     // Our own name, never a word of the client's (EHLO injection).
     name: hostname,
-    ...(named ? { servername: target.host } : {}),
+    ...(named ? { servername: name } : {}),
     lmtp: target.lmtp === true,
     ignoreTLS: options.plain,
     requireTLS: required,
     // STARTTLS offered and then refused: go on in clear on the same connection.
     opportunisticTLS: !required,
-    tls: { rejectUnauthorized: required, minVersion: 'TLSv1.2' },
+    tls: { rejectUnauthorized: required && dane === undefined, minVersion: 'TLSv1.2' },
     connectionTimeout: 2 * timeouts.commandMs,
     greetingTimeout: timeouts.commandMs,
     // Our own deadlines end each wait sooner; this one only catches what they cannot see.
@@ -119,6 +130,20 @@ function connectionOptions(
     maxResponseSize: 65_536,
     logger: false,
   };
+}
+
+/** As the server sent them, its own first. */
+function certificatesOf(socket: tls.TLSSocket): X509Certificate[] {
+  const chain: X509Certificate[] = [];
+  const seen = new Set<string>();
+  let next: tls.DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
+  // the runtime says `{}` for none, and a self-signed one is its own issuer
+  while (next?.raw !== undefined && !seen.has(next.fingerprint256)) {
+    seen.add(next.fingerprint256);
+    chain.push(new X509Certificate(next.raw));
+    next = next.issuerCertificate;
+  }
+  return chain;
 }
 
 async function dial(target: Target, options: { ms: Milliseconds; signal?: AbortSignal }): Promise<net.Socket> {
@@ -190,6 +215,15 @@ class LibrarySession implements Session {
     this.lost.addEventListener('abort', () => reject(this.lost.reason), { once: true });
     this.#connection.connect((error) => (error ? reject(error) : resolve()));
     await promise;
+  }
+
+  /** Why the peer is not who its domain says in DNS; undefined: it is, or its domain says nothing. */
+  unproven(): string | undefined {
+    const dane = this.target.demand?.dane;
+    if (dane === undefined) return undefined;
+    const socket = this.#connection._socket;
+    if (!(socket instanceof tls.TLSSocket)) return 'no TLS';
+    return checkDane(certificatesOf(socket), dane);
   }
 
   commands(lines: readonly string[], options: { ms: Milliseconds }): Array<Promise<HopReply>> {

@@ -10,8 +10,6 @@ import type { Milliseconds } from '../base/brand.ts';
 import { ageOf } from '../base/clock.ts';
 import { describeError, errorCode } from '../base/errors.ts';
 import { Limiter } from '../base/limiter.ts';
-import type { Resolver } from '../base/resolver.ts';
-import type { Config } from '../config/schema.ts';
 import type { ForwardPath } from '../mail/address.ts';
 import type { QueueId } from '../mail/queue-id.ts';
 import type { QueuedMessage, Via } from '../spool/api.ts';
@@ -23,10 +21,18 @@ import { Hop, type HopJob, IDLE_SESSION_MS } from './hop.ts';
 import { InFlight } from './in-flight.ts';
 import { probeHop, probePause } from './probe.ts';
 import { type Reached, reachHop } from './reach.ts';
-import { concurrencyCeiling, isOwnServer, isRouted, paceOf, type RouteKey, routeKey } from './route.ts';
+import {
+  concurrencyCeiling,
+  isOwnServer,
+  isRouted,
+  paceOf,
+  type RouteKey,
+  routeKey,
+  type TargetOptions,
+} from './route.ts';
 import { laterHeap, retryPause } from './schedule.ts';
 import { Sessions } from './sessions.ts';
-import { deliveryStatus, takeMeant, takeMisplaced, waitsByDomain } from './status.ts';
+import { deliveryStatus, takeMeant, takeMisplaced, targetOptions, waitsByDomain } from './status.ts';
 import { Sweeper } from './sweep.ts';
 
 export type { Delivery, DeliveryOptions, DeliveryStatus, HopStatus, RetryFilter } from './api.ts';
@@ -168,10 +174,8 @@ class Engine implements Delivery {
     this.#pump();
   }
 
-  #targetOptions(): { config: Config; resolver: Resolver; random: () => number; mxPort?: number } {
-    const { resolver, tuning } = this.#options;
-    const port = tuning?.mxPort === undefined ? {} : { mxPort: tuning.mxPort };
-    return { config: this.#options.config(), resolver, random: this.#random, ...port };
+  #targetOptions(): TargetOptions {
+    return targetOptions(this.#options, this.#random);
   }
 
   #hopFor(domain: string, id: QueueId): Hop {
@@ -277,11 +281,10 @@ class Engine implements Delivery {
     const result = await attemptJob(job, this.#context(hop));
     switch (result.end) {
       case 'reroute':
-        job.hop = this.#hopFor(job.domain, job.id);
-        return this.#place(job);
       case 'untouched':
-        this.#ready(job);
-        return this.#away(hop, result.unreachable);
+        job.hop = this.#hopFor(job.domain, job.id); // an operator may have sent it elsewhere meanwhile
+        this.#place(job);
+        return result.end === 'untouched' ? this.#away(hop, result.unreachable) : undefined;
       case 'done':
         return this.#done(hop, job, result);
     }

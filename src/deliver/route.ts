@@ -13,6 +13,7 @@ import { type Domain, domainOf, type ForwardPath, parseDomain } from '../mail/ad
 import { type Classified, ownWord } from './classify.ts';
 import { isOwnAddress } from './own-addresses.ts';
 import { type HostAddress, resolveDomain, resolveHost, shuffle } from './resolve.ts';
+import { demandTls, outboundTls, type TlsDemand, type TlsPolicies } from './tls-policy.ts';
 
 export type TlsMode = MailServer['tls'];
 export type RouteKey = string;
@@ -22,6 +23,8 @@ export interface Target extends HostAddress {
   tls: TlsMode;
   /** RFC 2033 instead of RFC 5321: one reply for each recipient after the data. */
   lmtp?: boolean;
+  /** What the recipient's domain demands; `tls` is then required. */
+  demand?: TlsDemand;
 }
 
 export type Targets = { targets: Target[] } | { failure: Classified };
@@ -119,6 +122,8 @@ export interface TargetOptions {
   random: () => number;
   /** 25 (RFC 5321 §4.5.4.2); another one only in a laboratory. */
   mxPort?: number;
+  /** What domains outside demand; without it nobody is asked. */
+  policies?: TlsPolicies;
   /** Which addresses are this machine; the real ones when nothing is given. */
   isOwn?: (address: string) => boolean;
 }
@@ -136,13 +141,11 @@ export async function findTargets(key: RouteKey, options: TargetOptions): Promis
       ...(ours === undefined ? {} : { isOwn: ours }),
     });
     if ('failure' in resolved) return resolved;
-    return {
-      targets: resolved.addresses.map((found) => ({
-        ...found,
-        port,
-        tls: config.outbound.tls,
-      })),
-    };
+    const domain = key.slice(3);
+    const { tls } = outboundTls(domain, config);
+    const targets = resolved.addresses.map((found) => ({ ...found, port, tls }));
+    const { policies } = options;
+    return policies === undefined ? { targets } : demandTls(domain, targets, { config, policies });
   }
   const servers = serversOf(key, config);
   if (servers.length === 0)

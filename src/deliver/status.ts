@@ -3,10 +3,10 @@ import type { Milliseconds } from '../base/brand.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Config } from '../config/schema.ts';
 import type { QueuedMessage } from '../spool/api.ts';
-import type { DeliveryStatus, HopStatus, RetryFilter } from './api.ts';
+import type { DeliveryOptions, DeliveryStatus, HopStatus, RetryFilter } from './api.ts';
 import type { Detours } from './detours.ts';
 import type { Hop, HopJob } from './hop.ts';
-import { routeKey, routingDomain } from './route.ts';
+import { routeKey, routingDomain, type TargetOptions } from './route.ts';
 import { type Heap, remainingWait } from './schedule.ts';
 
 export function deliveryStatus(
@@ -76,6 +76,18 @@ export function takeMisplaced(
   const waiting = later.take(stray);
   for (const job of waiting) job.hop.later -= 1;
   return [...taken, ...waiting];
+}
+
+/** What finding a server needs of what delivery was given. */
+export function targetOptions(options: DeliveryOptions, random: () => number): TargetOptions {
+  const { resolver, tuning, policies } = options;
+  return {
+    config: options.config(),
+    resolver,
+    random,
+    ...(tuning?.mxPort === undefined ? {} : { mxPort: tuning.mxPort }),
+    ...(policies === undefined ? {} : { policies }),
+  };
 }
 
 /** Recipient domain → milliseconds until its first recipient is due. */

@@ -38,7 +38,10 @@ test('every key of the schema is in the reference, found by filling a configurat
     tls: { certificate: 'a.pem', key: 'b.pem' },
     accept: { dnsbl: { zones: [{ zone: 'bl.example' }] } },
     domains: [{ name: 'office.example', servers: [server], recipients: { file: 'list' }, perMinute: 1 }],
-    outbound: { smarthost: server },
+    outbound: {
+      smarthost: server,
+      destinations: [{ domain: 'far.example', tls: 'required', dane: false, mtaSts: false }],
+    },
     delivery: { overrides: [{ ...server, domain: 'office.example' }] },
     metrics: { port: 9_000 },
   });

@@ -22,11 +22,21 @@ export interface DnsServer {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+export interface SignedZone {
+  name: string;
+  /** The file's path, readable by `nobody`. */
+  file: string;
+  /** DS or DNSKEY; without one the zone is as good as unsigned. */
+  anchor?: string;
+}
+
 /** `records`: zone file lines like `example.com. 300 IN MX 10 mx.example.com.`; TXT of any length as one quoted string. */
 export async function startUnbound(options: {
   dir: string;
   records: readonly string[];
   broken?: readonly string[];
+  /** Zones that unbound serves and validates as if it had asked for them: a trust anchor makes their answers authentic. */
+  signed?: readonly SignedZone[];
 }): Promise<DnsServer> {
   const folder = path.join(options.dir, 'unbound');
   await mkdir(folder, { recursive: true, mode: 0o755 });
@@ -79,7 +89,11 @@ async function untilAnswering(port: number, child: Child): Promise<void> {
   });
 }
 
-function configuration(port: number, options: { records: readonly string[]; broken?: readonly string[] }): string {
+function configuration(
+  port: number,
+  options: { records: readonly string[]; broken?: readonly string[]; signed?: readonly SignedZone[] },
+): string {
+  const signed = options.signed ?? [];
   const lines = [
     'server:',
     '  interface: 127.0.0.1',
@@ -92,7 +106,7 @@ function configuration(port: number, options: { records: readonly string[]; brok
     '  verbosity: 0',
     '  num-threads: 1',
     '  do-ip6: no',
-    '  module-config: "iterator"',
+    `  module-config: "${signed.length > 0 ? 'validator iterator' : 'iterator'}"`,
     '  do-not-query-localhost: no',
     '  edns-buffer-size: 4096',
     '  local-zone: "." static',
@@ -101,8 +115,21 @@ function configuration(port: number, options: { records: readonly string[]; brok
     '  insecure-lan-zones: yes',
   ];
   for (const name of options.broken ?? []) lines.push(`  local-zone: "${name}." transparent`);
+  for (const zone of signed) {
+    lines.push(`  local-zone: "${zone.name}." transparent`);
+    if (zone.anchor !== undefined) lines.push(`  trust-anchor: "${zone.anchor}"`);
+  }
   for (const record of options.records) lines.push(`  local-data: '${splitText(record)}'`);
   lines.push('remote-control:', '  control-enable: no');
+  for (const zone of signed)
+    lines.push(
+      'auth-zone:',
+      `  name: "${zone.name}."`,
+      `  zonefile: "${zone.file}"`,
+      '  for-downstream: no',
+      '  for-upstream: yes',
+      '  fallback-enabled: no',
+    );
   // port 1 of loopback: refused at once, so that the name's answer is SERVFAIL
   for (const name of options.broken ?? [])
     lines.push('forward-zone:', `  name: "${name}."`, '  forward-addr: 127.0.0.1@1');
