@@ -34,10 +34,14 @@ export interface WorkerJob {
 export const WORKER_PARTS = ['authentication', 'structure'] as const;
 export type WorkerPart = (typeof WORKER_PARTS)[number];
 
-/** Gateway → worker. `body` carries octets as its payload. */
+/**
+ * Gateway → worker. `body` carries octets as its payload. `first`: what came so far is the beginning of a large message; the
+ * rest comes when the worker says `more`.
+ */
 export type ToWorker =
   | { type: 'job'; job: number; facts: WorkerJob }
   | { type: 'body'; job: number }
+  | { type: 'first'; job: number }
   | { type: 'end'; job: number }
   | { type: 'cancel'; job: number }
   | { type: 'answer'; question: number; outcome: 'found' | 'no-data' | 'no-name' | 'trouble'; records: unknown[] }
@@ -125,6 +129,7 @@ export const MAX_FINDINGS = 2_000;
 const fromWorkerSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('ready'), version: text(200) }),
   z.strictObject({ type: z.literal('pong'), ping: z.number().int() }),
+  z.strictObject({ type: z.literal('more'), job: z.number().int() }),
   z.strictObject({
     type: z.literal('ask'),
     job: z.number().int(),

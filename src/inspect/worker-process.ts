@@ -13,6 +13,7 @@ import { pause } from '../base/deadline.ts';
 import { describeError, SekishoError } from '../base/errors.ts';
 import type { Resolver } from '../base/resolver.ts';
 import type { Finding } from '../mail/finding.ts';
+import { FIRST_OCTETS } from './first-look.ts';
 import { encodeFrame, readFrames } from './frames.ts';
 import {
   type FromWorker,
@@ -58,6 +59,8 @@ export interface RunOptions {
 interface OpenJob {
   result: WorkerResult;
   questions: number;
+  /** The worker wants the rest of a large message. */
+  more: PromiseWithResolvers<void>;
   told: ((part: WorkerPart, result: PartResult) => void) | undefined;
   settled: PromiseWithResolvers<void>;
 }
@@ -127,7 +130,13 @@ export class WorkerProcess {
   async run(facts: WorkerJob, stream: () => Readable, { signal, told }: RunOptions): Promise<WorkerResult> {
     if (this.#dead !== undefined) throw this.#dead;
     const job = (this.#counter += 1);
-    const open: OpenJob = { result: {}, questions: 0, told, settled: Promise.withResolvers<void>() };
+    const open: OpenJob = {
+      result: {},
+      questions: 0,
+      more: Promise.withResolvers<void>(),
+      told,
+      settled: Promise.withResolvers<void>(),
+    };
     open.settled.promise.catch(() => undefined);
     this.#jobs.set(job, open);
     const stop = (): void => open.settled.resolve();
@@ -139,7 +148,7 @@ export class WorkerProcess {
       this.#socket.cork();
       setImmediate(() => this.#socket.uncork());
       this.#send({ type: 'job', job, facts });
-      await Promise.race([this.#feed(job, source), open.settled.promise]);
+      await Promise.race([this.#feed(job, source, { open, size: facts.size }), open.settled.promise]);
       await open.settled.promise;
       return open.result;
     } finally {
@@ -180,13 +189,24 @@ export class WorkerProcess {
     await this.#gone.promise;
   }
 
-  async #feed(job: number, source: Readable): Promise<void> {
+  /** Of a large message the beginning, and the rest when the worker asks for it. */
+  async #feed(job: number, source: Readable, { open, size }: { open: OpenJob; size: number }): Promise<void> {
+    let sent = 0;
+    let asked = size <= 2 * FIRST_OCTETS;
     for await (const chunk of source as AsyncIterable<Buffer>) {
       for (let at = 0; at < chunk.length; at += CHUNK) {
         if (!this.#jobs.has(job) || this.#dead !== undefined) return;
-        if (this.#send({ type: 'body', job }, chunk.subarray(at, at + CHUNK))) continue;
-        // A socket that breaks here (EPIPE, ECONNRESET) is told to #fail as well: the job is settled with WORKER_DIED there
-        await Promise.race([once(this.#socket, 'drain').catch(() => this.#gone.promise), this.#gone.promise]);
+        const payload = chunk.subarray(at, at + CHUNK);
+        sent += payload.length;
+        if (!this.#send({ type: 'body', job }, payload)) {
+          // A socket that breaks here (EPIPE, ECONNRESET) is told to #fail as well: the job is settled with WORKER_DIED there
+          await Promise.race([once(this.#socket, 'drain').catch(() => this.#gone.promise), this.#gone.promise]);
+        }
+        if (asked || sent < FIRST_OCTETS) continue;
+        asked = true;
+        this.#send({ type: 'first', job });
+        const wanted = [open.more.promise.then(() => true), open.settled.promise.then(() => false)];
+        if (!(await Promise.race(wanted))) return;
       }
     }
     if (this.#jobs.has(job)) this.#send({ type: 'end', job });
@@ -220,6 +240,9 @@ export class WorkerProcess {
         return;
       case 'pong':
         this.#pings.get(message.ping)?.();
+        return;
+      case 'more':
+        this.#jobs.get(message.job)?.more.resolve();
         return;
       case 'ask':
         void this.#answer(message);

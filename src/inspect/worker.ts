@@ -9,6 +9,7 @@ import { describeError } from '../base/errors.ts';
 import { parseHeader } from '../mail/header.ts';
 import type { Finding } from '../mail/finding.ts';
 import { authenticateMessage } from './authentication.ts';
+import { isWholeWanted } from './first-look.ts';
 import { encodeFrame, MAX_JSON, readFrames } from './frames.ts';
 import { MessageStore } from './message-store.ts';
 import { MAX_FINDINGS, type ToWorker, type WorkerJob, WORKER_PARTS, type WorkerPart } from './protocol.ts';
@@ -20,6 +21,8 @@ interface Job {
   facts: WorkerJob;
   store: MessageStore;
   stop: AbortController;
+  /** False: the first octets are all that was needed. */
+  whole: boolean;
 }
 
 /** `newStore`: where a message is kept while it is looked at; for tests. */
@@ -51,6 +54,15 @@ export async function serveWorker(
     }
   }
 
+  /** Only the beginning is here: it is looked at when that is enough, otherwise the rest is asked for. */
+  async function lookAtFirst(id: number, job: Job): Promise<void> {
+    const first = await job.store.head(job.store.size).catch(() => undefined);
+    // What cannot be read is told by the look at the whole
+    const wholeWanted = first === undefined || (await isWholeWanted(first, parseHeader(first)));
+    if (wholeWanted) send({ type: 'more', job: id });
+    else void look(id, job);
+  }
+
   /** A full folder (ENOSPC) is the trouble of the message that did not fit, and of nobody beside it. */
   async function keep(id: number, payload: Buffer): Promise<void> {
     try {
@@ -65,13 +77,20 @@ export async function serveWorker(
   async function take(message: ToWorker, payload: Buffer): Promise<void> {
     switch (message.type) {
       case 'job':
-        jobs.set(message.job, { facts: message.facts, store: newStore(), stop: new AbortController() });
+        jobs.set(message.job, { facts: message.facts, store: newStore(), stop: new AbortController(), whole: false });
         return;
       case 'body':
         return await keep(message.job, payload);
+      case 'first': {
+        const job = jobs.get(message.job);
+        if (job !== undefined) await lookAtFirst(message.job, job);
+        return;
+      }
       case 'end': {
         const job = jobs.get(message.job);
-        if (job !== undefined) void look(message.job, job);
+        if (job === undefined) return;
+        job.whole = true;
+        void look(message.job, job);
         return;
       }
       case 'cancel':
@@ -101,7 +120,7 @@ async function inspectMessage(job: Job, resolver: ReturnType<QuestionDesk['resol
     return;
   }
   const header = parseHeader(head);
-  const problem = headerProblem(head, { header, limits: facts.limits, size: store.size });
+  const problem = headerProblem(head, { header, limits: facts.limits, size: facts.size });
   const authenticating = (async () => {
     const tooComplex = problem !== undefined;
     tell('authentication', await authenticateMessage({ facts, store, header, resolver, tooComplex }));
@@ -109,7 +128,7 @@ async function inspectMessage(job: Job, resolver: ReturnType<QuestionDesk['resol
   const structuring = (async () => {
     const findings: Finding[] = [summarise(header)];
     if (problem !== undefined) findings.push(problem);
-    else {
+    else if (job.whole) {
       // Archives must be given up early enough for the finding to be told within the deadline.
       const options = { limits: facts.limits, signal: job.stop.signal, archiveMs: facts.budgetMs * 0.75 };
       findings.push(...(await inspectStructure(store.stream(), options)));

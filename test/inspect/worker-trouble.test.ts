@@ -9,6 +9,8 @@ import { of, PLAIN, recordingObserve, requestFor, settings, stateOf, withInspect
 const FULL = path.join(import.meta.dirname, 'fixtures/full-worker.ts');
 const FRAGILE = path.join(import.meta.dirname, 'fixtures/fragile-worker.ts');
 const LARGE = 'a line of text\r\n'.repeat(160_000);
+/** Its worker wants all of it. */
+const ATTACHED = `Content-Disposition: attachment\r\n${PLAIN}`;
 
 async function awaitUp(inspectors: Inspectors): Promise<void> {
   for (let tries = 0; tries < 200 && stateOf(inspectors, 'structure') !== 'up'; tries += 1) await sleep(50);
@@ -32,9 +34,9 @@ test('a message the worker has no room for is its own trouble: no poison, and no
     await awaitUp(inspectors);
     const before = worker(inspectors);
     const [full, ...others] = await Promise.all([
-      inspectors.inspect(requestFor(`${PLAIN}FULL-DISK\r\n${LARGE}`)),
+      inspectors.inspect(requestFor(`${ATTACHED}FULL-DISK\r\n${LARGE}`)),
       inspectors.inspect(requestFor(PLAIN)),
-      inspectors.inspect(requestFor(`${PLAIN}${LARGE}`)),
+      inspectors.inspect(requestFor(`${ATTACHED}${LARGE}`)),
       inspectors.inspect(requestFor(PLAIN.replace('Good', 'Bad'))),
     ]);
     assert.deepEqual(reasons(full), ['authentication error', 'structure error']);
@@ -54,12 +56,12 @@ test('a full worker folder raises an alarm, which goes when a large message came
   const observe = recordingObserve();
   await withInspectors({ workerEntry: FULL, observe }, async (inspectors) => {
     await awaitUp(inspectors);
-    await inspectors.inspect(requestFor(`${PLAIN}FULL-DISK\r\n${LARGE}`));
+    await inspectors.inspect(requestFor(`${ATTACHED}FULL-DISK\r\n${LARGE}`));
     const alarms = (): string[] => observe.alarms.filter((line) => line.includes('inspection-late'));
     assert.deepEqual(alarms(), ['raise inspection-late inspect-worker']);
     await inspectors.inspect(requestFor(PLAIN));
     assert.equal(alarms().length, 1, 'a small one needs no folder and proves nothing');
-    await inspectors.inspect(requestFor(`${PLAIN}${LARGE}`));
+    await inspectors.inspect(requestFor(`${ATTACHED}${LARGE}`));
     assert.deepEqual(alarms(), ['raise inspection-late inspect-worker', 'clear inspection-late inspect-worker']);
   });
 });
@@ -68,7 +70,7 @@ test('a message that cannot be read back is its own trouble too', async () => {
   await withInspectors({ workerEntry: FULL }, async (inspectors) => {
     await awaitUp(inspectors);
     const before = worker(inspectors);
-    assert.deepEqual(reasons(await inspectors.inspect(requestFor(`${PLAIN}FULL-DISK\r\n`))), [
+    assert.deepEqual(reasons(await inspectors.inspect(requestFor(`${ATTACHED}FULL-DISK\r\n`))), [
       'authentication error',
       'structure error',
     ]);
