@@ -48,7 +48,7 @@ export function App() {
     );
   return (
     <Frame>
-      <Fence key={here}>
+      <Fence key={here.split('/')[1] ?? ''}>
         <Content here={here} />
       </Fence>
     </Frame>

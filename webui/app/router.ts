@@ -23,7 +23,10 @@ export function guardLeaving(guard: Guard): () => void {
   return () => guards.delete(key);
 }
 
-export async function go(href: string, options: { replace?: boolean; force?: boolean } = {}): Promise<void> {
+export async function go(
+  href: string,
+  options: { replace?: boolean; force?: boolean /** The page stays where it is, focus too. */; keep?: boolean } = {},
+): Promise<void> {
   const target = new URL(href, location.href);
   const samePage = target.pathname === location.pathname;
   if (!samePage && options.force !== true) {
@@ -32,7 +35,7 @@ export async function go(href: string, options: { replace?: boolean; force?: boo
   if (options.replace === true) history.replaceState(null, '', target);
   else history.pushState(null, '', target);
   place.value = readPlace();
-  if (!samePage) {
+  if (!samePage && options.keep !== true) {
     window.scrollTo(0, 0);
     focusHeading();
   }

@@ -1,7 +1,10 @@
 /** The pages by the first part of their path. */
 import type { ComponentType } from 'preact';
 import { Account } from '../views/account.tsx';
+import { Messages } from '../views/messages.tsx';
 import { Overview } from '../views/overview.tsx';
+import { Quarantine } from '../views/quarantine.tsx';
+import { Queue } from '../views/queue.tsx';
 
 export interface ViewProperties {
   /** What stands behind the page's name in the path. */
@@ -13,5 +16,5 @@ export const VIEWS: {
   pages: Readonly<Record<string, ComponentType<ViewProperties> | undefined>>;
 } = {
   setup: () => null,
-  pages: { overview: Overview, account: Account },
+  pages: { overview: Overview, account: Account, messages: Messages, quarantine: Quarantine, queue: Queue },
 };

@@ -1,0 +1,58 @@
+/** Filters that live in the address of the page: a search is a link. Typing settles for a moment before it asks the box. */
+import { useEffect, useState } from 'preact/hooks';
+import { query, setQuery } from '../app/router.ts';
+import { t } from '../i18n/language.ts';
+import { COMMON } from '../i18n/words-common.ts';
+import { type Option, SelectField, TextField } from './form.tsx';
+
+const SETTLE_MS = 350;
+
+export function FilterText(props: { name: string; label: string; type?: 'text' | 'date'; grow?: boolean }) {
+  const there = query.value[props.name] ?? '';
+  const [value, setValue] = useState(there);
+  useEffect(() => setValue(there), [there]);
+  useEffect(() => {
+    if (value === (query.value[props.name] ?? '')) return undefined;
+    const timer = setTimeout(() => setQuery({ [props.name]: value.trim() }), SETTLE_MS);
+    return () => clearTimeout(timer);
+  }, [value, props.name]);
+  return (
+    <TextField
+      label={props.label}
+      class={props.grow === true ? 'grow' : ''}
+      type={props.type ?? 'text'}
+      value={value}
+      change={setValue}
+      maxLength={320}
+    />
+  );
+}
+
+export function FilterSelect<V extends string>(props: {
+  name: string;
+  label: string;
+  options: ReadonlyArray<Option<V>>;
+}) {
+  const value = query.value[props.name] ?? '';
+  return (
+    <SelectField<V | ''>
+      label={props.label}
+      value={props.options.find((one) => one.value === value)?.value ?? ''}
+      options={[{ value: '', label: t(COMMON.all) }, ...props.options]}
+      change={(next) => setQuery({ [props.name]: next })}
+    />
+  );
+}
+
+export function ClearFilters({ names }: { names: readonly string[] }) {
+  if (names.every((name) => query.value[name] === undefined)) return null;
+  return (
+    <button
+      type="button"
+      class="plain"
+      onClick={() => setQuery(Object.fromEntries(names.map((name) => [name, undefined])))}
+    >
+      {t(COMMON.clear)}
+    </button>
+  );
+}
