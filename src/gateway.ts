@@ -2,6 +2,8 @@
  * The gateway process: composition only. Boot order from top to bottom, stop in reverse.
  *
  *   node src/gateway.ts --config FILE --data DIR
+ *     --sockets: listen only on what systemd handed over · --host-socket FILE: the machine's host · --degraded: say 421 and why,
+ *     nothing else (--degraded-if FILE: when that file exists)
  *
  * SIGTERM, SIGINT: a clean stop (sessions end, attempts end or are cut, the spool closes with its marker). SIGHUP: reload the
  * configuration. Exit codes: 0 clean stop · 64 usage · 70 a bug · 75 the spool is not trusted any more or a step of the boot
@@ -13,18 +15,23 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { systemClock } from './base/clock.ts';
 import { describeError, errorCode, SekishoError } from './base/errors.ts';
-import { createResolver, type Resolver } from './base/resolver.ts';
 import { createSecureResolver } from './base/secure-dns.ts';
+import { createServiceNotifier } from './base/service-notify.ts';
 import { type ConfigStore, openConfigStore } from './config/store.ts';
+import { createHostClient } from './control/host-client.ts';
 import { createControlServer } from './control/server.ts';
-import type { Config } from './config/schema.ts';
 import { createDelivery } from './deliver/delivery.ts';
 import { StsPolicies } from './deliver/mta-sts.ts';
 import { createStsFetch } from './deliver/mta-sts-fetch.ts';
 import { createRecipientDirectory } from './accept/directory.ts';
 import { createHandlers } from './gateway/handlers.ts';
 import { closedDoor } from './gateway/closed-door.ts';
-import { createDoors } from './gateway/doors.ts';
+import { degradedReason, runDegraded } from './gateway/degraded.ts';
+import { followed, followedResolver } from './gateway/followed-resolver.ts';
+import { createDoors, type Doors } from './gateway/doors.ts';
+import { linkToHost } from './gateway/host-link.ts';
+import { watchLife } from './gateway/life.ts';
+import { takeInheritedFds } from './gateway/sockets.ts';
 import { openSpoolPatiently } from './gateway/spool-identity.ts';
 import { waitingHandlers } from './gateway/waiting-handlers.ts';
 import { expireHistory } from './jobs/expire-history.ts';
@@ -40,7 +47,8 @@ import { createPipeline } from './pipeline.ts';
 import { createIncomingWork } from './pipeline-incoming.ts';
 import { createQuarantine } from './quarantine/quarantine.ts';
 
-const USAGE = 'Usage: gateway --config FILE --data DIR [--journald]';
+const USAGE =
+  'Usage: gateway --config FILE --data DIR [--journald] [--sockets] [--host-socket FILE] [--degraded] [--degraded-if FILE]';
 const STOP_GRACE_MS = 15_000;
 /** What was due while the gateway was down runs this long after its start. */
 const CATCH_UP_MS = 60_000;
@@ -49,9 +57,35 @@ interface Arguments {
   config: string;
   data: string;
   journald: boolean;
+  /** Sockets handed over, by name; undefined: the ports are opened here. */
+  fds: ReadonlyMap<string, number> | undefined;
+  hostSocket: string | undefined;
+  /** Why nothing but 421 is said. */
+  degraded: string | undefined;
 }
 
-async function main({ config: configFile, data, journald }: Arguments): Promise<void> {
+/** `--degraded`: the doors say 421, control says why, and nothing else runs that could crash again. */
+async function degradedMain(given: Arguments, reason: string): Promise<void> {
+  const log = createLog({ level: 'info', journald: given.journald });
+  const notify = createServiceNotifier({
+    socket: process.env['NOTIFY_SOCKET'],
+    onTrouble: (detail) => log.write('warn', 'The service manager cannot be told', { detail }),
+  });
+  const end = exitWith((deadlineMs) => log.flush(deadlineMs));
+  const { config: configFile, data, fds } = given;
+  const running = await runDegraded({ configFile, data, reason, fds, clock: systemClock(), log, notify });
+  const stop = (): void => {
+    notify.close();
+    running.close().then(
+      () => end(0),
+      () => end(75),
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
+
+async function main({ config: configFile, data, journald, fds, hostSocket }: Arguments): Promise<void> {
   const stack = new AsyncDisposableStack();
   const clock = systemClock();
 
@@ -79,6 +113,12 @@ async function main({ config: configFile, data, journald }: Arguments): Promise<
     observe.log('error', 'Gateway ends because of a bug', { error: describeError(error), stack: error.stack });
     end(70);
   });
+
+  const notify = createServiceNotifier({
+    socket: process.env['NOTIFY_SOCKET'],
+    onTrouble: (detail) => observe.log('warn', 'The service manager cannot be told', { detail }),
+  });
+  stack.defer(() => notify.close());
 
   // 2 · configuration
   const store = await openConfigStore({
@@ -123,7 +163,17 @@ async function main({ config: configFile, data, journald }: Arguments): Promise<
   const startedAt = clock.wall();
   const waiting = waitingHandlers({ store, observe, clock, startedAt });
   const early = await createControlServer({ socket, caller: 'cli', handlers: waiting, observe });
-  const door = await closedDoor(config(), observe);
+  const door = await closedDoor(config(), { observe, ...(fds === undefined ? {} : { fds }) });
+  notify.ready(); // the doors speak and control tells why: who waits for mail to flow asks `status`
+  const gate: { session: () => ReturnType<Doors['probe']> } = { session: () => undefined };
+  const life = await watchLife({
+    clock,
+    folder: path.join(data, 'run'),
+    session: () => gate.session(),
+    ping: () => notify.watchdog(),
+    tell: (message, facts) => observe.log('warn', message, facts),
+  });
+  stack.defer(() => life.stop());
   const spool = await openSpoolPatiently({
     root: path.join(data, 'spool'),
     record: path.join(store.directory, 'spool-identity.json'),
@@ -203,6 +253,7 @@ async function main({ config: configFile, data, journald }: Arguments): Promise<
     observe,
     clock,
     resolver,
+    ...(fds === undefined ? {} : { inherited: door.inherited }),
   });
   stack.defer(() => doors.close({ graceMs: STOP_GRACE_MS }));
 
@@ -239,12 +290,30 @@ async function main({ config: configFile, data, journald }: Arguments): Promise<
   incoming.start();
   await door.close();
   const listening = await doors.open();
+  gate.session = () => doors.probe();
+  const host =
+    hostSocket === undefined
+      ? undefined
+      : linkToHost({
+          host: createHostClient({ socket: hostSocket }),
+          config,
+          tell: (message, facts) => observe.log('info', message, facts),
+          onPower: (power, detail) => {
+            const closing = power === 'drain' || power === 'shutdown';
+            doors.refuse(closing);
+            if (closing) delivery.retryNow({});
+            observe.log('warn', 'Power changed', { power, detail });
+          },
+        });
+  stack.defer(() => host?.stop());
   reloading.renew = () => doors.renew();
   store.onChange(async (next, previous) => {
     observe.setLogLevel(next.log.level);
     history.configure(next.history);
     await doors.follow(next, previous);
+    host?.listenersChanged();
   });
+  notify.status('Mail flows');
   observe.log('info', 'Gateway is ready', { listening, spool: spool.status().recovery, config: store.file });
 }
 
@@ -257,34 +326,6 @@ async function reload(store: ConfigStore, observe: Observe, then: { renew: () =>
   } catch (error) {
     observe.log('error', 'Configuration could not be read again', { error: describeError(error) });
   }
-}
-
-type DnsSettings = Config['dns'];
-
-/** DNS servers may change with the configuration: what is made of them is made anew then. */
-function followed<T>(config: () => { dns: DnsSettings }, make: (settings: DnsSettings) => T): () => T {
-  let settings = config().dns;
-  let made = make(settings);
-  return () => {
-    const next = config().dns;
-    if (next !== settings) {
-      settings = next;
-      made = make(settings);
-    }
-    return made;
-  };
-}
-
-function followedResolver(config: () => { dns: DnsSettings }): Resolver {
-  const current = followed(config, createResolver);
-  return {
-    query: (name, type) => current().query(name, type),
-    a: (name) => current().a(name),
-    aaaa: (name) => current().aaaa(name),
-    mx: (name) => current().mx(name),
-    txt: (name) => current().txt(name),
-    ptr: (address) => current().ptr(address),
-  };
 }
 
 /** Ends the process once the log is out; the second call does nothing. */
@@ -303,10 +344,26 @@ function exitWith(flush: (deadlineMs?: number) => Promise<void>): (code: number)
 function readArguments(): Arguments | undefined {
   try {
     const { values } = parseArgs({
-      options: { config: { type: 'string' }, data: { type: 'string' }, journald: { type: 'boolean', default: false } },
+      options: {
+        config: { type: 'string' },
+        data: { type: 'string' },
+        journald: { type: 'boolean', default: false },
+        sockets: { type: 'boolean', default: false },
+        'host-socket': { type: 'string' },
+        degraded: { type: 'boolean', default: false },
+        'degraded-if': { type: 'string' },
+      },
     });
     if (values.config === undefined || values.data === undefined) return undefined;
-    return { config: path.resolve(values.config), data: path.resolve(values.data), journald: values.journald };
+    const fds = takeInheritedFds(process.env, process.pid);
+    return {
+      config: path.resolve(values.config),
+      data: path.resolve(values.data),
+      journald: values.journald,
+      fds: values.sockets ? fds : undefined,
+      hostSocket: values['host-socket'],
+      degraded: values.degraded ? 'The gateway was started so' : degradedReason(values['degraded-if']),
+    };
   } catch {
     return undefined;
   }
@@ -317,7 +374,8 @@ if (given === undefined) {
   process.stderr.write(`${USAGE}\n`);
   process.exit(64);
 }
-main(given).catch((error: unknown) => {
+const running = given.degraded === undefined ? main(given) : degradedMain(given, given.degraded);
+running.catch((error: unknown) => {
   const remedy = error instanceof SekishoError && error.remedy !== undefined ? `\n${error.remedy}` : '';
   process.stderr.write(`${describeError(error)}${remedy}\n`);
   process.exit(errorCode(error) === 'CONFIG_INVALID' ? 78 : 75);

@@ -4,7 +4,7 @@
  * whoever is idle, lets open transactions come to their reply for at most `graceMs`, then cuts; it resolves when every
  * message that had its final dot is settled one way or the other (or the grace is over).
  */
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import type { Clock } from '../base/clock.ts';
 import { pause } from '../base/deadline.ts';
@@ -82,6 +82,12 @@ const TIMING: AcceptorTiming = {
 export interface Acceptor {
   /** Rejects with LISTEN_FAILED when the port cannot be had. */
   listen(): Promise<{ address: string; port: number }>;
+  /** Instead of `listen`: on a listening server that somebody opened before us; its connections are ours from now on. */
+  serve(front: Server): { address: string; port: number };
+  /** Begins a session of our own on this socket, as if a local client had come. */
+  take(socket: Socket): void;
+  /** While true every new session and transaction hears 421; what has begun comes to its end. */
+  refuse(on: boolean): void;
   /** Sessions open now. */
   sessions(): number;
   /** For handshakes from now on. Throws, and keeps the old one, when the new one cannot be used. */
@@ -97,6 +103,7 @@ export async function createAcceptor(options: AcceptorOptions): Promise<Acceptor
   const guard = new ConnectionGuard();
   const working = new Set<Promise<unknown>>();
   let stopping = false;
+  let refusing = false;
 
   const context: SessionContext = {
     config: options.config,
@@ -115,7 +122,7 @@ export async function createAcceptor(options: AcceptorOptions): Promise<Acceptor
     brake: new HarvestBrake(options.clock),
     known: new KnownPeers(options.clock),
     wait: options.wait ?? pause,
-    stopping: () => stopping,
+    stopping: () => stopping || refusing,
     deadlines: timing,
     track: (work) => {
       const settled = work
@@ -128,7 +135,7 @@ export async function createAcceptor(options: AcceptorOptions): Promise<Acceptor
     open: (peer) => new Session(context, peer),
     settings: () => settingsOf(options.config(), { listener: options.listener, timing, sessions: guard.size }),
     now: () => options.clock.monotonic(),
-    stopping: () => stopping,
+    stopping: () => stopping || refusing,
     failed: (what, error) => options.observe.log('error', `${what} failed: ${describeError(error)}`),
     noProxyHeader: (address, why) =>
       // 'gone': a balancer that only looks whether the port is open, every few seconds
@@ -138,13 +145,24 @@ export async function createAcceptor(options: AcceptorOptions): Promise<Acceptor
       }),
   };
   const server = new GateServer(gate, options.tls);
+  let front: Server = server.server;
   // of single connections: a client that went away, a handshake that failed
   server.on('error', (error: Error) => options.observe.log('debug', `Session ended: ${describeError(error)}`));
   let watching: NodeJS.Timeout | undefined;
 
   /** Beyond the limit a few sockets are needed to say 421; beyond those a cut connection has to do. */
   function limitSockets(): void {
-    server.server.maxConnections = options.config().listeners[options.listener].maxSessions + 256;
+    front.maxConnections = options.config().listeners[options.listener].maxSessions + 256;
+  }
+
+  function watch(): { address: string; port: number } {
+    watching = setInterval(() => {
+      limitSockets();
+      server.watch();
+    }, timing.watchMs);
+    watching.unref();
+    const bound = front.address() as AddressInfo;
+    return { address: bound.address, port: bound.port };
   }
 
   async function drain(graceMs: number): Promise<void> {
@@ -169,13 +187,18 @@ export async function createAcceptor(options: AcceptorOptions): Promise<Acceptor
           resolve();
         });
       });
-      watching = setInterval(() => {
-        limitSockets();
-        server.watch();
-      }, timing.watchMs);
-      watching.unref();
-      const bound = server.server.address() as AddressInfo;
-      return { address: bound.address, port: bound.port };
+      return watch();
+    },
+    serve: (given) => {
+      front = given;
+      limitSockets();
+      front.removeAllListeners('connection');
+      front.on('connection', (socket) => server.connect(socket));
+      return watch();
+    },
+    take: (socket) => server.connect(socket, { remoteAddress: '127.0.0.1', remotePort: 0 }),
+    refuse: (on) => {
+      refusing = on;
     },
     sessions: () => guard.size,
     updateTls: (tls) => {
@@ -185,7 +208,7 @@ export async function createAcceptor(options: AcceptorOptions): Promise<Acceptor
     },
     close: async ({ graceMs }) => {
       stopping = true;
-      if (server.server.listening) server.server.close();
+      if (front.listening) front.close();
       await drain(graceMs);
       for (const connection of server.live) connection.cut();
       server.cutIntroductions();

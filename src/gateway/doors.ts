@@ -1,4 +1,5 @@
 /** The listeners as the configuration wants them: opened together, moved when address or port change, closed in order. */
+import type { Server, Socket } from 'node:net';
 import path from 'node:path';
 import type { Pipeline, RecipientDirectory } from '../accept/api.ts';
 import { type Acceptor, createAcceptor } from '../accept/acceptor.ts';
@@ -28,6 +29,10 @@ export interface Doors {
   /** Reads the certificate files again: they may have been renewed under the same names. Throws and keeps the old one. */
   renew(): Promise<void>;
   state(): DoorState[];
+  /** While true all doors say 421 to new mail: the battery is running out. */
+  refuse(on: boolean): void;
+  /** Begins a session on this socket at the first open door; undefined while none is open. */
+  probe(): ((socket: Socket) => void) | undefined;
   close(options: { graceMs: number }): Promise<void>;
 }
 
@@ -47,9 +52,13 @@ export function createDoors(options: {
   observe: Observe;
   clock: Clock;
   resolver: Resolver;
+  /** Sockets handed over by systemd, by listener: then no port is opened, moved or closed here; the host does that. */
+  inherited?: ReadonlyMap<string, Server>;
 }): Doors {
   const { observe } = options;
+  const { inherited } = options;
   const open = new Map<ListenerName, { acceptor: Acceptor; address: string; port: number }>();
+  let refusing = false;
 
   async function certificate(config: Config): Promise<{ key: string; cert: string }> {
     const own = config.tls;
@@ -69,6 +78,8 @@ export function createDoors(options: {
   }
 
   async function openOne(name: ListenerName, config: Config): Promise<void> {
+    const server = inherited?.get(name);
+    if (inherited !== undefined && server === undefined) return;
     const acceptor = await createAcceptor({
       ...options,
       listener: name,
@@ -76,7 +87,8 @@ export function createDoors(options: {
       port: config.listeners[name].port,
       address: config.listeners[name].address,
     });
-    const at = await acceptor.listen();
+    acceptor.refuse(refusing);
+    const at = server === undefined ? await acceptor.listen() : acceptor.serve(server);
     open.set(name, { acceptor, ...at });
   }
 
@@ -118,7 +130,7 @@ export function createDoors(options: {
       return [...open].map(([name, { address, port }]) => ({ name, address, port }));
     },
     follow: async (next, previous) => {
-      for (const name of LISTENERS) await moveOne(name, next, previous);
+      if (inherited === undefined) for (const name of LISTENERS) await moveOne(name, next, previous);
       if (JSON.stringify(next.tls) === JSON.stringify(previous.tls) && next.hostname === previous.hostname) return;
       await renew(next);
     },
@@ -129,6 +141,14 @@ export function createDoors(options: {
         const { address, port } = door ?? options.config().listeners[name];
         return { name, address, port, open: door !== undefined, sessions: door?.acceptor.sessions() ?? 0 };
       }),
+    refuse: (on) => {
+      refusing = on;
+      for (const { acceptor } of open.values()) acceptor.refuse(on);
+    },
+    probe: () => {
+      const [door] = open.values();
+      return door === undefined ? undefined : (socket) => door.acceptor.take(socket);
+    },
     close: async (grace) => {
       await Promise.all([...open.values()].map(({ acceptor }) => acceptor.close(grace)));
       open.clear();

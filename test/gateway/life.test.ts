@@ -1,0 +1,79 @@
+/** The watchdog's food: a probe that answers anything is alive, a silent one withholds the ping. Real sockets, real writes. */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import type { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, test } from 'node:test';
+import { systemClock } from '../../src/base/clock.ts';
+import { type Life, watchLife } from '../../src/gateway/life.ts';
+import { until } from '../support/process.ts';
+
+const cleanups: Array<() => Promise<void>> = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+});
+
+const FAST = { pingMs: 20, bannerEveryMs: 20, bannerSilenceMs: 400, writeEveryMs: 20, writeSilenceMs: 400 };
+
+async function begin(options: {
+  session: (socket: Socket) => void;
+  write?: (file: string) => Promise<void>;
+}): Promise<{ life: Life; pings: () => number; told: string[] }> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'sekisho-life-'));
+  cleanups.push(() => rm(folder, { recursive: true, force: true }));
+  let pings = 0;
+  const told: string[] = [];
+  const life = await watchLife({
+    clock: systemClock(),
+    folder,
+    session: () => options.session,
+    ping: () => {
+      pings += 1;
+    },
+    tell: (message, facts) => told.push(`${message} ${JSON.stringify(facts)}`),
+    timing: FAST,
+    ...(options.write === undefined ? {} : { write: options.write }),
+  });
+  cleanups.push(() => life.stop());
+  return { life, pings: () => pings, told };
+}
+
+const says = (line: string) => (socket: Socket) => {
+  socket.on('error', () => undefined);
+  socket.write(line);
+};
+
+for (const line of ['220 box.example ESMTP\r\n', '421 4.3.2 Too many sessions\r\n', '452 4.3.1 Full\r\n']) {
+  test(`a banner that says ${line.slice(0, 3)} feeds the watchdog`, async () => {
+    const { life, pings } = await begin({ session: says(line) });
+    await until('pings beyond the time of silence', { ms: 10_000 }, () => pings() > 40 || undefined);
+    assert.deepEqual(life.silent(), []);
+  });
+}
+
+test('a disk that says it is full feeds the watchdog', async () => {
+  let writes = 0;
+  const full = (): Promise<void> => {
+    writes += 1;
+    return Promise.resolve(); // what the real write answers to ENOSPC
+  };
+  const { life, pings } = await begin({ session: says('220 hi\r\n'), write: full });
+  await until('pings beyond the time of silence', { ms: 10_000 }, () => (pings() > 40 && writes > 3) || undefined);
+  assert.deepEqual(life.silent(), []);
+});
+
+test('a listener that never says a word withholds the ping, and the log names it once', async () => {
+  const { life, pings, told } = await begin({ session: () => undefined });
+  await until('silence to be noticed', { ms: 10_000 }, () => life.silent().includes('banner') || undefined);
+  await until('it to be told', { ms: 5_000 }, () => told.some((line) => line.includes('"banner"')) || undefined);
+  const before = pings();
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  assert.equal(pings(), before);
+  assert.equal(told.filter((line) => line.includes('"banner"')).length, 1);
+});
+
+test('a write that never comes back withholds the ping', async () => {
+  const { life } = await begin({ session: says('220 hi\r\n'), write: () => new Promise<void>(() => undefined) });
+  await until('silence to be noticed', { ms: 10_000 }, () => life.silent().includes('write') || undefined);
+});
