@@ -23,6 +23,10 @@ export const ADVICE = {
     en: 'a mail domain like "office.example" or "会社.example"',
     ja: '"office.example" や "会社.example" のようなメールドメイン',
   },
+  zone: {
+    en: 'the zone of a blocklist like "zen.spamhaus.org"',
+    ja: '"zen.spamhaus.org" のようなブロックリストのゾーン名',
+  },
   forwarder: {
     en: 'a forwarder you trust: the network of its servers like "192.0.2.0/24", or the domain its mail passes SPF for, like "forward.example"',
     ja: '信頼する転送サービス: "192.0.2.0/24" のような送信サーバーのネットワーク、または "forward.example" のような SPF に合格するドメイン',

@@ -146,7 +146,12 @@ export const configSchema = z.strictObject({
         .strictObject({
           /** Weights add up; a negative one speaks for the client. */
           zones: z
-            .array(z.strictObject({ zone: domainName, weight: z.number().min(-100).max(100).default(1) }))
+            .array(
+              z.strictObject({
+                zone: domainName.meta({ advice: ADVICE.zone }),
+                weight: z.number().min(-100).max(100).default(1),
+              }),
+            )
             .max(20)
             .default([]),
           /** Refused from this sum on. */

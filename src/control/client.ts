@@ -149,7 +149,7 @@ function codeOf(owner: Owner, what: string): string {
 
 const START_REMEDY: Readonly<Record<Owner, string>> = {
   gateway:
-    'Start it with ./scripts/start; if it runs elsewhere, name its data folder with --data or its socket with --socket',
+    'On the box it starts by itself within seconds; on a trial machine start it with ./scripts/start; if it runs elsewhere, name its data folder with --data or its socket with --socket',
   host: 'On the box it starts by itself within seconds; on a trial machine start it with ./scripts/start',
 };
 

@@ -1,13 +1,14 @@
 /**
  * The notices we write ourselves (RFC 3464): to whom one may go, its envelope and its text. A notice answers a message that
- * somebody vouched for, goes out with a null reverse-path, and carries the original's header, never its body. Nothing is
+ * somebody vouched for, goes out with a null reverse-path, and carries the original's header, or all of it where RET=FULL asks for that and it is small. Nothing is
  * stored here; throws what reading the original throws.
  */
 import type { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { type Clock, stampOf } from '../base/clock.ts';
 import type { Config } from '../config/schema.ts';
 import { domainOf, type ForwardPath, needsSmtpUtf8, parseForwardPath } from '../mail/address.ts';
-import { composeDsn, type DsnRecipient } from '../mail/dsn.ts';
+import { canReturn, composeDsn, type DsnRecipient } from '../mail/dsn.ts';
 import type { Transaction } from '../mail/envelope.ts';
 import type { Inspection } from '../mail/finding.ts';
 import { findHeaderEnd } from '../mail/header.ts';
@@ -16,6 +17,8 @@ import { relayDomainOf } from './route.ts';
 
 /** Of the original's header, at most this much goes into a DSN. */
 export const MAX_RETURNED_HEADER = 65_536;
+/** A message larger than this is never returned whole. */
+export const MAX_RETURNED = 1_048_576;
 
 export interface NoticeOptions {
   spool: Spool;
@@ -33,6 +36,7 @@ export async function writeNotice(
   const { envelope, arrival } = message.preamble;
   const transaction = dsnTransaction(message, options);
   const originalHeader = await readHeader(options.spool.openBody(message));
+  const original = await readWhole(message, options);
   const text = composeDsn({
     language: options.config.language,
     hostname: options.config.hostname,
@@ -43,8 +47,10 @@ export async function writeNotice(
     now: new Date(options.clock.wall()),
     recipients: options.recipients,
     originalHeader,
+    ...(original === undefined ? {} : { original }),
     token: options.token(),
   });
+  if (text.some((octet) => octet > 127)) transaction.envelope.eightBit = true;
   return { transaction, message: text };
 }
 
@@ -117,6 +123,22 @@ function dsnTransaction(message: StoredMessage, options: NoticeOptions): Transac
     },
     arrival: stampOf(options.clock),
   };
+}
+
+/**
+ * The original, where its sender wants it back: RFC 3461 §4.3: RET=FULL speaks of failures only, and less may be returned:
+ * nothing large, nothing that had a virus in it, nothing that could not stand in a notice.
+ */
+async function readWhole(
+  message: StoredMessage,
+  options: NoticeOptions & { recipients: readonly DsnRecipient[] },
+): Promise<Buffer | undefined> {
+  const { envelope } = message.preamble;
+  const failed = options.recipients.some(({ outcome }) => outcome === 'bounced' || outcome === 'expired');
+  if (envelope.ret !== 'FULL' || !failed || message.trailer.size > MAX_RETURNED) return undefined;
+  if (message.trailer.inspection?.findings.some(({ kind }) => kind === 'virus') === true) return undefined;
+  const original = await buffer(options.spool.openBody(message));
+  return canReturn(original) ? original : undefined;
 }
 
 /** The header section without the empty line, whole lines only, at most MAX_RETURNED_HEADER octets. */

@@ -88,3 +88,10 @@ export const CLOSING: Text = {
   en: `When you ask for help, please give this queue id: {queueId}
 The header of your message is attached; its body is not returned.`,
 };
+
+export const CLOSING_WHOLE: Text = {
+  ja: `お問い合わせの際は、この受付番号をお知らせください: {queueId}
+ご指定 (RET=FULL) により、元のメールを添付します。`,
+  en: `When you ask for help, please give this queue id: {queueId}
+Your message is attached, as it asked for (RET=FULL).`,
+};

@@ -1,12 +1,12 @@
 /**
  * The message that tells a sender what could not be delivered, is late, or left the world of DSNs: multipart/report (RFC 6522) with words for a person, a
  * message/delivery-status for programs (RFC 3464; global forms of RFC 6533 when an address needs UTF-8) and the header of
- * the original. Pure: time, identity and boundary are handed in. The body of the original is never returned, even when
- * RET=FULL asked for it (RFC 3461 §4.3 allows less), so that no bounce carries a virus. Seven-bit unless an address is not.
+ * the original, or all of it when its sender asked for that (RET=FULL, RFC 3461 §6.2). Pure: time, identity and boundary are
+ * handed in. Seven-bit unless an address or what is returned whole is not.
  */
 import { type Language, say } from '../base/i18n.ts';
 import { type ForwardPath, needsSmtpUtf8, type ReversePath } from './address.ts';
-import { CLOSING, OUTCOME, type NoticeKind, WORDS } from './dsn-words.ts';
+import { CLOSING, CLOSING_WHOLE, OUTCOME, type NoticeKind, WORDS } from './dsn-words.ts';
 import type { QueueId } from './queue-id.ts';
 
 export interface DsnRecipient {
@@ -38,6 +38,8 @@ export interface DsnOptions {
   recipients: readonly DsnRecipient[];
   /** The original's header section, octets as they were; cut by the caller if large. */
   originalHeader: Buffer;
+  /** The original whole, as octets; only what `canReturn` allows. */
+  original?: Buffer;
   /** The left side of the Message-ID and the boundary; `[A-Za-z0-9.-]+`, unguessable and unique. */
   token: string;
 }
@@ -52,13 +54,35 @@ function kindOf(options: DsnOptions): NoticeKind {
 export function composeDsn(options: DsnOptions): Buffer {
   const global = options.recipients.some((each) => needsSmtpUtf8(each.address)) || needsSmtpUtf8(options.reversePath);
   const boundary = `=_${options.token}`; // "=_" can stand in no quoted-printable or base64 text (RFC 2045 §6.7)
-  const parts = [
+  const before = [
     humanPart(options),
     entity(global ? 'message/global-delivery-status' : 'message/delivery-status', deliveryStatus(options, global)),
-    entity(global ? 'message/global-headers' : 'text/rfc822-headers', options.originalHeader),
   ];
-  const body = parts.map((part) => `--${boundary}\r\n${part}\r\n`).join('');
-  return Buffer.from(`${headerOf(options, boundary)}\r\n${body}--${boundary}--\r\n`);
+  if (options.original === undefined)
+    before.push(entity(global ? 'message/global-headers' : 'text/rfc822-headers', options.originalHeader));
+  const body = before.map((part) => `--${boundary}\r\n${part}\r\n`).join('');
+  const whole =
+    options.original === undefined ? [] : [Buffer.from(`--${boundary}\r\n`), ...wholePart(options.original)];
+  const head = Buffer.from(`${headerOf(options, boundary)}\r\n${body}`);
+  return Buffer.concat([head, ...whole, Buffer.from(`--${boundary}--\r\n`)]);
+}
+
+const HIGH = /[\u0080-\u00ff]/;
+
+/** May it stand in a notice as it is? No NUL, no lone CR or LF, no line over 998 octets (RFC 2045 §2.8). */
+export function canReturn(original: Buffer): boolean {
+  const text = original.toString('latin1');
+  if (text.includes('\0') || /\r(?!\n)|(?<!\r)\n/.test(text)) return false;
+  return text.split('\r\n').every((line) => line.length <= 998);
+}
+
+/** RFC 2046 §5.2.1: what is inside is not encoded anew; RFC 6532 §3.7 where its header needs UTF-8. */
+function wholePart(original: Buffer): Buffer[] {
+  const header = original.subarray(0, Math.max(0, original.indexOf('\r\n\r\n')));
+  const type = HIGH.test(header.toString('latin1')) ? 'message/global' : 'message/rfc822';
+  const encoding = HIGH.test(original.toString('latin1')) ? '8bit' : '7bit';
+  const fields = `Content-Type: ${type}\r\nContent-Transfer-Encoding: ${encoding}\r\nContent-Description: The message\r\n\r\n`;
+  return [Buffer.from(fields), original, Buffer.from('\r\n')];
 }
 
 function headerOf(options: DsnOptions, boundary: string): string {
@@ -70,6 +94,8 @@ function headerOf(options: DsnOptions, boundary: string): string {
     `Message-ID: <${options.token}@${options.hostname}>`,
     'Auto-Submitted: auto-replied', // RFC 3834 §5
     'MIME-Version: 1.0',
+    // RFC 2045 §6.4: what is inside in eight bits is so for the whole
+    ...(HIGH.test(options.original?.toString('latin1') ?? '') ? ['Content-Transfer-Encoding: 8bit'] : []),
     `Content-Type: multipart/report; report-type=delivery-status;\r\n\tboundary="${boundary}"`,
     '',
   ].join('\r\n');
@@ -97,7 +123,7 @@ function humanText(options: DsnOptions, language: Language): string {
     lines.push(say(OUTCOME[recipient.outcome], language));
     lines.push(`    ${speaker(recipient)}${clip(recipient.diagnostic, 500)}`, '');
   }
-  lines.push(say(CLOSING, language, values), '');
+  lines.push(say(options.original === undefined ? CLOSING : CLOSING_WHOLE, language, values), '');
   return lines.join('\n');
 }
 
