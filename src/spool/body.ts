@@ -37,20 +37,33 @@ export async function* readBody(
   yield* held;
 }
 
-/** The same for a body in memory: one piece, verified before any of it is out. */
+/** The same for a body in memory: verified before any of it is out. */
 export function memoryStream(
-  body: Buffer,
+  body: readonly Buffer[],
   options: { shape: Shape; expectedSha256: string; path: string; onCorrupt: () => Promise<void> },
 ): Readable {
   async function* octets(): AsyncGenerator<Buffer> {
-    if (hash('sha256', body) !== options.expectedSha256) {
+    if (sha256Of(body) !== options.expectedSha256) {
       await options.onCorrupt();
       throw corrupt(options.path, 'body hash');
     }
     const { prefix, cuts } = options.shape;
-    yield Buffer.concat([Buffer.from(prefix, 'latin1'), ...withoutCuts(body, 0, cuts)]);
+    if (prefix !== '') yield Buffer.from(prefix, 'latin1');
+    let at = 0;
+    for (const block of body) {
+      yield* withoutCuts(block, at, cuts);
+      at += block.length;
+    }
   }
   return Readable.from(octets(), { objectMode: false, highWaterMark: BLOCK });
+}
+
+function sha256Of(body: readonly Buffer[]): string {
+  const [only] = body;
+  if (only !== undefined && body.length === 1) return hash('sha256', only);
+  const sum = createHash('sha256');
+  for (const block of body) sum.update(block);
+  return sum.digest('hex');
 }
 
 /** A stream of the same; `onCorrupt` is told before the stream errors. Closes the file in every case. */

@@ -1,11 +1,12 @@
 /**
- * A message on its way in. Small ones stay in memory and become one file with one write; larger ones go into `tmp/` as they
- * come, synced in 1 MiB steps. `commit` is durable when it resolves: fdatasync, rename, directory fsync shared with whoever
+ * A message on its way in. Those up to 2 MiB stay in memory and become one file with one write; larger ones go into `tmp/`
+ * as they come, synced in 1 MiB steps. `commit` is durable when it resolves: fdatasync, rename, directory fsync shared with whoever
  * waits. Until then nothing but a file in `tmp/` exists, which the next start drops.
  */
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { describeError, SekishoError } from '../base/errors.ts';
+import { findHeaderEnd } from '../mail/header.ts';
 import type { BodySource, Draft, Folder, Preamble, Trailer } from './api.ts';
 import type { FileLayer, WritableFile } from './files.ts';
 import type { Layout } from './layout.ts';
@@ -14,7 +15,9 @@ import type { SpaceGuard } from './space.ts';
 import type { SyncGroup } from './sync-group.ts';
 
 /** A body up to this stays in memory, while all bodies together stay below the budget. */
-export const MEMORY_PER_BODY = 256 * 1024;
+export const MEMORY_PER_BODY = 2 * 1024 * 1024;
+/** Of the message, for whoever reads its header. */
+const HEAD = 256 * 1024;
 const MEMORY_BUDGET = 64 * 1024 * 1024;
 const SYNC_STEP = 1024 * 1024;
 const READ_BLOCK = 256 * 1024;
@@ -33,7 +36,7 @@ export interface Workshop {
 }
 
 /** Told once the file is durable. `body`: when it was small enough to stay in memory. */
-export type OnCommit = (folder: Folder, trailer: Trailer, body: Buffer | undefined) => void;
+export type OnCommit = (folder: Folder, trailer: Trailer, body: readonly Buffer[] | undefined) => void;
 
 export class MessageDraft implements Draft {
   readonly id;
@@ -88,9 +91,8 @@ export class MessageDraft implements Draft {
     const size = this.#size;
     const sha256 = this.#sha256;
     if (this.#file === undefined) {
-      const body = this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks);
-      this.#chunks = [body];
-      return { size, sha256, head: body, stream: () => Readable.from([body], { objectMode: false }) };
+      const body = this.#chunks;
+      return { size, sha256, head: headOf(body), stream: () => Readable.from(body, { objectMode: false }) };
     }
     const path = this.#shop.layout.draft(this.id);
     const { files } = this.#shop;
@@ -98,7 +100,7 @@ export class MessageDraft implements Draft {
     const reader = await files.open(path);
     let head: Buffer;
     try {
-      head = await reader.read(offset, Math.min(size, MEMORY_PER_BODY));
+      head = await reader.read(offset, Math.min(size, HEAD));
     } finally {
       await reader.close();
     }
@@ -112,8 +114,9 @@ export class MessageDraft implements Draft {
     const trailer: Trailer = { ...given, size: this.#size, sha256: this.#sha256 };
     const place = { folder, tries: 0 };
     try {
-      if (this.#file === undefined) await this.#open(this.#chunks);
-      await this.#append([encodeTrailer(trailer)]);
+      const last = encodeTrailer(trailer);
+      if (this.#file === undefined) await this.#open([...this.#chunks, last]);
+      else await this.#append([last]);
       await this.#syncing;
       await this.#syncFile();
       await this.#file?.close();
@@ -123,7 +126,7 @@ export class MessageDraft implements Draft {
       await this.#drop();
       throw this.#own(error);
     }
-    const body = this.#chunks[0];
+    const body = this.#chunks.length === 0 ? undefined : this.#chunks;
     this.#release();
     try {
       await groups.sync(layout.directory(folder, this.id));
@@ -147,7 +150,7 @@ export class MessageDraft implements Draft {
     } catch (error) {
       throw this.#own(error);
     } finally {
-      this.#shop.memory.used -= chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+      this.#shop.memory.used -= octetsOf(chunks);
     }
   }
 
@@ -156,16 +159,20 @@ export class MessageDraft implements Draft {
     this.#bodyOffset = preamble.length;
     this.#file = await this.#shop.files.create(this.#shop.layout.draft(this.id));
     this.#created = true;
-    await this.#append([preamble, ...chunks]);
+    await this.#write([preamble, ...chunks]);
   }
 
-  async #append(buffers: readonly Buffer[]): Promise<void> {
+  async #write(buffers: readonly Buffer[]): Promise<void> {
     try {
       await this.#file?.write(buffers);
     } catch (error) {
       throw this.#own(error);
     }
-    this.#unsynced += buffers.reduce((sum, buffer) => sum + buffer.length, 0);
+    this.#unsynced += octetsOf(buffers);
+  }
+
+  async #append(buffers: readonly Buffer[]): Promise<void> {
+    await this.#write(buffers);
     if (this.#unsynced < SYNC_STEP) return;
     await this.#syncing; // at most one step behind, so that the last sync is short
     this.#unsynced = 0;
@@ -198,7 +205,7 @@ export class MessageDraft implements Draft {
     if (this.#ended) return;
     this.#ended = true;
     this.#shop.space.hold(-Math.max(this.#size, this.#announced));
-    this.#shop.memory.used -= this.#chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    this.#shop.memory.used -= octetsOf(this.#chunks);
     this.#chunks = [];
   }
 
@@ -213,6 +220,18 @@ export class MessageDraft implements Draft {
     }
     return new SekishoError('SPOOL_WRITE', `Writing "${this.id}" failed`, { retryable: true, cause: error });
   }
+}
+
+/** The beginning, at most `HEAD` octets; not joined beyond the piece that ends the header. */
+function headOf(body: readonly Buffer[]): Buffer {
+  const first = body[0] ?? Buffer.alloc(0);
+  if (body.length <= 1 && first.length <= HEAD) return first;
+  if (findHeaderEnd(first) >= 0) return first.subarray(0, HEAD);
+  return Buffer.concat(body, Math.min(HEAD, octetsOf(body)));
+}
+
+function octetsOf(buffers: readonly Buffer[]): number {
+  return buffers.reduce((sum, buffer) => sum + buffer.length, 0);
 }
 
 export function isFull(error: unknown): boolean {

@@ -26,7 +26,7 @@ export interface MessageLayout {
   bodyOffset: number;
   fileSize: number;
   /** The body, when the first read held all of the file. Not yet compared with its hash. */
-  body?: Buffer;
+  body?: readonly Buffer[];
 }
 
 export function encodePreamble(preamble: Preamble): Buffer {
@@ -99,7 +99,7 @@ async function readLayout(file: ReadableFile, path: string): Promise<MessageLayo
   const trailer = JSON.parse(trailerJson.toString()) as Trailer;
   if (trailer.size !== size || trailer.sha256 !== footer.toString('hex', 16, 48))
     throw corrupt(path, 'trailer and footer');
-  const body = whole ? { body: head.subarray(bodyOffset, bodyOffset + size) } : {};
+  const body = whole ? { body: [head.subarray(bodyOffset, bodyOffset + size)] } : {};
   return { preamble, trailer, bodyOffset, fileSize: file.size, ...body };
 }
 

@@ -33,7 +33,7 @@ import { moveMessage, type Part, replaceIncoming, splitIncoming } from './move.t
 
 export class SpoolStore extends SpoolCore implements Spool {
   /** Bodies of small messages that were read whole, for as long as whoever read them needs them. */
-  readonly #bodies = new WeakMap<StoredMessage, Buffer>();
+  readonly #bodies = new WeakMap<StoredMessage, readonly Buffer[]>();
 
   // — taking mail —
 
@@ -51,7 +51,7 @@ export class SpoolStore extends SpoolCore implements Spool {
   }
 
   #draft(preamble: Preamble, announced: number): MessageDraft {
-    const onCommit = (folder: Folder, trailer: Trailer, body: Buffer | undefined): void => {
+    const onCommit = (folder: Folder, trailer: Trailer, body: readonly Buffer[] | undefined): void => {
       const entry = newEntry(preamble, trailer);
       this.census.put(preamble.id, { folder, tries: 0, size: trailer.size });
       if (preamble.kind === 'dsn') return; // its entry comes with its parent's batch

@@ -36,7 +36,7 @@ async function script(rig: MemoryRig, spool: SpoolStore, promised: Promised): Pr
     promised.settled.add(`${sha(body)} ${recipient}`);
   };
   const small = Buffer.from('one\r\n');
-  const large = Buffer.alloc(1_400_000, 'large ');
+  const large = Buffer.alloc(3_400_000, 'large '); // above what stays in memory
   const many = Buffer.from('many\r\n');
   const kept = Buffer.from('quarantined\r\n');
   const late = Buffer.from('incoming\r\n');
