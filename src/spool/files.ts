@@ -40,6 +40,8 @@ export interface FileLayer {
   /** Fails with ENOENT. */
   open(file: string): Promise<ReadableFile>;
   rename(from: string, to: string): Promise<void>;
+  /** A second name for the same octets. Fails with EPERM where the file system has no such thing. */
+  link(from: string, to: string): Promise<void>;
   unlink(file: string): Promise<void>;
   space(directory: string): Promise<Space>;
 }
@@ -50,6 +52,7 @@ const mkdir = promisify(fs.mkdir);
 const rmdir = promisify(fs.rmdir);
 const readdir = promisify(fs.readdir);
 const renamePath = promisify(fs.rename);
+const linkPath = promisify(fs.link);
 const unlinkPath = promisify(fs.unlink);
 const statfs = promisify(fs.statfs);
 
@@ -101,6 +104,7 @@ export function diskFiles(): FileLayer {
       };
     },
     rename: (from, to) => renamePath(from, to),
+    link: (from, to) => linkPath(from, to),
     unlink: (file) => unlinkPath(file),
     space: async (directory) => {
       const figures = await statfs(directory);

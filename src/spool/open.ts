@@ -10,6 +10,7 @@ import { FILES_PER_FOLDER, sequenceOf } from '../mail/queue-id.ts';
 import type { Observe } from '../observe/events.ts';
 import type { Database } from './database.ts';
 import type { FileLayer } from './files.ts';
+import { type Inquiry, keepAsFound } from './inquiry.ts';
 import { Layout } from './layout.ts';
 import { ProgressStore } from './progress.ts';
 import { recover } from './recovery.ts';
@@ -58,10 +59,12 @@ export async function openSpool(options: SpoolOptions): Promise<SpoolStore> {
     if (opening.store !== undefined) opening.store.fault('Database write', error);
     else observe.log('error', 'Database failed during recovery', { error: describeError(error) });
   };
-  const opened = await openProgress(options, { layout, expected, onFault: onDatabaseFault });
-  const log = (message: string, facts: Record<string, unknown>): void => observe.log('warn', message, facts);
+  const warn = (message: string, facts: Record<string, unknown>): void => observe.log('warn', message, facts);
+  const inquiry = await keepAsFound(files, layout, { wall: () => clock.wall(), log: warn });
+  const known = { layout, inquiry, onFault: onDatabaseFault };
+  const opened = await openProgress(options, { ...known, expected });
   const attempt = (progress: ProgressStore, databaseRebuilt: boolean) =>
-    recover({ files, layout, progress, log }, { cleanStop: stopped !== undefined, databaseRebuilt });
+    recover({ files, layout, progress, log: warn }, { cleanStop: stopped !== undefined, databaseRebuilt });
 
   let { progress } = opened;
   let recovered;
@@ -70,9 +73,10 @@ export async function openSpool(options: SpoolOptions): Promise<SpoolStore> {
   } catch (error) {
     if (errorCode(error) !== 'DATABASE_DAMAGED') throw error;
     await progress.close().catch(() => undefined);
-    progress = await rebuild(options, { layout, onFault: onDatabaseFault, why: describeError(error) });
+    progress = await rebuild(options, { ...known, why: describeError(error) });
     recovered = await attempt(progress, true);
   }
+  await inquiry.forget();
   if (recovered.report.databaseRebuilt || recovered.report.lost > 0 || recovered.report.corrupt > 0) {
     observe.raise('spool-recovered', 'spool', JSON.stringify(recovered.report));
   }
@@ -117,7 +121,7 @@ async function checkIdentity(layout: Layout, options: SpoolOptions): Promise<voi
 
 async function openProgress(
   options: SpoolOptions,
-  known: { layout: Layout; expected: number; onFault: (error: unknown) => void },
+  known: { layout: Layout; inquiry: Inquiry; expected: number; onFault: (error: unknown) => void },
 ): Promise<{ progress: ProgressStore; rebuilt: boolean }> {
   const { layout, expected, onFault } = known;
   let why: string;
@@ -138,21 +142,17 @@ async function openProgress(
     if (errorCode(error) !== 'DATABASE_DAMAGED') throw error;
     why = describeError(error);
   }
-  return { progress: await rebuild(options, { layout, onFault, why }), rebuilt: true };
+  return { progress: await rebuild(options, { ...known, why }), rebuilt: true };
 }
 
-/** The damaged database is kept under inquiry/, a new one begins. The message files are the truth. */
+/** The damaged database is kept under inquiry/ as it was found, a new one begins. The message files are the truth. */
 async function rebuild(
   options: SpoolOptions,
-  known: { layout: Layout; onFault: (error: unknown) => void; why: string },
+  known: { layout: Layout; inquiry: Inquiry; onFault: (error: unknown) => void; why: string },
 ): Promise<ProgressStore> {
-  const { files } = options;
   const { layout } = known;
-  const aside = layout.path('inquiry', `level-${options.clock.wall()}-${randomUUID().slice(0, 8)}`);
+  const aside = await known.inquiry.setAside();
   options.observe.log('error', 'Database is set aside and rebuilt from the message files', { why: known.why, aside });
-  await files.rename(layout.path('level'), aside);
-  await files.syncDirectory(layout.root);
-  await files.syncDirectory(layout.path('inquiry'));
   const progress = new ProgressStore(await options.openDatabase(layout.path('level')), known.onFault);
   await progress.open();
   return progress;

@@ -100,6 +100,7 @@ function plain(files: FileLayer): FileLayer {
     create: (file) => files.create(file),
     open: (file) => files.open(file),
     rename: (from, to) => files.rename(from, to),
+    link: (from, to) => files.link(from, to),
     unlink: (file) => files.unlink(file),
     space: (directory) => files.space(directory),
   };

@@ -1,4 +1,5 @@
 /** The layers of the rig, by name, in the order they run: what each proves, and how to run it. */
+import { damageLayer, damageLines } from './damage-layer.ts';
 import { diskGround, faultLayer, faultLines, memoryGround, untouched } from './fault-layer.ts';
 import { killReport, killRig, problemsOf } from './kill-rig.ts';
 
@@ -60,6 +61,16 @@ export const LAYERS: readonly Layer[] = [
         ...(until === undefined ? {} : { until }),
       });
       return { lines: faultLines(report), problems: report.problems };
+    },
+  },
+  {
+    name: 'damage',
+    proves:
+      'flipped bits, cut and zeroed files, the known ways LevelDB breaks: nothing altered goes out, nothing is silently lost',
+    run: async ({ long, seed, count, tell, until }) => {
+      const options = { count: count ?? (long ? 1_000 : 100), seed, tell };
+      const report = await damageLayer({ ...options, ...(until === undefined ? {} : { until }) });
+      return { lines: damageLines(report), problems: report.problems };
     },
   },
 ];

@@ -134,6 +134,11 @@ export class MemoryFiles implements FileLayer {
     this.#directory(path.dirname(from)).entries.delete(path.basename(from));
   }
 
+  async link(from: string, to: string): Promise<void> {
+    const node = this.#file(from);
+    this.#directory(path.dirname(to)).entries.set(path.basename(to), node);
+  }
+
   async unlink(file: string): Promise<void> {
     this.#called('unlink', file);
     const parent = this.#directory(path.dirname(file));

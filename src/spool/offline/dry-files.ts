@@ -20,6 +20,7 @@ export function dryFiles(disk: FileLayer): DryFiles {
     removeDirectory: nothing,
     syncDirectory: nothing,
     unlink: nothing,
+    link: nothing,
     list: (directory) => disk.list(directory),
     open: (file) => disk.open(onDisk(file)),
     create: () => Promise.reject(Object.assign(new Error('Nothing is written here'), { code: 'EROFS' })),
