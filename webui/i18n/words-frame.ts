@@ -35,6 +35,7 @@ export const FRAME = {
     ja: '必要なときは管理者に権限の変更を依頼してください。',
     en: 'Ask an administrator if you need it.',
   },
+  read: { ja: '読む', en: 'Read' },
   toOverview: { ja: '概要へ', en: 'To the overview' },
   unconfirmed: { ja: 'ライブ更新', en: 'Live' },
 } as const;
