@@ -32,10 +32,12 @@ import { createDoors, type Doors } from './gateway/doors.ts';
 import { linkToHost } from './gateway/host-link.ts';
 import { watchLife } from './gateway/life.ts';
 import { takeInheritedFds } from './gateway/sockets.ts';
+import { openOwnQuarantine } from './gateway/own-quarantine.ts';
 import { openSpoolPatiently } from './gateway/spool-identity.ts';
 import { waitingHandlers } from './gateway/waiting-handlers.ts';
 import { expireHistory } from './jobs/expire-history.ts';
 import { expireQuarantine } from './jobs/expire-quarantine.ts';
+import { sendDigest } from './jobs/send-digest.ts';
 import { startJobs } from './jobs/scheduler.ts';
 import { createInspectors } from './inspect/inspectors.ts';
 import { createHistory } from './observe/history.ts';
@@ -215,11 +217,16 @@ async function main({ config: configFile, data, journald, fds, hostSocket }: Arg
   const incoming = createIncomingWork(parts);
   stack.defer(() => incoming.stop());
   const quarantine = createQuarantine({ spool, observe, clock, config });
+  const { own, runDigest } = await openOwnQuarantine({ data, spool, quarantine, observe, clock, config });
   const jobs = startJobs(
     [
       expireQuarantine({
         expire: () => quarantine.expire(),
         tell: (expired) => observe.log('info', 'Quarantined mail expired', { expired }),
+      }),
+      sendDigest({
+        run: runDigest,
+        tell: (run) => observe.log('info', 'Digests were written', { ...run }),
       }),
       expireHistory({
         expire: () => history.expire(),
@@ -264,6 +271,7 @@ async function main({ config: configFile, data, journald, fds, hostSocket }: Arg
     inspectors,
     delivery,
     quarantine,
+    own,
     history,
     observe,
     metrics,
@@ -280,6 +288,15 @@ async function main({ config: configFile, data, journald, fds, hostSocket }: Arg
     observe,
   });
   stack.use(control);
+  stack.use(
+    await createControlServer({
+      socket: path.join(data, 'run', 'portal.sock'),
+      caller: 'portal',
+      handlers,
+      observe,
+      mode: 0o660,
+    }),
+  );
   const { metrics: metricsAt } = config();
   if (metricsAt.port !== undefined) {
     stack.use(await createMetricsServer({ metrics, address: metricsAt.address, port: metricsAt.port }));

@@ -20,6 +20,7 @@ export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   console: ['base', 'control'],
   cli: ['base', 'control'],
   jobs: ['base'],
+  portal: ['base', 'control'],
   accept: ['base', 'mail', 'observe', 'config', 'spool'],
   deliver: ['base', 'mail', 'observe', 'config', 'spool'],
   quarantine: ['base', 'mail', 'observe', 'config', 'spool'],

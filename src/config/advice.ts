@@ -43,6 +43,11 @@ export const ADVICE = {
     en: 'a DNS server like "127.0.0.1", "127.0.0.1:5353" or "[::1]:53"',
     ja: '"127.0.0.1"、"127.0.0.1:5353"、"[::1]:53" のような DNS サーバー',
   },
+  hour: { en: 'a time of day like "08:30"', ja: '"08:30" のような時刻' },
+  portalUrl: {
+    en: 'an address like "https://mail.office.example:8443", without a path',
+    ja: '"https://mail.office.example:8443" のような URL（パスなし）',
+  },
   rspamdUrl: {
     en: 'a URL like "http://127.0.0.1:11333", or the path of a Unix socket like "/run/rspamd/worker.sock"',
     ja: '"http://127.0.0.1:11333" のような URL、または "/run/rspamd/worker.sock" のような Unix ソケットのパス',

@@ -240,6 +240,38 @@ export const INNER_WORDS: Readonly<Record<string, Text>> = {
     en: 'Days after which quarantined mail is deleted. Longer gives more time to find what was kept back by mistake, and takes more disk.',
     ja: '隔離したメールを消すまでの日数です。長くすると誤って隔離したものを取り出す余裕ができ、その分ディスクを使います。',
   },
+  'quarantine.digest': {
+    en: 'The mail that tells each recipient what was kept back for him. Sent only when something is new.',
+    ja: '隔離されたメールを宛先の本人に知らせるメールです。新しいものがあるときだけ送ります。',
+  },
+  'quarantine.digest.enabled': {
+    en: 'Send it. Without the portal it holds no links, and who needs a message has to ask the administrator.',
+    ja: '送るかどうかです。利用者ページを使わない場合はリンクが付かず、必要なメールは管理者に頼むことになります。',
+  },
+  'quarantine.digest.at': {
+    en: 'Times of day, in the zone of the box.',
+    ja: '送る時刻です（機器のタイムゾーン）。',
+  },
+  portal: {
+    en: 'The page where a user sees his own quarantined mail, by the link in his digest.',
+    ja: '利用者が、お知らせメールのリンクから自分宛の隔離メールを見るページです。',
+  },
+  'portal.enabled': {
+    en: 'Offer it. It is the only page that may be reachable from outside.',
+    ja: '使うかどうかです。外部から開けるようにしてよい唯一のページです。',
+  },
+  'portal.url': {
+    en: 'The address under which users reach it; it stands in every digest.',
+    ja: '利用者が開くときの URL です。お知らせメールに記載されます。',
+  },
+  'portal.selfRelease': {
+    en: 'What a user may deliver to himself: "spam" for mail that only its score kept back, "none" for nothing. All else he can ask the administrator for.',
+    ja: '利用者が自分で受け取れるメールです。"spam" は点数だけで隔離したもの、"none" はなし。ほかのものは管理者に頼めます。',
+  },
+  'portal.linkDays': {
+    en: 'Days for which a link works.',
+    ja: 'リンクの有効日数です。',
+  },
   history: {
     en: 'What is remembered about each message, without its content.',
     ja: 'メールごとの記録です。本文は含みません。',

@@ -327,7 +327,42 @@ export const configSchema = z.strictObject({
       maxIncoming: z.number().int().min(1).default(10_000),
     })
     .prefault({}),
-  quarantine: z.strictObject({ days: z.number().int().min(1).max(3_650).default(14) }).prefault({}),
+  quarantine: z
+    .strictObject({
+      days: z.number().int().min(1).max(3_650).default(14),
+      digest: z
+        .strictObject({
+          enabled: z.boolean().default(false),
+          /** In the zone of the box. */
+          at: z
+            .array(
+              z
+                .string()
+                .regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/)
+                .meta({ advice: ADVICE.hour }),
+            )
+            .min(1)
+            .max(24)
+            .default(['08:30', '16:30']),
+        })
+        .prefault({}),
+    })
+    .prefault({}),
+  portal: z
+    .strictObject({
+      enabled: z.boolean().default(false),
+      /** As users reach it, for the links in the digest: `https://mail.office.example:8443`. */
+      url: z
+        .string()
+        .max(200)
+        .regex(/^https:\/\/[^\s/?#@]+\/?$/)
+        .meta({ advice: ADVICE.portalUrl })
+        .optional(),
+      /** What a user may deliver to himself: mail that only its spam score kept back, or nothing. */
+      selfRelease: z.enum(['spam', 'none']).default('spam'),
+      linkDays: z.number().int().min(1).max(90).default(7),
+    })
+    .prefault({}),
   history: z
     .strictObject({ days: z.number().int().min(1).max(3_650).default(400), subjects: z.boolean().default(true) })
     .prefault({}),

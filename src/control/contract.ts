@@ -66,6 +66,8 @@ const instant = z.union([wholeNumber, z.string().max(40)]).transform((value, con
   return z.NEVER;
 });
 
+const ticket = z.string().min(1).max(1_000);
+
 /** Anything JSON can say, but not nothing at all. */
 const jsonValue = z.unknown().refine((value) => value !== undefined, 'Give a value');
 
@@ -281,6 +283,39 @@ export const VERBS = {
     deadlineMs: 60_000,
     request: z.strictObject({ generation: generationNumber }),
     response: shape.configChange,
+  }),
+
+  /** The portal's: whoever has a ticket sees and does what its recipient may. */
+  'own.list': verb('GET', '/v1/own/list', {
+    callers: ['portal'],
+    request: z.strictObject({ ticket }),
+    response: z.object({
+      recipient: z.string(),
+      expiresAt: shape.time,
+      language: shape.language,
+      entries: z.array(shape.ownEntry),
+      more: z.boolean(),
+    }),
+  }),
+  'own.show': verb('GET', '/v1/own/show', {
+    callers: ['portal'],
+    request: z.strictObject({ ticket, id: queueId }),
+    response: z.object({
+      recipient: z.string(),
+      language: shape.language,
+      entry: shape.ownEntry,
+      preview: z.object({ text: z.string(), cut: z.boolean() }),
+    }),
+  }),
+  'own.release': verb('POST', '/v1/own/release', {
+    callers: ['portal'],
+    request: z.strictObject({ ticket, id: queueId }),
+    response: z.object({ already: z.boolean() }),
+  }),
+  'own.ask': verb('POST', '/v1/own/ask', {
+    callers: ['portal'],
+    request: z.strictObject({ ticket, id: queueId }),
+    response: z.object({ already: z.boolean() }),
   }),
 
   'metrics.text': verb('GET', '/v1/metrics', {

@@ -120,8 +120,23 @@ export const quarantineEntry = z.object({
   reason: z.enum(REASONS),
   expiresAt: time.optional(),
   deletedUntil: time.optional(),
+  /** Recipients who asked for it by their own page. */
+  askedBy: z.array(z.string()).optional(),
 });
 export type QuarantineEntry = z.output<typeof quarantineEntry>;
+
+/** As its recipient may see it. `right`: what he may do. */
+export const ownEntry = z.object({
+  id: z.string(),
+  arrivedAt: time,
+  size: count,
+  from: z.string(),
+  subject: z.string(),
+  reason: z.object({ ja: z.string(), en: z.string() }),
+  right: z.enum(['release', 'ask', 'asked']),
+  expiresAt: time.optional(),
+});
+export type OwnEntry = z.output<typeof ownEntry>;
 
 export const quarantineDetails = quarantineEntry.extend({
   client,

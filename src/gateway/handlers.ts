@@ -12,8 +12,10 @@ import type { Log } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { Observer } from '../observe/observer.ts';
 import type { Quarantine } from '../quarantine/api.ts';
+import type { OwnQuarantine } from '../quarantine/own.ts';
 import type { Spool } from '../spool/api.ts';
 import type { Doors } from './doors.ts';
+import { ownHandlers } from './own-handlers.ts';
 import { quarantineHandlers } from './quarantine-handlers.ts';
 import { queueBulkHandlers } from './queue-bulk.ts';
 import { queueHandlers } from './queue-handlers.ts';
@@ -26,6 +28,7 @@ export interface HandlerParts {
   inspectors: Inspectors;
   delivery: Delivery;
   quarantine: Quarantine;
+  own: OwnQuarantine;
   history: History;
   observe: Observer;
   metrics: Metrics;
@@ -42,6 +45,7 @@ export function createHandlers(parts: HandlerParts): GatewayHandlers {
     ...queueHandlers(parts),
     ...queueBulkHandlers(parts),
     ...quarantineHandlers(parts),
+    ...ownHandlers(parts),
     ...storyHandlers(parts),
     ...configHandlers(parts),
   };

@@ -19,7 +19,11 @@ type QuarantineVerbs =
   | 'quarantine.undelete';
 
 export function quarantineHandlers(parts: HandlerParts): Pick<GatewayHandlers, QuarantineVerbs> {
-  const { spool, quarantine, store, clock } = parts;
+  const { spool, quarantine, own, store, clock } = parts;
+  const asked = (id: QueueId): { askedBy?: string[] } => {
+    const askedBy = own.askedFor(id);
+    return askedBy.length === 0 ? {} : { askedBy };
+  };
   const days = (): number => store.current().quarantine.days;
   return {
     'quarantine.list': async ({ limit, cursor, text, sender, recipient }) => {
@@ -39,7 +43,7 @@ export function quarantineHandlers(parts: HandlerParts): Pick<GatewayHandlers, Q
         for (const entry of page.entries) {
           after = entry.id;
           looked += 1;
-          if (wanted(entry)) entries.push(quarantineRow(entry, days()));
+          if (wanted(entry)) entries.push({ ...quarantineRow(entry, days()), ...asked(entry.id) });
           if (entries.length < limit) continue;
           more = true;
           break;
@@ -54,6 +58,7 @@ export function quarantineHandlers(parts: HandlerParts): Pick<GatewayHandlers, Q
       const summary = detail.inspection?.findings.find((finding) => finding.kind === 'summary');
       return {
         ...quarantineRow(detail, days()),
+        ...asked(detail.id),
         client: clientOf(preamble.origin),
         messageId: summary?.messageId ?? '',
         headers: detail.preview?.fields ?? [],

@@ -6,6 +6,7 @@
  */
 import { type Language, say } from '../base/i18n.ts';
 import { type ForwardPath, needsSmtpUtf8, type ReversePath } from './address.ts';
+import { encodeWords, mailDate, wrapped } from './compose.ts';
 import { CLOSING, CLOSING_WHOLE, OUTCOME, type NoticeKind, WORDS } from './dsn-words.ts';
 import type { QueueId } from './queue-id.ts';
 
@@ -207,10 +208,6 @@ function hex(code: number): string {
   return code.toString(16).toUpperCase().padStart(2, '0');
 }
 
-function wrapped(base64: string): string {
-  return base64.replaceAll(/(.{76})(?=.)/g, '$1\r\n');
-}
-
 /** No control character may start a field of its own (a peer's reply is a stranger's text). */
 function safe(text: string, utf8: boolean): string {
   const line = text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
@@ -234,30 +231,4 @@ function folded(line: string): string {
     } else current += ` ${word}`;
   }
   return [...lines, current].join('\r\n');
-}
-
-/** RFC 2047 §2: words of at most 64 characters (a line with its field name stays below 76), never cutting a character in two. */
-function encodeWords(text: string): string {
-  if (/^[\u0020-\u007e]*$/.test(text)) return text;
-  const words: string[] = [];
-  let run = '';
-  for (const character of text) {
-    if (Buffer.byteLength(run + character) > 39) {
-      words.push(run);
-      run = '';
-    }
-    run += character;
-  }
-  words.push(run);
-  return words.map((word) => `=?UTF-8?B?${Buffer.from(word).toString('base64')}?=`).join('\r\n ');
-}
-
-const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
-const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
-
-/** RFC 5322 §3.3, in UTC. */
-export function mailDate(date: Date): string {
-  const two = (value: number): string => String(value).padStart(2, '0');
-  const day = `${DAYS[date.getUTCDay()]}, ${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]} ${date.getUTCFullYear()}`;
-  return `${day} ${two(date.getUTCHours())}:${two(date.getUTCMinutes())}:${two(date.getUTCSeconds())} +0000`;
 }

@@ -113,6 +113,13 @@ export const ALARM_WORDS: Readonly<Record<AlarmName, { title: Text; remedy: Text
       en: 'The mail concerned was answered 451 and comes again. Report it to the makers with the lines of the log around it.',
     },
   },
+  'release-requested': {
+    title: { ja: '利用者が隔離メールの受け取りを希望しています', en: 'Somebody asks for a quarantined message' },
+    remedy: {
+      ja: '隔離の画面で内容を確かめ、問題がなければ配送（解放）し、危険なら削除してください。',
+      en: 'Look at it in the quarantine: release it if it is harmless, delete it if not.',
+    },
+  },
 };
 
 /** More instances than this at once share one row with the key `…`. */

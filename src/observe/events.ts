@@ -86,6 +86,7 @@ export const ALARMS = [
   'config-refused',
   'history-fault',
   'internal-error',
+  'release-requested',
 ] as const;
 export type AlarmName = (typeof ALARMS)[number];
 

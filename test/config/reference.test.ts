@@ -44,6 +44,7 @@ test('every key of the schema is in the reference, found by filling a configurat
     },
     delivery: { overrides: [{ ...server, domain: 'office.example' }] },
     metrics: { port: 9_000 },
+    portal: { url: 'https://mail.office.example:8443' },
   });
   assert.deepEqual([...new Set(pathsIn(full, ''))].toSorted(), keys.map(({ path: at }) => at).toSorted());
 });

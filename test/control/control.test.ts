@@ -9,7 +9,14 @@ import { test, type TestContext } from 'node:test';
 import fc from 'fast-check';
 import { SekishoError } from '../../src/base/errors.ts';
 import { createControlClient } from '../../src/control/client.ts';
-import { type GatewayHandlers, type VerbInput, type VerbName, VERB_NAMES, VERBS } from '../../src/control/contract.ts';
+import {
+  type Caller,
+  type GatewayHandlers,
+  type VerbInput,
+  type VerbName,
+  VERB_NAMES,
+  VERBS,
+} from '../../src/control/contract.ts';
 import { type ControlServer, type ControlServerOptions, createControlServer } from '../../src/control/server.ts';
 import { childQueueId, dsnQueueId, newQueueId, parseQueueId } from '../../src/mail/queue-id.ts';
 import { BUG, type Call, fakeHandlers, ID } from './fake-handlers.ts';
@@ -93,18 +100,26 @@ const INPUTS: { [V in VerbName]: VerbInput<V> } = {
   'config.diff': { from: 1, to: 2 },
   'config.rollback': { generation: 1 },
   'metrics.text': {},
+  'own.list': { ticket: 'v1.x.y' },
+  'own.show': { ticket: 'v1.x.y', id: ID },
+  'own.release': { ticket: 'v1.x.y', id: ID },
+  'own.ask': { ticket: 'v1.x.y', id: ID },
   'log.level': { level: 'debug' },
 };
 
 test('every verb goes through a real socket: the handler gets what the contract says and its answer comes back', async (context) => {
   const calls: Call[] = [];
-  const server = await serve(context, { handlers: fakeHandlers(calls) });
-  const client = createControlClient({ socket: server.socket, by: 'root' });
+  const clients = new Map<Caller, ReturnType<typeof createControlClient>>();
+  for (const caller of ['cli', 'portal'] as const) {
+    const server = await serve(context, { caller, handlers: fakeHandlers(calls) });
+    clients.set(caller, createControlClient({ socket: server.socket, by: 'root' }));
+  }
   const direct = fakeHandlers();
   for (const verb of VERB_NAMES) {
-    const answer: unknown = await client.call(verb, INPUTS[verb] as never);
+    const caller = (VERBS[verb].callers as readonly Caller[]).includes('cli') ? 'cli' : 'portal';
+    const answer: unknown = await clients.get(caller)?.call(verb, INPUTS[verb] as never);
     const call = calls.at(-1);
-    assert.deepEqual([call?.verb, call?.by], [verb, 'cli (root)']);
+    assert.deepEqual([call?.verb, call?.by], [verb, `${caller} (root)`]);
     assert.deepEqual(call?.request, VERBS[verb].request.parse(INPUTS[verb]));
     const expected: unknown = await direct[verb](call?.request as never, {
       caller: 'cli',
@@ -182,11 +197,13 @@ test('an unknown verb is 404, a wrong method 405, another caller 403, a verb wit
   );
 });
 
-test('the portal socket offers nothing of today', () => {
+test("the portal socket offers a recipient's own quarantine and nothing else, and nobody else is offered that", () => {
   assert.deepEqual(
     VERB_NAMES.filter((name) => (VERBS[name].callers as readonly string[]).includes('portal')),
-    [],
+    VERB_NAMES.filter((name) => name.startsWith('own.')),
   );
+  for (const name of VERB_NAMES.filter((one) => one.startsWith('own.')))
+    assert.deepEqual(VERBS[name].callers, ['portal']);
 });
 
 for (const declared of [true, false])

@@ -178,6 +178,29 @@ export function fakeHandlers(calls: Call[] = [], options: { trouble?: boolean } 
         remaining: recipients === undefined ? [] : quarantined.recipients.filter((one) => !recipients.includes(one)),
       };
     },
+    'own.list': () => ({
+      recipient: 'info@office.example',
+      expiresAt: UNTIL,
+      language: 'ja',
+      entries: [],
+      more: false,
+    }),
+    'own.show': ({ id }) => ({
+      recipient: 'info@office.example',
+      language: 'ja',
+      entry: {
+        id: known(id),
+        arrivedAt: AT,
+        size: 10,
+        from: 'sender@example.com',
+        subject: '',
+        reason: { ja: '迷惑メール', en: 'spam' },
+        right: 'release',
+      },
+      preview: { text: '', cut: false },
+    }),
+    'own.release': () => ({ already: false }),
+    'own.ask': () => ({ already: false }),
     'quarantine.delete': ({ id }) => ({ id: known(id), deletedUntil: UNTIL }),
     'quarantine.undelete': ({ id }) => ({ id: known(id), state: 'quarantined' }),
     'history.search': ({ text }) => ({

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { parseForwardPath, parseReversePath } from '../../src/mail/address.ts';
-import { composeDsn, type DsnOptions, type DsnRecipient, mailDate, quotedPrintable } from '../../src/mail/dsn.ts';
+import { mailDate } from '../../src/mail/compose.ts';
+import { composeDsn, type DsnOptions, type DsnRecipient, quotedPrintable } from '../../src/mail/dsn.ts';
 import { parseQueueId } from '../../src/mail/queue-id.ts';
 
 function path(text: string): NonNullable<ReturnType<typeof parseForwardPath>> {
