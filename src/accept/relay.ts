@@ -38,6 +38,8 @@ export function judgeRecipient(
   if (unquotedAts(path) > 1) return reply(550, '5.7.1', 'More than one @ in the address, relay denied');
   const address = parseForwardPath(path);
   if (address === undefined) return reply(553, '5.1.3', 'Bad recipient address syntax');
+  // RFC 5321 §2.3.5, §4.1.3: no domain ends in a number, and an address without its brackets is no literal
+  if (/(?:^|\.)\d+$/.test(domainOf(address) ?? '')) return reply(553, '5.1.3', 'An address literal stands in brackets');
   const domain = relayDomainOf(config, address);
   if (domain === undefined) {
     if (listener === 'relay') return { address, reserved: false };

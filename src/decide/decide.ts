@@ -12,9 +12,10 @@
  *                         left open whether it fails; nothing where somebody trusted stands for it (trust.ts)
  *   8 own domain          inbound: header From or reverse-path is ours and nothing vouches: policy.ownDomainFromOutside
  *   9 From                inbound: none, several, malformed: policy.suspiciousFrom
- * Strength: reject > discard > quarantine because the message itself cannot be inspected (1, 4) > defer > quarantine >
- * hold > deliver with a tag > deliver. So a defer waits for the whole inspection before anything lesser is done with the
- * message, a refusal need not wait, and what would be missing again next time is quarantined at once.
+ * Strength: reject for a virus > quarantine because the message itself cannot be inspected (1, 4) > reject > discard > defer >
+ * quarantine > hold > deliver with a tag > deliver. So a defer waits for the whole inspection before anything lesser is done
+ * with the message, a refusal need not wait, and what would be missing again next time is quarantined at once, its octets
+ * kept for a person to see: what was found of it is too little to refuse it for anything but a virus.
  *
  * Inbound means: taken by the MX listener from a client that is not the office's own server. Outbound mail is never
  * refused for its spam score: the office's server would send a bounce to a user who can do nothing with it. From the
@@ -77,11 +78,11 @@ export function isInbound(input: Pick<DecideInput, 'origin' | 'relayClient'>): b
 function strength({ action, reason }: Proposal): number {
   switch (action) {
     case 'reject':
-      return 7;
+      return reason === 'virus' ? 9 : 7;
     case 'discard':
       return 6;
     case 'quarantine':
-      return reason === 'poison' || reason === 'too-complex' ? 5 : 3;
+      return reason === 'poison' || reason === 'too-complex' ? 8 : 3;
     case 'defer':
       return 4;
     case 'hold':

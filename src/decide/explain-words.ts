@@ -281,3 +281,8 @@ export const OUTBOUND_SPAM_ADVICE: Text = {
   ja: 'できること: 送信したアカウントと機器を調べ、パスワードを変えてください。問題がなければ「sekisho quarantine release {id}」で送れます。',
   en: 'What you can do: look into the account and machine that sent it and change the password. If all is well, "sekisho quarantine release {id}" sends it.',
 };
+
+export const RELEASED_ADVICE: Text = {
+  ja: 'その後、担当者が解放しました。今どこにあるかは「sekisho trace {id}」で分かります。',
+  en: 'Since then somebody has released it; "sekisho trace {id}" tells where it is now.',
+};

@@ -24,6 +24,8 @@ export interface ExplainInput {
   inspection: Inspection | undefined;
   decisions: readonly Decision[];
   policy: Config['policy'];
+  /** What was put aside by these decisions was let go since by an operator. */
+  released?: boolean;
 }
 
 type FindingOf<Kind extends Finding['kind']> = Extract<Finding, { kind: Kind }>;
@@ -220,7 +222,9 @@ function whatHappens(input: ExplainInput, language: Language): string[] {
     const kept = decision.action === 'reject' && accepted;
     const misuse = isOutboundSpam(decision, input.origin);
     lines.push(kept ? words.WORDS.rejectedShare[language] : consequence(decision, { misuse, language }));
-    advice.add(say(adviceFor(decision, { kept, misuse }), language, { id }));
+    const aside = kept || decision.action === 'quarantine' || decision.action === 'hold';
+    const advised = aside && input.released === true ? words.RELEASED_ADVICE : adviceFor(decision, { kept, misuse });
+    advice.add(say(advised, language, { id }));
   }
   return [...lines, ...advice];
 }

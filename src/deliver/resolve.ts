@@ -34,6 +34,9 @@ export async function resolveDomain(domain: string, options: ResolveOptions): Pr
   if (literal !== undefined) {
     return options.isOwn?.(literal) === true ? loop(domain) : { addresses: [{ host: literal, address: literal }] };
   }
+  // RFC 5321 §4.1.3: only in brackets; nobody is to be reached by leaving them out.
+  if (/(?:^|\.)\d+$/.test(domain))
+    return { failure: ownWord('bounced', '5.1.2', `"${domain}" is no domain; an address literal stands in brackets`) };
   let answer: { exists: boolean; records: MxRecord[] };
   try {
     answer = await options.resolver.mx(domain);

@@ -2,7 +2,7 @@
 import type { GatewayHandlers, VerbAnswer } from '../control/contract.ts';
 import { domainOf } from '../mail/address.ts';
 import type { QueueId } from '../mail/queue-id.ts';
-import type { Folder, StoredMessage } from '../spool/api.ts';
+import type { Folder, SpoolListEntry, StoredMessage } from '../spool/api.ts';
 import type { HandlerParts } from './handlers.ts';
 import { asQueueId, deletedUntil, iso, messageDetails, mustRead, queueEntry, stateOf } from './views.ts';
 
@@ -35,16 +35,17 @@ export function queueHandlers(parts: HandlerParts): Pick<GatewayHandlers, QueueV
       let looked = 0;
       let more = true;
       while (entries.length < limit && looked < MOST_LOOKED_AT && more) {
-        const ids = await nextIds(parts, { folders, after, limit: PAGE });
-        more = ids.length === PAGE;
-        for (const id of ids) {
+        const next = await nextRows(parts, { folders, after, limit: PAGE });
+        more = next.length === PAGE;
+        for (const row of next) {
+          const { id } = row;
           after = id;
           looked += 1;
           const message = await spool.read(id);
           if (message !== undefined && wanted(message)) entries.push(queueEntry(message, clock));
           // A damaged file tells nothing about itself, but it is there, and somebody must see it.
           if (message === undefined && spool.folderOf(id) === 'corrupt' && hop === undefined && domain === undefined)
-            entries.push(damagedEntry(id));
+            entries.push(damagedEntry(row));
           if (entries.length < limit) continue;
           more = true;
           break;
@@ -92,14 +93,15 @@ export function queueHandlers(parts: HandlerParts): Pick<GatewayHandlers, QueueV
   };
 }
 
-function damagedEntry(id: QueueId): VerbAnswer<'queue.list'>['entries'][number] {
+/** What the record, or the file itself, still tells. */
+function damagedEntry({ id, arrival, size }: SpoolListEntry): VerbAnswer<'queue.list'>['entries'][number] {
   return {
     id,
     state: 'corrupt',
     kind: 'mail',
     direction: 'inbound',
-    arrivedAt: iso(0),
-    size: 0,
+    arrivedAt: iso(arrival.wall),
+    size,
     reversePath: '',
     recipients: [],
   };
@@ -119,18 +121,17 @@ function foldersFor(state: 'all' | 'incoming' | 'active' | 'deferred' | 'held' |
   }
 }
 
-/** The next ids of several folders in order of arrival. */
-async function nextIds(
+/** The next messages of several folders in order of arrival. */
+async function nextRows(
   { spool }: HandlerParts,
   options: { folders: readonly Folder[]; after: QueueId | undefined; limit: number },
-): Promise<QueueId[]> {
+): Promise<SpoolListEntry[]> {
   const after = options.after === undefined ? {} : { after: options.after };
   const lists = await Promise.all(
     options.folders.map((folder) => spool.list(folder, { ...after, limit: options.limit })),
   );
   return lists
     .flat()
-    .map(({ id }) => id)
-    .toSorted()
+    .toSorted((one, other) => (one.id < other.id ? -1 : 1))
     .slice(0, options.limit);
 }

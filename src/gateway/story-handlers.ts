@@ -32,7 +32,8 @@ export function storyHandlers(parts: HandlerParts): Pick<GatewayHandlers, StoryV
       if (message !== undefined) {
         const { envelope, origin } = message.preamble;
         const { inspection, decisions } = message.trailer;
-        const lines = explain({ id: queueId, envelope, origin, inspection, decisions, policy }, language);
+        const released = message.folder === 'queue';
+        const lines = explain({ id: queueId, envelope, origin, inspection, decisions, policy, released }, language);
         return { id, lines, decisions: plain(decisions), findings: inspection?.findings ?? [] };
       }
       const trail = await history.trail(queueId);
@@ -46,7 +47,8 @@ export function storyHandlers(parts: HandlerParts): Pick<GatewayHandlers, StoryV
         eightBit: false,
       };
       const origin: Origin = received.origin;
-      const lines = explain({ id: queueId, envelope, origin, inspection, decisions, policy }, language);
+      const released = trail?.events.some(({ event }) => event.event === 'released') === true;
+      const lines = explain({ id: queueId, envelope, origin, inspection, decisions, policy, released }, language);
       return { id, lines, decisions: plain(decisions), findings: inspection.findings };
     },
   };

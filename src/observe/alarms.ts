@@ -122,9 +122,24 @@ export const ALARM_WORDS: Readonly<Record<AlarmName, { title: Text; remedy: Text
   },
 };
 
+/**
+ * Of these there may be hundreds at once, one for each message: one row stands for all of them. It names the newest, and
+ * `count` is how often it happened to those that stand.
+ */
+const GROUPED: readonly AlarmName[] = ['undeliverable', 'corrupt-message', 'poison-message', 'internal-error'];
+
 /** More instances than this at once share one row with the key `…`. */
 const MAX_ACTIVE = 1_000;
 const MAX_PAST = 100;
+
+interface Standing {
+  detail: string;
+  times: number;
+}
+
+function timesIn(group: ReadonlyMap<string, Standing>): number {
+  return group.values().reduce((sum, { times }) => sum + times, 0);
+}
 
 export interface AlarmBoard {
   /** The row when it was not standing before, undefined when it was only counted. */
@@ -141,9 +156,49 @@ export interface AlarmBoard {
 export function createAlarmBoard(): AlarmBoard {
   const active = new Map<string, AlarmRow>();
   const past: AlarmRow[] = [];
-  const label = (name: AlarmName, key: string): string => `${name}\u0000${key}`;
+  const groups = new Map<AlarmName, Map<string, Standing>>();
+  const label = (name: AlarmName, key: string): string => `${name}\u0000${GROUPED.includes(name) ? '' : key}`;
+
+  /** The standing ones of a group, the newest last. */
+  function groupOf(name: AlarmName): Map<string, Standing> {
+    const group = groups.get(name) ?? new Map<string, Standing>();
+    groups.set(name, group);
+    return group;
+  }
+
+  function raiseGrouped(
+    name: AlarmName,
+    key: string,
+    { detail, at }: { detail: string; at: number },
+  ): AlarmRow | undefined {
+    const group = groupOf(name);
+    const times = (group.get(key)?.times ?? 0) + 1;
+    group.delete(key);
+    group.set(key, { detail, times });
+    for (const [oldest] of group) if (group.size > MAX_ACTIVE) group.delete(oldest);
+    const standing = active.get(label(name, key));
+    const said = { key, detail, last: at, count: timesIn(group) };
+    if (standing !== undefined) {
+      Object.assign(standing, said);
+      return undefined;
+    }
+    const row: AlarmRow = { name, first: at, ...said, ...ALARM_WORDS[name] };
+    active.set(label(name, key), row);
+    return { ...row };
+  }
+
+  /** True when none of the group stands any more. */
+  function clearGrouped(row: AlarmRow, key: string): boolean {
+    const group = groupOf(row.name);
+    group.delete(key);
+    const newest = [...group].at(-1);
+    if (newest !== undefined) Object.assign(row, { key: newest[0], detail: newest[1].detail, count: timesIn(group) });
+    return newest === undefined;
+  }
+
   return {
     raise: (name, asked, { detail, at }) => {
+      if (GROUPED.includes(name)) return raiseGrouped(name, asked, { detail, at });
       const key = active.has(label(name, asked)) || active.size < MAX_ACTIVE ? asked : '…';
       const standing = active.get(label(name, key));
       if (standing !== undefined) {
@@ -157,6 +212,7 @@ export function createAlarmBoard(): AlarmBoard {
     clear: (name, key, at) => {
       const row = active.get(label(name, key));
       if (row === undefined) return undefined;
+      if (GROUPED.includes(name) && !clearGrouped(row, key)) return undefined;
       active.delete(label(name, key));
       row.cleared = at;
       past.unshift(row);
@@ -165,6 +221,6 @@ export function createAlarmBoard(): AlarmBoard {
     },
     active: () => [...active.values()].map((row) => ({ ...row })),
     past: () => past.map((row) => ({ ...row })),
-    count: (name) => [...active.values()].filter((row) => row.name === name).length,
+    count: (name) => groups.get(name)?.size ?? [...active.values()].filter((row) => row.name === name).length,
   };
 }

@@ -93,8 +93,8 @@ export function createObserver(options: {
       safely('alarm', () => {
         const detail = told.length > MAX_DETAIL ? `${told.slice(0, MAX_DETAIL)}…` : told;
         const begun = board.raise(alarm, key, { detail, at: clock.wall() });
-        if (begun === undefined) return;
         metrics.alarm(alarm, board.count(alarm));
+        if (begun === undefined) return;
         const level = alarm === 'engine-starting' || alarm === 'spool-recovered' ? 'warn' : 'error';
         log.write(level, `Alarm: ${begun.title.en}`, { alarm, key: begun.key, detail, remedy: begun.remedy.en });
       });
@@ -102,8 +102,8 @@ export function createObserver(options: {
     clear: (alarm, key) => {
       safely('alarm', () => {
         const ended = board.clear(alarm, key, clock.wall());
-        if (ended === undefined) return;
         metrics.alarm(alarm, board.count(alarm));
+        if (ended === undefined) return;
         const lastedMs = Math.max(0, (ended.cleared ?? ended.last) - ended.first);
         log.write('info', `Alarm over: ${ended.title.en}`, { alarm, key: ended.key, count: ended.count, lastedMs });
       });

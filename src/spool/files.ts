@@ -43,6 +43,8 @@ export interface FileLayer {
   /** A second name for the same octets. Fails with EPERM where the file system has no such thing. */
   link(from: string, to: string): Promise<void>;
   unlink(file: string): Promise<void>;
+  /** When it was last written, ms of the wall clock. */
+  modified(file: string): Promise<number>;
   space(directory: string): Promise<Space>;
 }
 
@@ -55,6 +57,7 @@ const renamePath = promisify(fs.rename);
 const linkPath = promisify(fs.link);
 const unlinkPath = promisify(fs.unlink);
 const statfs = promisify(fs.statfs);
+const stat = promisify(fs.stat);
 
 /**
  * What the kernel answers from memory is asked on the spot: a hop through the thread pool costs more than the call itself
@@ -106,6 +109,7 @@ export function diskFiles(): FileLayer {
     rename: (from, to) => renamePath(from, to),
     link: (from, to) => linkPath(from, to),
     unlink: (file) => unlinkPath(file),
+    modified: async (file) => (await stat(file)).mtimeMs,
     space: async (directory) => {
       const figures = await statfs(directory);
       return {

@@ -4,7 +4,7 @@
  * promised in this process: every method throws SPOOL_FAULT, and `onFault` tells the entry to stop and start anew.
  */
 import type { Readable } from 'node:stream';
-import { stampOf } from '../base/clock.ts';
+import { type Stamp, stampOf } from '../base/clock.ts';
 import { describeError, errorCode, SekishoError } from '../base/errors.ts';
 import type { ForwardPath } from '../mail/address.ts';
 import type { Transaction } from '../mail/envelope.ts';
@@ -105,11 +105,17 @@ export class SpoolStore extends SpoolCore implements Spool {
         const entry = await this.options.progress.get(id);
         const arrival = entry?.arrival ?? (folder === 'corrupt' ? undefined : (await this.read(id))?.preamble.arrival);
         const size = this.census.get(id)?.size ?? 0;
-        const unknown = { wall: 0, mono: 0, boot: '', synchronised: false };
-        return { id, folder, arrival: arrival ?? unknown, size, deleted: this.deleted.has(id) };
+        return { id, folder, arrival: arrival ?? (await this.#fileTime(id)), size, deleted: this.deleted.has(id) };
       }),
     );
     return rows.filter((row) => row !== undefined);
+  }
+
+  /** Nothing else is known of a damaged file: when it was written. */
+  async #fileTime(id: QueueId): Promise<Stamp> {
+    const place = this.census.get(id);
+    const wall = place === undefined ? 0 : await this.options.files.modified(this.options.layout.message(id, place));
+    return { wall, mono: 0, boot: '', synchronised: false };
   }
 
   count(folder: Folder): number {

@@ -110,7 +110,15 @@ test('from the office itself no form is unpacked: what is taken names one mailbo
     'victim@[192.0.2.99]',
     'victim@[127.0.0.1]',
     'victim@[IPv6:2001:db8::1]',
-    'victim@2130706433',
-    'victim@192.0.2.99',
   ]);
+});
+
+test('an address without its brackets is no domain, from the office neither (RFC 5321 §4.1.3)', async () => {
+  await using bench = await openBench({ listener: 'relay' });
+  const client = await bench.hello();
+  await client.command('MAIL FROM:<taro@office.example>', 250);
+  for (const domain of ['192.0.2.99', '2130706433', 'mail.127'])
+    await client.command(`RCPT TO:<victim@${domain}>`, 553);
+  await client.command('RCPT TO:<victim@[192.0.2.99]>', 250);
+  await client.command('RCPT TO:<victim@3com.example>', 250);
 });

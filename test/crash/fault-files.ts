@@ -102,6 +102,7 @@ function plain(files: FileLayer): FileLayer {
     rename: (from, to) => files.rename(from, to),
     link: (from, to) => files.link(from, to),
     unlink: (file) => files.unlink(file),
+    modified: (file) => files.modified(file),
     space: (directory) => files.space(directory),
   };
 }

@@ -101,6 +101,12 @@ export const CASES: Case[] = [
     missing: ['spam'],
     outcome: 'quarantine too-complex',
   },
+  {
+    name: 'too complex under our own name is quarantined, however strict the owner is',
+    found: [complex(), from('ceo@office.example')],
+    policy: { ownDomainFromOutside: 'reject', suspiciousFrom: 'reject' },
+    outcome: 'quarantine too-complex',
+  },
   { name: 'poison comes before too complex', found: [complex(), poison()], outcome: 'quarantine poison' },
   { name: 'MIME that cannot be parsed is unscannable', found: [badMime()], outcome: 'quarantine unscannable' },
   {

@@ -38,6 +38,16 @@ function story(
 }
 
 describe('explain()', () => {
+  it('does not advise to release what somebody has released already', () => {
+    const spammy = story([summary, spam(9)]);
+    assert.match(explain(spammy, 'en').join('\n'), /sekisho quarantine release/);
+    for (const language of LANGUAGES) {
+      const told = explain({ ...spammy, released: true }, language).join('\n');
+      assert.doesNotMatch(told, /quarantine release/);
+      assert.match(told, /sekisho trace/);
+    }
+  });
+
   it('does not blame the published policy when the From field has no one author', () => {
     const odd: Finding[] = [{ ...from('bank.example'), count: 2 }, dmarc('permerror', 'bank.example')];
     const told = explain(story([summary, ...odd]), 'en').join('\n');

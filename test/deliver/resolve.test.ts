@@ -170,6 +170,8 @@ const TABLE: Array<[what: string, domain: string, zone: Zone | undefined, result
   ],
   ['no MX, and the A record is us', 'd.example', { a: ['192.0.2.25'] }, 'bounced 5.4.6'],
   ['no MX, IPv6 only', 'd.example', { aaaa: ['2001:db8::6'] }, '2001:db8::6'],
+  ['an address without its brackets', '192.0.2.7', { a: ['192.0.2.7'] }, 'bounced 5.1.2'],
+  ['a number', '2130706433', {}, 'bounced 5.1.2'],
   ['a literal', '[192.0.2.7]', undefined, '192.0.2.7'],
   ['a literal that is the box', '[192.0.2.25]', undefined, 'bounced 5.4.6'],
   ['an IPv6 literal that is the box', '[IPv6:2001:db8::25]', undefined, 'bounced 5.4.6'],

@@ -137,9 +137,30 @@ describe('the observer', () => {
 
   it('holds a bounded number of alarms', () => {
     using b = bench();
-    for (let i = 0; i < 1_500; i += 1) b.observe.raise('corrupt-message', `id ${i}`, 'bad');
+    for (let i = 0; i < 1_500; i += 1) b.observe.raise('mail-server-down', `host ${i}`, 'bad');
     assert.equal(b.observe.alarms().length, 1_001);
     assert.equal(b.observe.alarms().at(-1)?.count, 500);
+  });
+
+  it('shows one row for many messages with the same trouble: the newest, and how many; the last one ends it', async () => {
+    using b = bench();
+    for (let i = 0; i < 3_000; i += 1) b.observe.raise('undeliverable', `id ${i}`, `550 ${i}`);
+    for (let i = 0; i < 5; i += 1) b.observe.raise('internal-error', 'delivery', 'a bug');
+    const rows = (): unknown[] => b.observe.alarms().map(({ name, key, detail, count }) => [name, key, detail, count]);
+    assert.deepEqual(rows(), [
+      ['undeliverable', 'id 2999', '550 2999', 1_000],
+      ['internal-error', 'delivery', 'a bug', 5],
+    ]);
+    assert.match(await b.text(), /^sekisho_alarms\{alarm="undeliverable"\} 1000$/m);
+    b.observe.clear('undeliverable', 'id 2999');
+    b.observe.clear('undeliverable', 'never raised');
+    assert.deepEqual(rows()[0], ['undeliverable', 'id 2998', '550 2998', 999]);
+    for (let i = 0; i < 3_000; i += 1) b.observe.clear('undeliverable', `id ${i}`);
+    assert.deepEqual(
+      b.observe.alarms().map(({ name }) => name),
+      ['internal-error'],
+    );
+    assert.match(await b.text(), /^sekisho_alarms\{alarm="undeliverable"\} 0$/m);
   });
 
   it('keeps the last events for a page, and tells those who watch', () => {

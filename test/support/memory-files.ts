@@ -93,6 +93,10 @@ export class MemoryFiles implements FileLayer {
     node.durable = new Map(node.entries);
   }
 
+  async modified(): Promise<number> {
+    return Date.UTC(2026, 10, 21);
+  }
+
   async list(directory: string): Promise<string[]> {
     const node = this.#find(directory);
     return node?.kind === 'directory' ? [...node.entries.keys()] : [];

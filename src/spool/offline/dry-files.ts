@@ -21,6 +21,7 @@ export function dryFiles(disk: FileLayer): DryFiles {
     syncDirectory: nothing,
     unlink: nothing,
     link: nothing,
+    modified: (file) => disk.modified(onDisk(file)),
     list: (directory) => disk.list(directory),
     open: (file) => disk.open(onDisk(file)),
     create: () => Promise.reject(Object.assign(new Error('Nothing is written here'), { code: 'EROFS' })),
