@@ -60,11 +60,12 @@ const NOTHING: AttemptEnd = { end: 'done', again: [] };
 const CLOSED_MS = 1_000;
 
 export async function attemptJob(job: Job, context: AttemptContext): Promise<AttemptEnd> {
-  if (routeKey(job.domain, context.config, context.detours.of(job.id)) !== context.key) return { end: 'reroute' };
   if (context.inFlight.isClosed(job.id)) return { end: 'done', again: [{ domain: job.domain, wait: CLOSED_MS }] };
   const message = await context.spool.read(job.id);
   // Held, deleted or finished in the meantime: whoever did that is in charge of it.
   if (message === undefined || message.folder !== 'queue' || message.progress.deleted !== undefined) return NOTHING;
+  // Behind the last await: an operator may have sent it elsewhere meanwhile, and then nobody here is its recipient.
+  if (routeKey(job.domain, context.config, context.detours.of(job.id)) !== context.key) return { end: 'reroute' };
   const mine = recipientsFor(job, message, context);
   if (mine.length === 0) return NOTHING;
   context.inFlight.claim(job.id, mine);
