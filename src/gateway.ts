@@ -161,10 +161,15 @@ async function main({ config: configFile, data, journald, fds, hostSocket }: Arg
   process.on('SIGHUP', () => void reload(store, observe, reloading));
 
   // 3 · the spool, before any listener opens; while it is not there, the doors say 421 and control says why
-  const socket = path.join(data, 'run', 'control.sock');
+  /** A socket a caller: owner and mode of each say who may use it. */
+  const sockets = [
+    { caller: 'cli', socket: path.join(data, 'run', 'control.sock') },
+    { caller: 'admin', socket: path.join(data, 'run', 'admin.sock'), mode: 0o660 },
+    { caller: 'portal', socket: path.join(data, 'run', 'portal.sock'), mode: 0o660 },
+  ] as const;
   const startedAt = clock.wall();
   const waiting = waitingHandlers({ store, observe, clock, startedAt });
-  const early = await createControlServer({ socket, caller: 'cli', handlers: waiting, observe });
+  const early = await Promise.all(sockets.map((one) => createControlServer({ ...one, handlers: waiting, observe })));
   const door = await closedDoor(config(), { observe, ...(fds === undefined ? {} : { fds }) });
   notify.ready(); // the doors speak and control tells why: who waits for mail to flow asks `status`
   const gate: { session: () => ReturnType<Doors['probe']> } = { session: () => undefined };
@@ -280,23 +285,8 @@ async function main({ config: configFile, data, journald, fds, hostSocket }: Arg
     startedAt,
     log,
   });
-  await early.close();
-  const control = await createControlServer({
-    socket,
-    caller: 'cli',
-    handlers,
-    observe,
-  });
-  stack.use(control);
-  stack.use(
-    await createControlServer({
-      socket: path.join(data, 'run', 'portal.sock'),
-      caller: 'portal',
-      handlers,
-      observe,
-      mode: 0o660,
-    }),
-  );
+  await Promise.all(early.map((server) => server.close()));
+  for (const one of sockets) stack.use(await createControlServer({ ...one, handlers, observe }));
   const { metrics: metricsAt } = config();
   if (metricsAt.port !== undefined) {
     stack.use(await createMetricsServer({ metrics, address: metricsAt.address, port: metricsAt.port }));

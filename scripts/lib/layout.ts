@@ -19,6 +19,10 @@ export interface Layout {
   pidFile: string;
   readyFile: string;
   controlSocket: string;
+  adminSocket: string;
+  /** Of the process admin: users, audit, certificate; the setup code until the box is claimed. */
+  adminData: string;
+  setupCodeFile: string;
   clamdSocket: string;
   rspamdSocket: string;
   clamdDatabase: string;
@@ -41,6 +45,9 @@ export function layoutOf(data: string, app = path.resolve(import.meta.dirname, '
     pidFile: path.join(run, 'start.pid'),
     readyFile: path.join(run, 'ready.json'),
     controlSocket: path.join(run, 'control.sock'),
+    adminSocket: path.join(run, 'admin.sock'),
+    adminData: path.join(data, 'admin'),
+    setupCodeFile: path.join(data, 'admin', 'setup-code'),
     clamdSocket: path.join(run, 'clamd.sock'),
     rspamdSocket: path.join(run, 'rspamd.sock'),
     clamdDatabase: path.join(engines, 'clamd', 'database'),
@@ -64,6 +71,7 @@ export function makeFolders(layout: Layout): void {
     layout.run,
     layout.log,
     layout.trialMail,
+    layout.adminData,
     layout.clamdDatabase,
     path.join(layout.engines, 'clamd', 'temporary'),
     path.join(layout.engines, 'rspamd', 'state'),

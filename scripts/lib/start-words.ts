@@ -73,6 +73,23 @@ export const WORDS = {
     ja: '  届いたメール       http://127.0.0.1:{page}/ または ./scripts/trial-mail{option}',
     en: '  See what arrived   http://127.0.0.1:{page}/ or ./scripts/trial-mail{option}',
   },
+  pages: {
+    ja: '  管理ページ         https://127.0.0.1:{port}/ （証明書は自分で作ったものなので、ブラウザーが最初に警告します）',
+    en: '  Administration     https://127.0.0.1:{port}/ (its certificate is its own: the browser warns once)',
+  },
+  fingerprint: {
+    ja: '    その SHA-256     {half}\n                     {rest}',
+    en: '    its SHA-256      {half}\n                     {rest}',
+  },
+  setupCode: {
+    ja: '    セットアップコード  {code} （1 時間有効。最初の管理者を登録するときに入力します）',
+    en: '    setup code       {code} (good for an hour: it makes the first admin)',
+  },
+  pagesBuilding: { ja: '    管理ページを作っています', en: '    Building the administration pages' },
+  pagesFailed: {
+    ja: '! 管理ページを作れませんでした。ほかはすべて動きます: {detail}',
+    en: '! The administration pages could not be built; everything else works: {detail}',
+  },
   samplesNext: {
     ja: '  次に試すこと       {command}  見本のメールを送り、どうなったかを表にします',
     en: '  Try next           {command}  sends sample mails and shows what became of each',

@@ -24,8 +24,10 @@ import {
   ensureConfig,
   missingEngineKeys,
   readConfig,
+  readText,
   type TrialPorts,
   trialPorts,
+  WANTED,
 } from './trial-config.ts';
 
 interface Options {
@@ -95,7 +97,15 @@ async function runTrial(
     if (!stop.isWanted()) {
       await writeFileAtomic(layout.readyFile, `${JSON.stringify({ pids: running.pids() })}\n`, { mode: 0o644 });
       const seconds = ((Date.now() - began) / 1_000).toFixed(1);
-      tellWhatNext({ layout, ports, config, progress, seconds, background: options.detach });
+      tellWhatNext({
+        layout,
+        ports,
+        config,
+        progress,
+        seconds,
+        background: options.detach,
+        fingerprint: running.fingerprint,
+      });
       await stop.wanted;
     }
     progress.line(WORDS.stopping);
@@ -116,8 +126,7 @@ async function settings(
   { layout, progress }: { layout: Layout; progress: Progress },
 ): Promise<{ ports: TrialPorts; config: Config; configFile: string }> {
   const { ports, moved } = await trialPorts(layout);
-  const usual: Record<string, number> = { mx: 2525, relay: 2526, mailServer: 2527, page: 2580, dns: 2553 };
-  for (const name of moved) progress.line(WORDS.portMoved, { wanted: usual[name] ?? 0, port: ports[name], what: name });
+  for (const name of moved) progress.line(WORDS.portMoved, { wanted: WANTED[name], port: ports[name], what: name });
   const configFile = options.config ?? layout.configFile;
   const made = options.config === undefined && (await ensureConfig(layout, ports, { language: progress.language }));
   progress.line(made ? WORDS.configMade : WORDS.configKept, { file: configFile });
@@ -145,6 +154,7 @@ async function checkPorts(options: {
   const used: Array<[key: string, port: number, address: string, file: string]> = [];
   if (mx.enabled) used.push(['listeners.mx.port', mx.port, mx.address, configFile]);
   if (relay.enabled) used.push(['listeners.relay.port', relay.port, relay.address, configFile]);
+  used.push(['admin', ports.admin, '127.0.0.1', layout.trialFile]);
   if (wanted.unbound) used.push(['dns', ports.dns, '127.0.0.1', layout.trialFile]);
   if (wanted.mailServer) {
     used.push(['mailServer', ports.mailServer, '127.0.0.1', layout.trialFile]);
@@ -164,6 +174,7 @@ function tellWhatNext(options: {
   progress: Progress;
   seconds: string;
   background: boolean;
+  fingerprint: string;
 }): void {
   const { layout, ports, config, progress } = options;
   const { mx, relay } = config.listeners;
@@ -172,6 +183,7 @@ function tellWhatNext(options: {
   progress.line(WORDS.up, { seconds: options.seconds });
   if (mx.enabled) progress.line(WORDS.sendTo, { address: mx.address, port: mx.port, domain });
   if (relay.enabled) progress.line(WORDS.relayFrom, { address: relay.address, port: relay.port });
+  tellPages({ layout, ports, progress, fingerprint: options.fingerprint });
   const status = `./scripts/sekisho status${option}`;
   if (enginesWanted(config, layout, ports).mailServer) {
     progress.line(WORDS.arrived, { page: ports.page, option });
@@ -187,6 +199,15 @@ function tellWhatNext(options: {
   }
   progress.line(WORDS.logs, { log: layout.log });
   progress.line(options.background ? WORDS.stopBackground : WORDS.stopForeground, { option });
+}
+
+/** Where the pages are, how to know that nobody sits in between, and the code that opens them the first time. */
+function tellPages(options: { layout: Layout; ports: TrialPorts; progress: Progress; fingerprint: string }): void {
+  const { layout, ports, progress, fingerprint } = options;
+  progress.line(WORDS.pages, { port: ports.admin });
+  progress.line(WORDS.fingerprint, { half: fingerprint.slice(0, 48), rest: fingerprint.slice(48) });
+  const code = readText(layout.setupCodeFile)?.trim();
+  if (code !== undefined) progress.line(WORDS.setupCode, { code });
 }
 
 function tellFailure(error: unknown, progress: Progress): void {

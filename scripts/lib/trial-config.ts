@@ -18,19 +18,25 @@ const trialSchema = z.object({
   mailServer: z.number().int(),
   page: z.number().int(),
   dns: z.number().int(),
+  admin: z.number().int(),
 });
 export type TrialPorts = z.output<typeof trialSchema>;
 
-const WANTED: TrialPorts = { mx: 2525, relay: 2526, mailServer: 2527, page: 2580, dns: 2553 };
+export const PORT_NAMES = ['mx', 'relay', 'mailServer', 'page', 'dns', 'admin'] as const;
+export const WANTED: TrialPorts = { mx: 2525, relay: 2526, mailServer: 2527, page: 2580, dns: 2553, admin: 8443 };
 
 /** The remembered ports, or new ones; `moved` lists those that differ from the usual. */
 export async function trialPorts(layout: Layout): Promise<{ ports: TrialPorts; moved: Array<keyof TrialPorts> }> {
   const text = readText(layout.trialFile);
-  if (text !== undefined) return { ports: trialSchema.parse(JSON.parse(text)), moved: [] };
-  const taken = new Set<number>();
-  const ports: TrialPorts = { ...WANTED };
+  const known: unknown = text === undefined ? {} : JSON.parse(text);
+  const remembered = trialSchema.partial().parse(known);
+  const ports = trialSchema.parse({ ...WANTED, ...remembered });
+  const taken = new Set(PORT_NAMES.flatMap((name) => remembered[name] ?? []));
   const moved: Array<keyof TrialPorts> = [];
-  for (const name of ['mx', 'relay', 'mailServer', 'page', 'dns'] as const) {
+  // a trial of an earlier release remembers fewer
+  const missing = PORT_NAMES.filter((name) => remembered[name] === undefined);
+  if (missing.length === 0) return { ports, moved };
+  for (const name of missing) {
     ports[name] = await freePort(WANTED[name], { taken, udp: name === 'dns' });
     taken.add(ports[name]);
     if (ports[name] !== WANTED[name]) moved.push(name);

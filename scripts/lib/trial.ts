@@ -5,7 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import path from 'node:path';
-import { SekishoError } from '../../src/base/errors.ts';
+import { describeError, SekishoError } from '../../src/base/errors.ts';
 import type { Config } from '../../src/config/schema.ts';
 import {
   clamdEngine,
@@ -27,6 +27,7 @@ import { enginesWanted, type TrialPorts } from './trial-config.ts';
 const ENGINE_WAIT_MS = 45_000;
 const GATEWAY_WAIT_MS = 60_000;
 const GATEWAY_STOP_MS = 25_000;
+const ADMIN_STOP_MS = 5_000;
 const SIGNATURE_CHECK_MS = 15_000;
 /** freshclam itself would ask again only after two hours. */
 const FETCH_AGAIN_MS = 900_000;
@@ -53,6 +54,9 @@ export class Trial {
   readonly #stopping = new AbortController();
   #closeMailServer: (() => Promise<void>) | undefined;
   #gatewayReady = false;
+  #adminReady = false;
+  /** Of the certificate of the administration pages, once they answer. */
+  fingerprint = '';
   #signatureTimer: NodeJS.Timeout | undefined;
 
   constructor(options: TrialOptions) {
@@ -72,7 +76,9 @@ export class Trial {
     if (offline) progress.line(WORDS.offline);
     for (const engine of engines) this.#add(engine);
     if (wanted.mailServer) await this.#startMailServer();
+    await this.#buildPages();
     const gateway = this.#add(this.#gateway());
+    this.#add(this.#admin());
     const began = Date.now();
     await progress.during(WORDS.waiting, async () => {
       await Promise.all(this.#parts.map((part) => this.#untilReady(part, { began, gateway: part === gateway })));
@@ -135,6 +141,39 @@ export class Trial {
         },
       },
       ready: async () => this.#gatewayReady,
+    };
+  }
+
+  /** The pages are built where they are served from; without them the process answers and says what is missing. */
+  async #buildPages(): Promise<void> {
+    const { progress } = this.#options;
+    try {
+      const { buildPages } = await import('./build-webui.ts');
+      await progress.during(WORDS.pagesBuilding, () => buildPages({ onlyIfNeeded: true, quiet: true }));
+    } catch (error) {
+      progress.line(WORDS.pagesFailed, { detail: describeError(error) });
+    }
+  }
+
+  #admin(): Engine {
+    const { layout, ports, env } = this.#options;
+    const { adminData, adminSocket } = layout;
+    const where = ['--data', adminData, '--gateway-socket', adminSocket, '--address', '127.0.0.1'];
+    return {
+      spec: {
+        name: 'admin',
+        command: path.join(layout.app, 'node_modules/.bin/node'),
+        args: [path.join(layout.app, 'src/admin.ts'), ...where, '--port', String(ports.admin)],
+        logFile: path.join(layout.log, 'admin.log'),
+        stopMs: ADMIN_STOP_MS,
+        env,
+        onLine: (line) => {
+          if (!line.includes('"Admin is ready"')) return;
+          this.#adminReady = true;
+          this.fingerprint = /"fingerprint":"([0-9A-F:]+)"/.exec(line)?.[1] ?? '';
+        },
+      },
+      ready: async () => this.#adminReady,
     };
   }
 

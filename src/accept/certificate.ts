@@ -4,13 +4,12 @@
  * made anew when the host name changed, when it is about to expire, or when the file is damaged. Durable when it returns.
  * Throws TLS_CERTIFICATE when the owner's own files cannot be used: silently showing another would be worse.
  */
-import 'reflect-metadata';
-import { createPrivateKey, randomBytes, webcrypto, X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import * as x509 from '@peculiar/x509';
 import { writeFileAtomic } from '../base/atomic-file.ts';
 import { describeError, SekishoError } from '../base/errors.ts';
+import { makeSelfSigned } from '../base/self-signed.ts';
 
 export interface Certificate {
   /** PEM. */
@@ -44,7 +43,7 @@ export async function loadOrCreateCertificate(options: {
     () => undefined,
   );
   if (kept !== undefined) return kept;
-  const made = await makeSelfSigned(options.hostname, now);
+  const made = { ...(await makeSelfSigned({ names: [options.hostname], now, validMs: VALID_MS })), selfMade: true };
   await mkdir(options.dir, { recursive: true, mode: 0o700 });
   await writeFileAtomic(file, made.key + made.cert, { mode: 0o600 });
   return made;
@@ -80,34 +79,4 @@ function usable(text: string, hostname: string, now: number): Certificate | unde
   } catch {
     return undefined; // damaged: made anew
   }
-}
-
-async function makeSelfSigned(hostname: string, now: number): Promise<Certificate> {
-  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
-  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
-  const serial = randomBytes(16);
-  serial[0] = ((serial[0] ?? 0) & 0x7f) | 0x01; // RFC 5280 §4.1.2.2: positive, at most 20 octets
-  // a subject's common name ends at 64 characters (RFC 5280, ub-common-name); the name that counts stands in the SAN
-  const made = await x509.X509CertificateGenerator.createSelfSigned(
-    {
-      serialNumber: serial.toString('hex'),
-      name: [{ CN: [hostname.slice(0, 64)] }],
-      // a day back: clocks of others, and our own before its first synchronisation
-      notBefore: new Date(now - DAY_MS),
-      notAfter: new Date(now + VALID_MS),
-      signingAlgorithm: algorithm,
-      keys,
-      extensions: [
-        new x509.BasicConstraintsExtension(false, undefined, true),
-        new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-        new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
-        new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: hostname }]),
-      ],
-    },
-    webcrypto as unknown as Crypto,
-  );
-  const cert = `${made.toString('pem').trimEnd()}\n`;
-  const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey));
-  const key = createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' }).export({ type: 'pkcs8', format: 'pem' });
-  return { key: String(key), cert, fingerprint: new X509Certificate(cert).fingerprint256, selfMade: true };
 }

@@ -2,6 +2,7 @@
 import { AUDIT_OPERATIONS } from './audit.ts';
 import { CONFIG_OPERATIONS } from './config.ts';
 import { DOMAIN_OPERATIONS } from './domains.ts';
+import { MACHINE_OPERATIONS } from './machine.ts';
 import { MESSAGE_OPERATIONS } from './messages.ts';
 import type { OperationDefinition } from './operation.ts';
 import { OVERVIEW_OPERATIONS } from './overview.ts';
@@ -29,6 +30,7 @@ export const OPERATIONS = {
   ...CONFIG_OPERATIONS,
   ...REPORT_OPERATIONS,
   ...SYSTEM_OPERATIONS,
+  ...MACHINE_OPERATIONS,
   ...AUDIT_OPERATIONS,
 } as const satisfies Record<string, OperationDefinition>;
 

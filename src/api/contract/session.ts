@@ -47,6 +47,9 @@ export const SESSION_OPERATIONS = {
       hostname: z.string(),
       language,
       version: z.string(),
+      /** IANA name of the box’s zone, and the time by its clock. */
+      zone: z.string(),
+      now: time,
       me: me.optional(),
     }),
   }),
