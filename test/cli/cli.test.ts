@@ -360,8 +360,8 @@ test('without a gateway the command says so, with exit code 4, in either languag
     sekisho(['status'], { SEKISHO_SOCKET: path.join(nowhere, 'x.sock') }),
   ]);
   assert.deepEqual([en.code, ja.code, env.code], [4, 4, 4]);
-  assert.match(en.err, /The gateway is not running.*nowhere\/run\/control\.sock[^]*→ Start it with \.\/scripts\/start/);
-  assert.match(ja.err, /ゲートウェイが起動していません[^]*→ \.\/scripts\/start で起動してください/);
+  assert.match(en.err, /The gateway is not running.*nowhere\/run\/control\.sock[^]*→ On the box it starts by itself/);
+  assert.match(ja.err, /ゲートウェイが起動していません[^]*→ 機器では数秒以内に自動で起動します/);
   assert.match(env.err, /x\.sock/);
 });
 

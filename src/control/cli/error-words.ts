@@ -9,7 +9,7 @@ const JAPANESE: Readonly<Record<string, { message: string; remedy?: string }>> =
   GATEWAY_NOT_RUNNING: {
     message: 'ゲートウェイが起動していません',
     remedy:
-      '箱では数秒以内に自動で起動します。試用機では ./scripts/start で起動してください。別の場所で動いている場合は --data でデータフォルダー、--socket でソケットを指定してください',
+      '機器では数秒以内に自動で起動します。試用環境では ./scripts/start で起動してください。別の場所で動いている場合は --data でデータフォルダー、--socket でソケットを指定してください',
   },
   GATEWAY_NOT_PERMITTED: {
     message: '制御ソケットを使う権限がありません',
