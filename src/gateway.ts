@@ -17,7 +17,7 @@ import { systemClock } from './base/clock.ts';
 import { describeError, errorCode, SekishoError } from './base/errors.ts';
 import { createSecureResolver } from './base/secure-dns.ts';
 import { createServiceNotifier } from './base/service-notify.ts';
-import { type ConfigStore, openConfigStore } from './config/store.ts';
+import { openConfigStore } from './config/store.ts';
 import { createHostClient } from './control/host-client.ts';
 import { createControlServer } from './control/server.ts';
 import { createDelivery } from './deliver/delivery.ts';
@@ -29,6 +29,8 @@ import { closedDoor } from './gateway/closed-door.ts';
 import { degradedReason, runDegraded } from './gateway/degraded.ts';
 import { followed, followedResolver } from './gateway/followed-resolver.ts';
 import { createDoors, type Doors } from './gateway/doors.ts';
+import { createKnownTime } from './gateway/known-time.ts';
+import { reload } from './gateway/reload.ts';
 import { linkToHost } from './gateway/host-link.ts';
 import { watchLife } from './gateway/life.ts';
 import { takeInheritedFds } from './gateway/sockets.ts';
@@ -43,7 +45,6 @@ import { createInspectors } from './inspect/inspectors.ts';
 import { createHistory } from './observe/history.ts';
 import { createLog } from './observe/log.ts';
 import { createMetrics, createMetricsServer } from './observe/metrics.ts';
-import type { Observe } from './observe/events.ts';
 import { createObserver } from './observe/observer.ts';
 import { createPipeline } from './pipeline.ts';
 import { createIncomingWork } from './pipeline-incoming.ts';
@@ -89,7 +90,10 @@ async function degradedMain(given: Arguments, reason: string): Promise<void> {
 
 async function main({ config: configFile, data, journald, fds, hostSocket }: Arguments): Promise<void> {
   const stack = new AsyncDisposableStack();
-  const clock = systemClock();
+  const hostClient = hostSocket === undefined ? undefined : createHostClient({ socket: hostSocket });
+  const time = createKnownTime({ host: hostClient, wall: () => Date.now() });
+  stack.defer(() => time.stop());
+  const clock = systemClock({ synchronised: () => time.synchronised() });
 
   // 1 · what tells
   mkdirSync(path.join(data, 'run'), { recursive: true, mode: 0o700 });
@@ -299,10 +303,10 @@ async function main({ config: configFile, data, journald, fds, hostSocket }: Arg
   const listening = await doors.open();
   gate.session = () => doors.probe();
   const host =
-    hostSocket === undefined
+    hostClient === undefined
       ? undefined
       : linkToHost({
-          host: createHostClient({ socket: hostSocket }),
+          host: hostClient,
           config,
           tell: (message, facts) => observe.log('info', message, facts),
           onPower: (power, detail) => {
@@ -322,17 +326,6 @@ async function main({ config: configFile, data, journald, fds, hostSocket }: Arg
   });
   notify.status('Mail flows');
   observe.log('info', 'Gateway is ready', { listening, spool: spool.status().recovery, config: store.file });
-}
-
-async function reload(store: ConfigStore, observe: Observe, then: { renew: () => Promise<void> }): Promise<void> {
-  try {
-    const result = await store.reload({ by: 'SIGHUP' });
-    if (result.ok) await then.renew();
-    if (result.ok) observe.log('info', 'Configuration was read again', { changed: result.changed });
-    else observe.log('warn', 'Configuration was refused, the old one runs on', { problems: result.problems });
-  } catch (error) {
-    observe.log('error', 'Configuration could not be read again', { error: describeError(error) });
-  }
 }
 
 /** Ends the process once the log is out; the second call does nothing. */

@@ -21,13 +21,13 @@ import type { SpoolStore } from '../spool/store.ts';
 const RETRY_MS = 5_000;
 /** DEFAULTS: 64 MiB, so that deletes and compaction can finish on a full disk. */
 const BALLAST_OCTETS = 64 * 1024 * 1024;
+/** Not EIO: after a sync that failed only a new process may sync again. */
 const WAITED_FOR = new Set([
   'SPOOL_MISSING',
   'DATABASE_LOCKED',
   'DATABASE_DAMAGED',
   'DATABASE_TROUBLE',
   'ENOSPC',
-  'EIO',
   'EROFS',
   'ENOENT',
 ]);

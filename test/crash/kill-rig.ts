@@ -160,7 +160,7 @@ class KillRig {
     let upMs = 0;
     let up = performance.now();
     this.#load.resume();
-    await until('the load to run', { ms: 60_000, every: 20 }, () => this.#book.accepted > 100 || undefined);
+    await until('the load to run', { ms: 300_000, every: 20 }, () => this.#book.accepted > 100 || undefined);
     const extraWithoutCut = this.#book.extra;
     let cuts = 0;
     while (cuts < options.cuts && performance.now() < (options.until ?? Number.POSITIVE_INFINITY)) {
@@ -174,7 +174,7 @@ class KillRig {
       });
       // warm first: a process that has just begun answers slowly, and all would be cut in the same place
       const wanted = this.#book.accepted + WARM;
-      await until('the load to run again', { ms: 60_000, every: 5 }, () => this.#book.accepted >= wanted || undefined);
+      await until('the load to run again', { ms: 300_000, every: 5 }, () => this.#book.accepted >= wanted || undefined);
       await sleep(this.#random() * SPREAD_MS);
       // all in one turn of the loop: what is counted is what the kill met
       const at = this.#load.stages();

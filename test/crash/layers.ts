@@ -1,4 +1,5 @@
 /** The layers of the rig, by name, in the order they run: what each proves, and how to run it. */
+import { clockLayer, clockLines } from './clock-layer.ts';
 import { damageLayer, damageLines } from './damage-layer.ts';
 import { diskGround, faultLayer, faultLines, memoryGround, untouched } from './fault-layer.ts';
 import { killReport, killRig, problemsOf } from './kill-rig.ts';
@@ -71,6 +72,15 @@ export const LAYERS: readonly Layer[] = [
       const options = { count: count ?? (long ? 1_000 : 100), seed, tell };
       const report = await damageLayer({ ...options, ...(until === undefined ? {} : { until }) });
       return { lines: damageLines(report), problems: report.problems };
+    },
+  },
+  {
+    name: 'clock',
+    proves:
+      'a clock that says 1970, is ten years ahead or goes back an hour under load expires nothing and stops nothing',
+    run: async ({ seed }) => {
+      const report = await clockLayer({ seed });
+      return { lines: clockLines(report), problems: report.problems };
     },
   },
 ];

@@ -50,7 +50,7 @@ export async function startRefusingSink(options: {
           asked.refused += 1;
           return '550 5.1.1 No such user';
         }
-        if (to.startsWith('never.')) return '450 4.2.1 Not today';
+        if (to.startsWith('never.') && !calm) return '450 4.2.1 Not today';
         return refuses(options.share.rcpt) ? '450 4.2.1 Later' : undefined;
       },
       dot: (to, bytes) => {

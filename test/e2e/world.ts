@@ -51,6 +51,8 @@ export interface WorldOptions {
   officePort?: (dir: string) => Promise<number>;
   /** Names the DNS knows besides ours. */
   records?: readonly string[];
+  /** For the gateway's process. */
+  env?: Readonly<Record<string, string>>;
   /** What differs from our usual settings; a function may start in the folder what the settings name. */
   config?: Partial<ConfigInput> | ((dir: string) => Promise<Partial<ConfigInput>>);
 }
@@ -74,7 +76,9 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     const officePort = (await options.officePort?.(dir)) ?? office.port;
     const more = typeof options.config === 'function' ? await options.config(dir) : options.config;
     const config = worldConfig({ dns, clamd, rspamd, officePort, outsidePort: outside.port }, more);
-    const gateway = stack.use(await startGateway({ dir, config }));
+    const gateway = stack.use(
+      await startGateway({ dir, config, ...(options.env === undefined ? {} : { env: options.env }) }),
+    );
     const owned = stack.move();
     return {
       dir,

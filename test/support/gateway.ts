@@ -45,6 +45,8 @@ export interface GatewayOptions {
   dir: string;
   /** Everything but the listeners' ports. */
   config: ConfigInput;
+  /** Besides our own environment. */
+  env?: Readonly<Record<string, string>>;
 }
 
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
@@ -65,7 +67,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
   const start = async (): Promise<void> => {
     const args = [path.join(ROOT, 'src/gateway.ts'), '--config', configFile, '--data', dataFolder];
-    const env = { ...process.env, UV_THREADPOOL_SIZE: '16', NODE_ENV: 'production' };
+    const env = { ...process.env, UV_THREADPOOL_SIZE: '16', NODE_ENV: 'production', ...options.env };
     const started = await startChild(process.execPath, args, { cwd: folder, env });
     child = started;
     let ready = false;
