@@ -224,6 +224,11 @@ export class Client {
     });
   }
 
+  /** Something came that was not asked for yet, or the server hung up. */
+  get heard(): boolean {
+    return this.ended || this.#buffer !== '';
+  }
+
   write(data: string | Buffer): void {
     this.socket.write(data);
   }

@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConfigInput } from '../../src/config/schema.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { type Bench, type Client, openBench, silentResolver, until } from '../accept/harness.ts';
 import type { TakenMessage } from '../accept/harness.ts';
 
@@ -13,9 +15,9 @@ interface Step {
   text: string;
 }
 
-const SPOKEN = ['C:', 'C~', 'C+', 'C*', 'S:', 'TLS', 'HANGUP'];
-const CHECKED = ['TAKEN:', 'BODY:', 'DSN:', 'CLIENT:', 'DROPPED', 'WAITED:'];
-const WORDS = [...SPOKEN, ...CHECKED, 'LISTENER:', 'CONFIG:', 'DNS:'];
+const SPOKEN = ['C:', 'C~', 'C+', 'C*', 'S:', 'TLS', 'HANGUP', 'OTHER:', 'PASSES:'];
+const CHECKED = ['TAKEN:', 'BODY:', 'DSN:', 'CLIENT:', 'DROPPED', 'WAITED:', 'NAME:'];
+const WORDS = [...SPOKEN, ...CHECKED, 'LISTENER:', 'CONFIG:', 'DNS:', 'PTR:'];
 const folder = import.meta.dirname;
 const files = readdirSync(folder).filter((name) => name.endsWith('.dialogue'));
 
@@ -44,13 +46,17 @@ async function play(steps: readonly Step[]): Promise<void> {
   const setting = (word: string): string | undefined => steps.find((step) => step.word === word)?.text;
   const config = JSON.parse(setting('CONFIG:') ?? '{}') as Partial<ConfigInput>;
   const known = steps.filter((step) => step.word === 'DNS:').map((step) => step.text.split(' '));
+  const named = steps.filter((step) => step.word === 'PTR:').map((step) => step.text.split(' '));
+  const clock = new FakeClock();
   const waited: number[] = [];
   await using bench = await openBench({
     listener: setting('LISTENER:') === 'relay' ? 'relay' : 'mx',
     config,
+    clock,
     resolver: {
       ...silentResolver,
       a: async (name) => known.filter(([listed]) => listed === name).map(([, address = '']) => address),
+      ptr: async (address) => named.filter(([listed]) => listed === address).map(([, name = '']) => name),
     },
     timing: { greetingDelayMs: config.listeners?.mx?.greetingDelayMs ?? 0 },
     wait: async (ms) => void waited.push(ms),
@@ -70,6 +76,10 @@ async function play(steps: readonly Step[]): Promise<void> {
     } else if (step.word === 'S:') await hear(client, heard, step);
     else if (step.word === 'TLS') await client.secure();
     else if (step.word === 'HANGUP') await hangUp(client, bench);
+    else if (step.word === 'OTHER:') await hear(await bench.client({ greeting: false }), [], step);
+    else if (step.word === 'PASSES:') {
+      await letPass(bench, client, { clock, ms: Number(step.text) });
+    }
   }
   assert.deepEqual(heard, [], 'the server said more than the dialogue');
   assert.deepEqual(waited.join(' '), setting('WAITED:') ?? '', 'pauses made, in ms');
@@ -98,6 +108,16 @@ async function hear(client: Client, heard: string[], step: Step): Promise<void> 
   assert.match(line, pattern, `line ${step.line}`);
 }
 
+/** The listener looks at its deadlines every 20 ms, from its first look on: the time passes again until it had one before. */
+async function letPass(bench: Bench, client: Client, { clock, ms }: { clock: FakeClock; ms: number }): Promise<void> {
+  await until(() => bench.pipeline.messages.every(({ content }) => content.length > 0));
+  for (let turn = 0; turn < 40 && !client.heard; turn += 1) {
+    await sleep(100);
+    clock.advance(ms);
+    await sleep(100);
+  }
+}
+
 async function hangUp(client: Client, bench: Bench): Promise<void> {
   await until(() => (bench.pipeline.messages[0]?.content.length ?? 0) > 0);
   client.socket.resetAndDestroy();
@@ -117,6 +137,8 @@ async function checkTaken(bench: Bench, steps: readonly Step[]): Promise<void> {
   for (const [index, dsn] of expected('DSN:').entries()) assert.equal(dsnOf(finished[index]), dsn);
   for (const [index, address] of expected('CLIENT:').entries())
     assert.equal(finished[index]?.transaction.origin.clientAddress, address);
+  for (const [index, name] of expected('NAME:').entries())
+    assert.equal(finished[index]?.transaction.origin.clientName, name);
   const dropped = bench.pipeline.messages.filter((message) => message.aborts === 1);
   assert.equal(dropped.length, expected('DROPPED').length, 'messages dropped');
   assert.equal(bench.pipeline.messages.length, finished.length + dropped.length);
