@@ -134,7 +134,7 @@ export const HOST_VERBS = {
   'setup-code.check': verb('POST', '/v1/setup-code/check', {
     callers: ADMIN,
     request: z.strictObject({ code: z.string().min(1).max(64) }),
-    response: z.object({ ok: z.boolean(), waitMs: count.optional() }),
+    response: z.object({ ok: z.boolean(), waitMs: count.optional(), expired: z.boolean().optional() }),
   }),
   /** The box has an owner now: the code ends, and the mail ports open. */
   'claim.done': verb('POST', '/v1/claim/done', {

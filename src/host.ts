@@ -1,0 +1,230 @@
+#!/usr/bin/env node
+/**
+ * The host process: the machine's side of the box. Root on the box and small; no mail code. Composition only.
+ *
+ *   node src/host.ts --mode appliance|trial --data DIR --run DIR
+ *     --gateway-ended: notes one end of the gateway (ExecStopPost, $SERVICE_RESULT) and decides about the brake, then exits
+ *     --open-bundle FILE: prints a support bundle; the passphrase comes on stdin
+ *     --units, --networkd, --unbound, --chrony, --sys, --inbox, --wipe (several): other places than the box's
+ *
+ * One socket a caller in --run: admin.sock, console.sock, gateway.sock. Exit: 0 clean stop · 64 usage · 70 a bug · 75 trouble.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+import { parseArgs } from 'node:util';
+import { systemClock } from './base/clock.ts';
+import { describeError } from './base/errors.ts';
+import { createServiceNotifier } from './base/service-notify.ts';
+import { HOST_CALLERS, HOST_VERBS, type HostCaller } from './control/host-contract.ts';
+import { createServerOf } from './control/server.ts';
+import { assembleHost, type HostPlaces } from './host/assemble.ts';
+import { noteBoot, noteCleanStop } from './host/boots.ts';
+import { createBrake, RESETS, tryAfterMs } from './host/brake.ts';
+import { openBundle } from './host/bundle.ts';
+import { createCommandRunner } from './host/command.ts';
+import { carryOutFactoryReset, isFactoryResetWished } from './host/factory-reset.ts';
+import { groupId } from './host/groups.ts';
+import { applyListeners, createHostHandlers, type HostParts } from './host/handlers.ts';
+import { GATEWAY_UNIT } from './host/listeners.ts';
+import { createLog } from './observe/log.ts';
+
+const USAGE = 'Usage: host --mode appliance|trial --data DIR --run DIR [--gateway-ended] | --open-bundle FILE';
+const PING_MS = 5_000;
+const LOOK_MS = 10_000;
+const GROUPS: Readonly<Record<HostCaller, string>> = {
+  admin: 'sekisho-admin',
+  console: 'sekisho-console',
+  gateway: 'sekisho',
+};
+
+interface Arguments {
+  mode: 'appliance' | 'trial';
+  places: HostPlaces;
+  wipe: string[] | undefined;
+  gatewayEnded: boolean;
+}
+
+async function main({ mode, places, wipe }: Arguments): Promise<void> {
+  const clock = systemClock();
+  const stack = new AsyncDisposableStack();
+  const log = createLog({ level: 'info', journald: mode === 'appliance', name: 'host' });
+  const end = (code: number): void => void log.flush(1_000).finally(() => process.exit(code));
+  process.on('uncaughtException', (error) => {
+    log.write('error', 'Host ends because of a bug', { error: describeError(error), stack: error.stack });
+    end(70);
+  });
+  const appliance = mode === 'appliance';
+
+  // 1 · a factory reset comes before anything is read
+  if (appliance && isFactoryResetWished(places.data)) {
+    log.write('warn', 'Factory reset: everything is wiped');
+    const folders = wipe ?? (await ownFolders(places.data));
+    await carryOutFactoryReset({ data: places.data, folders, run: createCommandRunner(places.path) });
+  }
+
+  // 2 · the parts
+  await mkdir(places.run, { recursive: true, mode: 0o755 });
+  const parts = await assembleHost({
+    mode,
+    version: versionOf(),
+    places,
+    clock,
+    log: (level, message, facts) => log.write(level, message, facts),
+    root: process.getuid?.() === 0,
+  });
+  const resets = await noteBoot({ record: parts.record, clock, sys: places.sys });
+  if (appliance) await settleMachine(parts, resets);
+  parts.ups.start();
+  stack.defer(() => parts.ups.stop());
+  stack.defer(() => parts.network.stop());
+
+  // 3 · control
+  const handlers = createHostHandlers(parts);
+  for (const caller of HOST_CALLERS) {
+    const group = appliance ? groupId(GROUPS[caller]) : undefined;
+    stack.use(
+      await createServerOf(HOST_VERBS, {
+        socket: path.join(places.run, `${caller}.sock`),
+        caller,
+        handlers,
+        owner: 'host',
+        observe: { log: (level, message, facts) => log.write(level, message, facts) },
+        ...(group === undefined ? {} : { mode: 0o660, group }),
+      }),
+    );
+  }
+
+  // 4 · watched by systemd; watching the trial of an update and the brake
+  const notify = createServiceNotifier({
+    socket: process.env['NOTIFY_SOCKET'],
+    onTrouble: (detail) => log.write('warn', 'The service manager cannot be told', { detail }),
+  });
+  stack.defer(() => notify.close());
+  const timers = [setInterval(() => notify.watchdog(), PING_MS), setInterval(look, LOOK_MS)];
+  stack.defer(() => timers.forEach((timer) => clearInterval(timer)));
+  notify.ready();
+  // the ports after READY: they start the gateway, which waits for us
+  if (appliance) void applyListeners(parts);
+
+  const stop = (): void => {
+    noteCleanStop(parts.record, clock.bootId)
+      .then(() => stack.disposeAsync())
+      .then(
+        () => end(0),
+        () => end(75),
+      );
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+  log.write('info', 'Host is ready', { mode, claimed: parts.claim.claimed() });
+
+  const degradedSince = new Map<number, number>();
+  function look(): void {
+    if (!appliance) return;
+    parts.updates.watchTrial().catch((error: unknown) => {
+      log.write('warn', 'The trial of the update cannot be watched', { error: describeError(error) });
+    });
+    const degraded = parts.brake.degraded();
+    if (degraded === undefined) return;
+    const seen = degradedSince.get(degraded.since) ?? clock.monotonic();
+    degradedSince.set(degraded.since, seen);
+    if (clock.monotonic() - seen < tryAfterMs(degraded)) return;
+    log.write('warn', 'The gateway is tried again in full');
+    parts.brake
+      .release('try')
+      .then(() => parts.run('systemctl', ['restart', GATEWAY_UNIT], { deadlineMs: 60_000 }))
+      .catch((error: unknown) => log.write('error', 'The brake was not released', { error: describeError(error) }));
+  }
+}
+
+/** The machine as it was confirmed, before anybody else starts. */
+async function settleMachine(parts: HostParts, resets: number): Promise<void> {
+  await parts.brake.restore();
+  if (resets >= RESETS.count && parts.brake.degraded() === undefined)
+    await parts.brake.engage('watchdog-resets', `The machine hung or crashed ${resets} times within an hour`);
+  await parts.network.restore();
+}
+
+/** All of ours beside the host's own data folder: `/var/lib/sekisho*`. */
+async function ownFolders(data: string): Promise<string[]> {
+  const parent = path.dirname(data);
+  const names = await readdir(parent);
+  return names.filter((name) => name.startsWith('sekisho')).map((name) => path.join(parent, name));
+}
+
+async function gatewayEnded({ places }: Arguments): Promise<void> {
+  const brake = createBrake({ folder: places.data, runFile: path.join(places.run, 'degraded'), clock: systemClock() });
+  const { SERVICE_RESULT: result = 'unknown', EXIT_STATUS: status = '' } = process.env;
+  const engaged = await brake.gatewayEnded({ result: result.slice(0, 40), status: status.slice(0, 40) });
+  if (engaged) process.stderr.write('Too many crashes: the gateway is degraded from now on\n');
+}
+
+function versionOf(): string {
+  const file = new URL('../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}
+
+function readArguments(): Arguments | { bundle: string } | undefined {
+  const place = { type: 'string' } as const;
+  try {
+    const { values } = parseArgs({
+      options: {
+        mode: place,
+        data: place,
+        run: place,
+        units: place,
+        networkd: place,
+        unbound: place,
+        chrony: place,
+        sys: place,
+        inbox: place,
+        'ups-port': place,
+        wipe: { type: 'string', multiple: true },
+        'gateway-ended': { type: 'boolean', default: false },
+        'open-bundle': place,
+      },
+    });
+    if (values['open-bundle'] !== undefined) return { bundle: values['open-bundle'] };
+    const { mode, data, run } = values;
+    if ((mode !== 'appliance' && mode !== 'trial') || data === undefined || run === undefined) return undefined;
+    return {
+      mode,
+      wipe: values.wipe,
+      gatewayEnded: values['gateway-ended'],
+      places: {
+        data: path.resolve(data),
+        run: path.resolve(run),
+        units: values.units ?? '/run/systemd/system',
+        networkd: values.networkd ?? '/run/systemd/network',
+        unbound: values.unbound ?? '/run/sekisho-unbound',
+        chrony: values.chrony ?? '/run/sekisho-ntp',
+        sys: values.sys ?? '/sys',
+        inbox: values.inbox ?? '/var/lib/sekisho-admin/inbox',
+        path: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin',
+        ...(values['ups-port'] === undefined ? {} : { upsPort: Number(values['ups-port']) }),
+      },
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+async function printBundle(file: string): Promise<void> {
+  if (!existsSync(file)) throw new Error(`There is no file "${file}"`);
+  const passphrase = (await text(process.stdin)).replace(/\r?\n$/, '');
+  for (const one of await openBundle(await readFile(file), passphrase))
+    process.stdout.write(`==> ${one.name}\n${one.text}\n`);
+}
+
+const given = readArguments();
+if (given === undefined) {
+  process.stderr.write(`${USAGE}\n`);
+  process.exit(64);
+}
+const work = 'bundle' in given ? printBundle(given.bundle) : given.gatewayEnded ? gatewayEnded(given) : main(given);
+work.catch((error: unknown) => {
+  process.stderr.write(`${describeError(error)}\n`);
+  process.exit(75);
+});

@@ -1,0 +1,66 @@
+/** The machine's own alarms: what is wrong now, seen from its state, each with what to do about it. Nothing is kept. */
+import type { Text } from '../base/i18n.ts';
+import type { DegradedAnswer, HostAlarm, UpsAnswer, WatchdogAnswer } from '../control/host-shapes.ts';
+
+interface Words {
+  title: Text;
+  remedy: Text;
+}
+
+const WORDS = {
+  degraded: {
+    title: {
+      ja: '縮退運転中です（メールは 421 で待ってもらっています）',
+      en: 'Degraded: mail is asked to come later (421)',
+    },
+    remedy: {
+      ja: '理由とログを確かめ、原因を取り除いてから「通常運転に戻す」を選んでください。しばらくすると自動でも試します。',
+      en: 'Read the reason and the log, mend the cause, then end the degraded mode. The box also tries again by itself.',
+    },
+  },
+  'on-battery': {
+    title: { ja: 'UPS のバッテリーで動いています', en: 'Running on the UPS battery' },
+    remedy: {
+      ja: '停電か、UPS への電源が切れています。残りが少なくなると受信を止め、安全に電源を切ります。',
+      en: 'Mains have failed, or the UPS is unplugged. When little is left the box stops taking mail and powers off safely.',
+    },
+  },
+  'ups-unreachable': {
+    title: { ja: 'UPS と通信できません', en: 'The UPS does not answer' },
+    remedy: { ja: 'UPS のケーブルを確かめてください。', en: 'Check the cable to the UPS.' },
+  },
+  'watchdog-reset': {
+    title: { ja: '前回は異常停止から自動で再起動しました', en: 'The box was restarted after it hung or crashed' },
+    remedy: {
+      ja: '一度だけなら操作は不要です。繰り返すときはサポートバンドルを作り、開発元に相談してください。',
+      en: 'Once needs nothing. If it comes back make a support bundle and ask the makers.',
+    },
+  },
+  'record-damaged': {
+    title: { ja: '本体の設定ファイルが壊れていました', en: 'The machine’s own settings were damaged' },
+    remedy: {
+      ja: '壊れたファイルは取り分け、既定値で起動しました。ネットワークと更新の設定を見直し、ディスクを検査してください。',
+      en: 'The damaged file was set aside and defaults are used. Look at network and update settings, and test the disk.',
+    },
+  },
+} as const satisfies Record<string, Words>;
+
+export function hostAlarms(state: {
+  degraded: DegradedAnswer | undefined;
+  ups: UpsAnswer;
+  watchdog: WatchdogAnswer;
+  damage: string | undefined;
+  startedAt: string;
+}): HostAlarm[] {
+  const { degraded, ups, watchdog, damage, startedAt } = state;
+  const alarms: HostAlarm[] = [];
+  const add = (name: keyof typeof WORDS, detail: string, since: string): number =>
+    alarms.push({ name, key: 'host', detail, since, ...WORDS[name] });
+  if (degraded !== undefined) add('degraded', degraded.detail, degraded.since);
+  if (ups.power !== 'normal') add('on-battery', ups.status ?? '', ups.since ?? startedAt);
+  if (ups.state === 'unreachable') add('ups-unreachable', ups.detail ?? '', ups.since ?? startedAt);
+  const { reason, at } = watchdog.lastReset;
+  if (reason === 'watchdog' || reason === 'panic') add('watchdog-reset', reason, at);
+  if (damage !== undefined) add('record-damaged', damage, startedAt);
+  return alarms;
+}

@@ -1,0 +1,139 @@
+/** Puts the host's parts together: which folder each lives in, and what each may ask of the others. */
+import path from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import type { HostStatus } from '../control/host-shapes.ts';
+import { createBrake } from './brake.ts';
+import { createBundles } from './bundle.ts';
+import { createClaim } from './claim.ts';
+import { createCommandRunner } from './command.ts';
+import { createDiagnostics } from './diagnostics.ts';
+import { createFacts } from './facts.ts';
+import type { HostParts } from './handlers.ts';
+import { createListeners } from './listeners.ts';
+import { createNetwork } from './network.ts';
+import { createRauc } from './rauc.ts';
+import { openRecord } from './record.ts';
+import { createServices } from './services.ts';
+import { createMachineTime } from './time.ts';
+import { trialChecks } from './trial-checks.ts';
+import { createUpdates } from './update.ts';
+import { createUps } from './ups.ts';
+import { createUsbSticks } from './usb.ts';
+
+export interface HostPlaces {
+  data: string;
+  run: string;
+  /** systemd's and networkd's run-time units; unbound's and chrony's pieces; sysfs; where uploads are laid. */
+  units: string;
+  networkd: string;
+  unbound: string;
+  chrony: string;
+  sys: string;
+  inbox: string;
+  /** Where programs are looked for. */
+  path: string;
+  upsPort?: number;
+}
+
+export type HostLog = (level: 'info' | 'warn' | 'error', message: string, facts?: Record<string, unknown>) => void;
+
+export async function assembleHost(options: {
+  mode: HostStatus['mode'];
+  version: string;
+  places: HostPlaces;
+  clock: Clock;
+  log: HostLog;
+  root: boolean;
+}): Promise<HostParts> {
+  const { mode, version, places, clock, log, root } = options;
+  const { data, run: runFolder, sys } = places;
+  const run = createCommandRunner(places.path);
+  const record = openRecord(data);
+  const services = createServices(run, (message, facts) => log('warn', message, facts));
+  const usb = createUsbSticks({ run, sys, runFolder });
+  const brake = createBrake({ folder: data, runFile: path.join(runFolder, 'degraded'), clock });
+  const network = createNetwork({
+    record,
+    clock,
+    run,
+    log,
+    networkd: places.networkd,
+    unbound: places.unbound,
+    chrony: places.chrony,
+  });
+  const time = createMachineTime({ record, run, clock, folder: data });
+  const facts = createFacts({ run, clock, sys, root });
+  const claim = await createClaim({ record, clock });
+  const ups = createUps({
+    settings: () => record.current().ups,
+    clock,
+    powerOff: () => {
+      if (mode === 'appliance') services.powerOff();
+    },
+    log,
+    ...(places.upsPort === undefined ? {} : { port: places.upsPort }),
+  });
+  const updates = createUpdates({
+    rauc: createRauc(run),
+    record,
+    clock,
+    version,
+    folder: path.join(data, 'update'),
+    inbox: places.inbox,
+    usb,
+    possible: mode === 'appliance',
+    checks: () =>
+      trialChecks({
+        services: () => services.list(),
+        mx: claim.claimed() ? record.current().listeners.find(({ name }) => name === 'mx') : undefined,
+        degraded: brake.degraded() !== undefined,
+      }),
+    reboot: () => services.reboot(),
+    log,
+  });
+  const bundles = createBundles({
+    sources: {
+      versions: () => Promise.resolve({ version, mode, bootId: clock.bootId }),
+      facts: async () => ({ ...(await facts()), serial: undefined }),
+      services: () => services.list(),
+      network: async () => ({ ...(await network.show()), pending: undefined }),
+      time: () => time.show(),
+      ups: () => Promise.resolve(ups.show()),
+      update: async () => ({ ...(await updates.show()), settings: undefined, available: undefined }),
+      boots: () => Promise.resolve(record.current().boots),
+      crashes: () => brake.ends(),
+    },
+    logs: async () => (await services.logs({ lines: 2_000 })).lines,
+    folder: path.join(runFolder, 'bundles'),
+    clock,
+    usb,
+  });
+  return {
+    mode,
+    version,
+    data,
+    sys,
+    startedAt: new Date(clock.wall()).toISOString(),
+    record,
+    clock,
+    run,
+    claim,
+    brake,
+    network,
+    listeners: createListeners({ folder: places.units, run, log: (message, given) => log('warn', message, given) }),
+    services,
+    time,
+    facts,
+    diagnostics: createDiagnostics({
+      run,
+      services,
+      dataFolder: data,
+      clock: async () => await time.show(),
+      resolver: '127.0.0.1',
+    }),
+    ups,
+    updates,
+    bundles,
+    usb,
+  };
+}

@@ -1,0 +1,297 @@
+/**
+ * What the host's verbs do: each joins the parts it needs and answers in the contract's shapes. On a trial machine whatever
+ * would change the machine is READ_ONLY; the claim works there too, so that the page can be tried from its first minute.
+ */
+import { hostname } from 'node:os';
+import type { Clock } from '../base/clock.ts';
+import { SekishoError } from '../base/errors.ts';
+import type { HostHandlers, HostVerbName } from '../control/host-contract.ts';
+import type { DegradedAnswer, FactsAnswer, HostStatus } from '../control/host-shapes.ts';
+import { hostAlarms } from './alarms.ts';
+import { watchdogState } from './boots.ts';
+import { type Brake, recentCrashes, tryAfterMs } from './brake.ts';
+import type { Bundles } from './bundle.ts';
+import type { Claim } from './claim.ts';
+import type { RunCommand } from './command.ts';
+import type { Diagnostics } from './diagnostics.ts';
+import { wishFactoryReset } from './factory-reset.ts';
+import { GATEWAY_UNIT, type Listeners } from './listeners.ts';
+import type { Network } from './network.ts';
+import { portSet } from './network-files.ts';
+import type { RecordFile } from './record.ts';
+import type { Services } from './services.ts';
+import type { MachineTime } from './time.ts';
+import type { Updates } from './update.ts';
+import type { Ups } from './ups.ts';
+import type { UsbSticks } from './usb.ts';
+
+export interface HostParts {
+  mode: HostStatus['mode'];
+  version: string;
+  data: string;
+  sys: string;
+  startedAt: string;
+  record: RecordFile;
+  clock: Clock;
+  run: RunCommand;
+  claim: Claim;
+  brake: Brake;
+  network: Network;
+  listeners: Listeners;
+  services: Services;
+  time: MachineTime;
+  facts: () => Promise<FactsAnswer>;
+  diagnostics: Diagnostics;
+  ups: Ups;
+  updates: Updates;
+  bundles: Bundles;
+  usb: UsbSticks;
+}
+
+/** What changes the machine itself. */
+const CHANGES: readonly HostVerbName[] = [
+  'network.set',
+  'network.confirm',
+  'network.revert',
+  'time.set',
+  'services.restart',
+  'power.reboot',
+  'power.off',
+  'factory-reset',
+  'degraded.end',
+  'ups.set',
+  'update.check',
+  'update.install',
+  'update.set',
+  'listeners.apply',
+];
+
+const DONE = { ok: true } as const;
+
+export function createHostHandlers(parts: HostParts): HostHandlers {
+  const handlers: HostHandlers = {
+    'host.status': () => hostStatus(parts),
+    facts: () => parts.facts(),
+    ...networkHandlers(parts),
+    ...machineHandlers(parts),
+    ...claimHandlers(parts),
+    ...helpHandlers(parts),
+    ...mailHandlers(parts),
+  };
+  if (parts.mode === 'appliance') return handlers;
+  const readOnly = (): never => {
+    throw new SekishoError('READ_ONLY', 'This is a trial machine: the host shows it and changes nothing', {
+      remedy: 'Change the machine with its own tools',
+    });
+  };
+  return { ...handlers, ...Object.fromEntries(CHANGES.map((name) => [name, readOnly])) };
+}
+
+export function degradedAnswer(brake: Brake): DegradedAnswer | undefined {
+  const record = brake.degraded();
+  if (record === undefined) return undefined;
+  const { since, cause, detail } = record;
+  const retryAt = new Date(since + tryAfterMs(record)).toISOString();
+  return { since: new Date(since).toISOString(), cause, detail, retryAt };
+}
+
+async function hostStatus(parts: HostParts): Promise<HostStatus> {
+  const { record, clock, brake, sys, startedAt } = parts;
+  const watchdog = await watchdogState({ record, clock, sys, crashes: recentCrashes(await brake.ends(), clock) });
+  const ups = parts.ups.show();
+  const degraded = degradedAnswer(brake);
+  const time = await parts.time.show();
+  const update = await parts.updates.show();
+  const { accessReset } = record.current();
+  return {
+    version: parts.version,
+    mode: parts.mode,
+    hostname: hostname(),
+    bootId: clock.bootId,
+    startedAt,
+    claimed: parts.claim.claimed(),
+    ...(degraded === undefined ? {} : { degraded }),
+    watchdog,
+    ups,
+    update: {
+      phase: update.phase,
+      ...(update.available === undefined ? {} : { available: update.available.version }),
+    },
+    clock: { synchronised: time.synchronised, timeZone: time.timeZone },
+    ...(accessReset === undefined
+      ? {}
+      : { accessReset: { id: accessReset.id, at: new Date(accessReset.at).toISOString() } }),
+    alarms: hostAlarms({ degraded, ups, watchdog, damage: record.damage, startedAt }),
+  };
+}
+
+function networkHandlers({
+  network,
+  time,
+}: HostParts): Pick<
+  HostHandlers,
+  'network.show' | 'network.set' | 'network.confirm' | 'network.revert' | 'time.show' | 'time.set'
+> {
+  return {
+    'network.show': () => network.show(),
+    'network.set': ({ settings }) => network.set(settings),
+    'network.confirm': async ({ id }) => {
+      await network.confirm(id);
+      return DONE;
+    },
+    'network.revert': async () => {
+      await network.revert();
+      return DONE;
+    },
+    'time.show': () => time.show(),
+    'time.set': (wanted) => time.set(wanted),
+  };
+}
+
+function machineHandlers(
+  parts: HostParts,
+): Pick<
+  HostHandlers,
+  | 'services.list'
+  | 'services.restart'
+  | 'logs.read'
+  | 'power.reboot'
+  | 'power.off'
+  | 'factory-reset'
+  | 'degraded.end'
+  | 'ups.show'
+  | 'ups.set'
+> {
+  const { services, ups, record, brake, run } = parts;
+  return {
+    'services.list': async () => ({ services: await services.list() }),
+    'services.restart': async ({ name }) => {
+      await services.restart(name);
+      return DONE;
+    },
+    'logs.read': (request) => services.logs(request),
+    'power.reboot': async ({ otherSlot }) => {
+      if (otherSlot === true) await parts.updates.chooseOther();
+      services.reboot();
+      return DONE;
+    },
+    'power.off': () => {
+      services.powerOff();
+      return DONE;
+    },
+    'factory-reset': async () => {
+      await wishFactoryReset(parts.data, parts.clock.wall());
+      services.reboot();
+      return DONE;
+    },
+    'degraded.end': async () => {
+      await brake.release('operator');
+      await run('systemctl', ['restart', GATEWAY_UNIT], { deadlineMs: 50_000 });
+      return DONE;
+    },
+    'ups.show': () => ups.show(),
+    'ups.set': async ({ mode, host, name }) => {
+      if (mode === 'network' && host === undefined)
+        throw new SekishoError('INVALID_REQUEST', 'A UPS on the network needs the name of its server');
+      const settings = { mode, ...(host === undefined ? {} : { host }), ...(name === undefined ? {} : { name }) };
+      await record.change((state) => ({ ...state, ups: settings }));
+      await ups.look();
+      return DONE;
+    },
+  };
+}
+
+function claimHandlers(
+  parts: HostParts,
+): Pick<
+  HostHandlers,
+  'setup-code.show' | 'setup-code.renew' | 'setup-code.check' | 'claim.done' | 'access.reset' | 'access.reset-done'
+> {
+  const { claim } = parts;
+  return {
+    'setup-code.show': () => claim.show(),
+    'setup-code.renew': () => claim.renew(),
+    'setup-code.check': ({ code }) => claim.check(code),
+    'claim.done': async () => {
+      await claim.done();
+      if (parts.mode === 'appliance') await applyListeners(parts);
+      return DONE;
+    },
+    'access.reset': () => claim.resetAccess(),
+    'access.reset-done': async ({ id }) => {
+      await claim.resetDone(id);
+      return DONE;
+    },
+  };
+}
+
+function helpHandlers(
+  parts: HostParts,
+): Pick<
+  HostHandlers,
+  | 'diagnostics.run'
+  | 'bundle.preview'
+  | 'bundle.create'
+  | 'bundle.read'
+  | 'usb.list'
+  | 'update.show'
+  | 'update.check'
+  | 'update.install'
+  | 'update.set'
+> {
+  const { bundles, updates, usb, diagnostics } = parts;
+  return {
+    'diagnostics.run': (request) => diagnostics.run(request),
+    'bundle.preview': async () => ({ files: await bundles.preview() }),
+    'bundle.create': ({ passphrase, usb: device }) => bundles.create(passphrase, device),
+    'bundle.read': ({ id, offset }) => bundles.read(id, offset),
+    'usb.list': async () => ({ sticks: await usb.list() }),
+    'update.show': () => updates.show(),
+    'update.check': async () => {
+      await updates.check();
+      return updates.show();
+    },
+    'update.install': async (request) => {
+      await updates.install(request);
+      return DONE;
+    },
+    'update.set': async (wanted) => {
+      await parts.record.change((state) => ({
+        ...state,
+        update: {
+          source: wanted.source ?? state.update.source,
+          automatic: wanted.automatic ?? state.update.automatic,
+          window: wanted.window ?? state.update.window,
+          trialMs: wanted.trialMs ?? state.update.trialMs,
+        },
+      }));
+      return DONE;
+    },
+  };
+}
+
+function mailHandlers(parts: HostParts): Pick<HostHandlers, 'listeners.apply' | 'power.state'> {
+  return {
+    'listeners.apply': async ({ listeners }) => {
+      const before = JSON.stringify(parts.record.current().listeners);
+      if (JSON.stringify(listeners) !== before) await parts.record.change((state) => ({ ...state, listeners }));
+      if (!parts.claim.claimed()) return { open: false, restart: false };
+      // After the answer: taking the new sockets restarts the gateway that asks.
+      const restart = JSON.stringify(listeners) !== before;
+      if (restart) setTimeout(() => void applyListeners(parts), 200).unref();
+      return { open: true, restart };
+    },
+    'power.state': () => {
+      const { power, since, status } = parts.ups.show();
+      return { power, ...(since === undefined ? {} : { since }), ...(status === undefined ? {} : { detail: status }) };
+    },
+  };
+}
+
+/** At the start, after the claim, after each change. Never throws: a port that does not open must not stop the host. */
+export async function applyListeners(parts: HostParts): Promise<void> {
+  const { listeners } = parts.record.current();
+  const open = parts.claim.claimed();
+  await parts.run('nft', ['-f', '-'], { input: portSet(open ? listeners.map(({ port }) => port) : []) });
+  await parts.listeners.apply(listeners, open).catch(() => false); // told by listeners.ts's log and by `systemctl`
+}

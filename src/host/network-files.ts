@@ -1,0 +1,106 @@
+/**
+ * The machine's network settings as files: systemd-networkd's units, unbound's forwarders, chrony's sources, nftables' sets.
+ * Pure: settings in, texts out. Every value was checked by the contract's schema; nothing else gets into a file.
+ */
+import type { InterfaceSettings, NetworkSettings } from '../control/host-shapes.ts';
+
+export interface NetworkFiles {
+  /** Below networkd's folder. */
+  networkd: ReadonlyMap<string, string>;
+  /** Forward zones for unbound; with no resolver named it asks the root servers itself. */
+  unbound: string;
+  /** A `.sources` file for chrony. */
+  chrony: string;
+  /** For `nft -f -`. */
+  inside: string;
+}
+
+const HEAD = '# Written by the host from its settings.\n';
+/** What is nobody's on the Internet: pages are answered from here unless prefixes are named. */
+const PRIVATE = {
+  inside4: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16'],
+  inside6: ['fc00::/7', 'fe80::/10'],
+};
+
+export function networkFiles(settings: NetworkSettings): NetworkFiles {
+  const networkd = new Map<string, string>();
+  for (const one of settings.interfaces) {
+    const name = one.vlan === undefined ? one.name : `${one.name}.${one.vlan}`;
+    if (one.vlan !== undefined) {
+      networkd.set(`50-sekisho-${name}.netdev`, `${HEAD}[NetDev]\nName=${name}\nKind=vlan\n\n[VLAN]\nId=${one.vlan}\n`);
+      networkd.set(
+        `40-sekisho-${one.name}-parent.network`,
+        `${HEAD}[Match]\nName=${one.name}\n\n[Network]\nVLAN=${name}\nLinkLocalAddressing=no\n`,
+      );
+    }
+    networkd.set(`50-sekisho-${name}.network`, networkOf(name, one, settings));
+  }
+  return {
+    networkd,
+    unbound:
+      settings.dns.length === 0
+        ? HEAD
+        : `${HEAD}forward-zone:\n  name: "."\n${settings.dns.map((address) => `  forward-addr: ${address}\n`).join('')}`,
+    chrony: `${HEAD}${settings.ntp.map((source) => `server ${source} iburst\n`).join('')}`,
+    inside: insideSets(settings.inside),
+  };
+}
+
+function networkOf(name: string, one: InterfaceSettings, { dns, ntp }: NetworkSettings): string {
+  const { ipv4, ipv6 } = one;
+  const dhcp4 = ipv4.method === 'dhcp';
+  const lines = [
+    HEAD.trimEnd(),
+    '[Match]',
+    `Name=${name}`,
+    '',
+    '[Link]',
+    ...(one.mtu === undefined ? [] : [`MTUBytes=${one.mtu}`]),
+    'RequiredForOnline=no',
+    '',
+    '[Network]',
+    `DHCP=${dhcp4 ? 'ipv4' : 'no'}`,
+    `IPv6AcceptRA=${ipv6.method === 'auto' ? 'yes' : 'no'}`,
+    `LinkLocalAddressing=${ipv6.method === 'off' ? 'no' : 'ipv6'}`,
+    ...(ipv4.method === 'static' ? addressLines(ipv4) : []),
+    ...(ipv6.method === 'static' ? addressLines(ipv6) : []),
+    ...dns.map((address) => `DNS=${address}`),
+    ...ntp.map((source) => `NTP=${source}`),
+    '',
+    '[DHCPv4]',
+    'UseHostname=no',
+    'UseNTP=yes',
+    'SendHostname=no',
+    '',
+  ];
+  return lines.join('\n');
+}
+
+function addressLines(at: { addresses: string[]; gateway?: string | undefined }): string[] {
+  return [
+    ...at.addresses.map((address) => `Address=${address}`),
+    ...(at.gateway === undefined ? [] : [`Gateway=${at.gateway}`]),
+  ];
+}
+
+function insideSets(prefixes: readonly string[]): string {
+  const six = (prefix: string): boolean => prefix.includes(':');
+  const sets =
+    prefixes.length === 0
+      ? PRIVATE
+      : { inside4: prefixes.filter((prefix) => !six(prefix)), inside6: prefixes.filter(six) };
+  return Object.entries(sets)
+    .map(([name, list]) => {
+      const flush = `flush set inet sekisho ${name}\n`;
+      return list.length === 0 ? flush : `${flush}add element inet sekisho ${name} { ${list.join(', ')} }\n`;
+    })
+    .join('');
+}
+
+/** Ports that may be reached from outside; none before the claim. */
+export function portSet(ports: readonly number[]): string {
+  const flush = 'flush set inet sekisho mail_ports\n';
+  return ports.length === 0
+    ? flush
+    : `${flush}add element inet sekisho mail_ports { ${[...new Set(ports)].join(', ')} }\n`;
+}

@@ -1,0 +1,203 @@
+/**
+ * The machine's network: shown, set, confirmed or taken back. A new setting works at once but is on record only as *pending*;
+ * what is confirmed is what every start applies. So two minutes without an answer, a crash of the host and a power cut all end
+ * the same way: with the network that worked before.
+ */
+import { randomUUID } from 'node:crypto';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { hostname, networkInterfaces } from 'node:os';
+import path from 'node:path';
+import { writeFileAtomic } from '../base/atomic-file.ts';
+import type { Clock } from '../base/clock.ts';
+import { describeError, SekishoError } from '../base/errors.ts';
+import type { NetworkAnswer, NetworkSettings } from '../control/host-shapes.ts';
+import { describeResult, type RunCommand } from './command.ts';
+import { networkFiles } from './network-files.ts';
+import type { RecordFile } from './record.ts';
+import { UNITS } from './services.ts';
+
+export const CONFIRM_MS = 120_000;
+
+export interface Network {
+  show(): Promise<NetworkAnswer>;
+  set(settings: NetworkSettings): Promise<{ id: string; since: string; revertsAt: string }>;
+  confirm(id: string): Promise<void>;
+  revert(): Promise<void>;
+  /** At the start of the host: what is confirmed, and nothing else. */
+  restore(): Promise<void>;
+  stop(): void;
+}
+
+export interface NetworkOptions {
+  record: RecordFile;
+  clock: Clock;
+  run: RunCommand;
+  /** networkd's folder in /run. */
+  networkd: string;
+  /** Folders whose `*.conf` unbound and whose `*.sources` chrony read besides their own. */
+  unbound: string;
+  chrony: string;
+  log: (level: 'info' | 'warn' | 'error', message: string, facts?: Record<string, unknown>) => void;
+  confirmMs?: number;
+}
+
+export function createNetwork(options: NetworkOptions): Network {
+  const { record, clock, run, log } = options;
+  const confirmMs = options.confirmMs ?? CONFIRM_MS;
+  let timer: NodeJS.Timeout | undefined;
+
+  async function apply(settings: NetworkSettings | undefined): Promise<void> {
+    const files = settings === undefined ? undefined : networkFiles(settings);
+    await mkdir(options.networkd, { recursive: true });
+    for (const name of await readdir(options.networkd))
+      if (/^[45]0-sekisho-/.test(name) && files?.networkd.has(name) !== true)
+        await rm(path.join(options.networkd, name), { force: true });
+    for (const [name, text] of files?.networkd ?? [])
+      await writeFileAtomic(path.join(options.networkd, name), text, { mode: 0o644 });
+    for (const folder of [options.unbound, options.chrony]) await mkdir(folder, { recursive: true });
+    const [zones, sources] = [path.join(options.unbound, 'forward.conf'), path.join(options.chrony, 'own.sources')];
+    await writeFileAtomic(zones, files?.unbound ?? '', { mode: 0o644 });
+    await writeFileAtomic(sources, files?.chrony ?? '', { mode: 0o644 });
+    if (settings !== undefined) await setHostName(settings.hostname);
+    await attempt('networkctl', ['reload']);
+    for (const name of settings?.interfaces.map((one) => one.name) ?? [])
+      await attempt('networkctl', ['reconfigure', name]);
+    if (files !== undefined) await attempt('nft', ['-f', '-'], files.inside);
+    await attempt('systemctl', ['try-reload-or-restart', UNITS.unbound]);
+    await attempt('chronyc', ['reload', 'sources']);
+  }
+
+  /** One that fails is told: the others must still hear of the change. */
+  async function attempt(program: string, args: readonly string[], input?: string): Promise<void> {
+    const result = await run(program, args, { deadlineMs: 10_000, ...(input === undefined ? {} : { input }) });
+    if (result.code !== 0)
+      log('warn', 'A network setting was not taken over', { program, why: describeResult(result) });
+  }
+
+  async function setHostName(name: string): Promise<void> {
+    if (name === hostname()) return;
+    await attempt('hostnamectl', ['--transient', 'hostname', name]);
+  }
+
+  function watch(id: string): void {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      log('warn', 'A change of the network was not confirmed and is taken back', { id });
+      back().catch((error: unknown) =>
+        log('error', 'The network could not be taken back', { error: describeError(error) }),
+      );
+    }, confirmMs).unref();
+  }
+
+  async function back(): Promise<void> {
+    clearTimeout(timer);
+    if (record.current().pending === undefined) return;
+    await apply(record.current().network);
+    await record.change(({ pending: _revoked, ...state }) => state);
+  }
+
+  return {
+    show: async () => {
+      const state = record.current();
+      const { pending } = state;
+      return {
+        settings: pending?.settings ?? state.network ?? defaults(),
+        ...(pending === undefined ? {} : { pending: toAnswer(pending) }),
+        interfaces: interfacesNow(),
+        gateways: await gateways(),
+        resolvers: (pending?.settings ?? state.network)?.dns ?? [],
+      };
+    },
+    set: async (settings) => {
+      const since = clock.wall();
+      const pending = { id: randomUUID(), since, revertsAt: since + confirmMs, settings };
+      await record.change((state) => ({ ...state, pending }));
+      watch(pending.id);
+      // After the answer: who asked over the old address must hear the id it has to confirm.
+      setTimeout(() => {
+        apply(settings).catch((error: unknown) => {
+          log('error', 'The network cannot be set as asked, it is taken back', { error: describeError(error) });
+          void back().catch(() => undefined);
+        });
+      }, 100).unref();
+      return toAnswer(pending);
+    },
+    confirm: async (id) => {
+      const { pending } = record.current();
+      if (pending?.id !== id)
+        throw new SekishoError('NOT_FOUND', 'No change of the network with this id waits for confirmation', {
+          remedy: 'It may have been taken back already: look at the network, then set it again',
+        });
+      await record.change(({ pending: _confirmed, ...state }) => ({ ...state, network: pending.settings }));
+      clearTimeout(timer);
+    },
+    revert: back,
+    restore: async () => {
+      const { pending, network } = record.current();
+      if (pending !== undefined) {
+        log('warn', 'A change of the network was not confirmed before the restart', { id: pending.id });
+        await record.change(({ pending: _revoked, ...state }) => state);
+      }
+      await apply(network);
+    },
+    stop: () => clearTimeout(timer),
+  };
+}
+
+function toAnswer(pending: { id: string; since: number; revertsAt: number }): {
+  id: string;
+  since: string;
+  revertsAt: string;
+} {
+  const { id, since, revertsAt } = pending;
+  return { id, since: new Date(since).toISOString(), revertsAt: new Date(revertsAt).toISOString() };
+}
+
+const isOurs = (name: string): boolean => name !== 'lo' && /^[a-zA-Z][a-zA-Z0-9._-]{0,14}$/.test(name);
+
+function defaults(): NetworkSettings {
+  const names = Object.keys(networkInterfaces()).filter(isOurs);
+  return {
+    hostname:
+      hostname()
+        .toLowerCase()
+        .replaceAll(/[^a-z0-9.-]/g, '-') || 'sekisho',
+    interfaces: (names.length === 0 ? ['eth0'] : names.slice(0, 8)).map((name) => ({
+      name,
+      ipv4: { method: 'dhcp' },
+      ipv6: { method: 'auto' },
+    })),
+    dns: [],
+    ntp: [],
+    inside: [],
+  };
+}
+
+function interfacesNow(): NetworkAnswer['interfaces'] {
+  return Object.entries(networkInterfaces())
+    .filter(([name]) => isOurs(name))
+    .map(([name, addresses]) => ({
+      name,
+      mac: addresses?.[0]?.mac ?? '',
+      up: true,
+      addresses: (addresses ?? []).map(({ cidr, address }) => cidr ?? address),
+    }));
+}
+
+/** Default routes by the kernel's own tables (proc(5)): no program is needed. */
+export async function gateways(): Promise<string[]> {
+  const table = await readFile('/proc/net/route', 'utf8').catch(() => '');
+  return table
+    .split('\n')
+    .slice(1)
+    .map((line) => line.split('\t'))
+    .filter((fields) => fields[1] === '00000000' && fields[2] !== undefined && fields[2] !== '00000000')
+    .map(
+      (fields) =>
+        (fields[2] ?? '')
+          .match(/../g)
+          ?.toReversed()
+          .map((hex) => Number.parseInt(hex, 16))
+          .join('.') ?? '',
+    );
+}

@@ -1,0 +1,98 @@
+/**
+ * RAUC through its own program: slots, installing, marking. RAUC checks signature, compatibility and every block; what it
+ * says is taken apart strictly. Version numbers are compared here: an older system is never installed over a newer one.
+ */
+import { z } from 'zod';
+import { SekishoError } from '../base/errors.ts';
+import { describeResult, type RunCommand } from './command.ts';
+
+const slotSchema = z.object({
+  class: z.string(),
+  bootname: z.string().nullish(),
+  state: z.string(),
+  boot_status: z.string().nullish(),
+  slot_status: z
+    .object({
+      bundle: z.object({ version: z.string().optional() }).optional(),
+      installed: z.object({ timestamp: z.string().optional() }).optional(),
+    })
+    .optional(),
+});
+const statusSchema = z.object({ booted: z.string().nullish(), slots: z.array(z.record(z.string(), slotSchema)) });
+const infoSchema = z.object({ version: z.string(), compatible: z.string() });
+
+export interface RaucSlot {
+  name: string;
+  booted: boolean;
+  good: boolean;
+  version: string | undefined;
+  installedAt: string | undefined;
+}
+
+export interface Rauc {
+  /** Undefined where RAUC or its configuration is missing. */
+  slots(): Promise<RaucSlot[] | undefined>;
+  info(file: string): Promise<{ version: string }>;
+  install(file: string, onPercent: (percent: number) => void): Promise<void>;
+  markGood(): Promise<void>;
+  /** The other slot starts next. */
+  activateOther(): Promise<void>;
+}
+
+export function createRauc(run: RunCommand): Rauc {
+  async function must(what: string, args: readonly string[], deadlineMs = 60_000): Promise<string> {
+    const result = await run('rauc', args, { deadlineMs });
+    if (result.code !== 0) throw new SekishoError('UPDATE_FAILED', `${what}: ${describeResult(result)}`);
+    return result.stdout;
+  }
+  return {
+    slots: async () => {
+      const result = await run('rauc', ['status', '--detailed', '--output-format=json'], { deadlineMs: 10_000 });
+      if (result.code !== 0) return undefined;
+      const parsed = statusSchema.safeParse(JSON.parse(result.stdout));
+      if (!parsed.success) return undefined;
+      return parsed.data.slots
+        .flatMap((one) => Object.values(one))
+        .filter((slot) => typeof slot.bootname === 'string')
+        .map((slot) => ({
+          name: slot.bootname ?? '',
+          booted: slot.state === 'booted',
+          good: slot.boot_status === 'good',
+          version: slot.slot_status?.bundle?.version,
+          installedAt: slot.slot_status?.installed?.timestamp,
+        }));
+    },
+    info: async (file) => {
+      const text = await must('The update cannot be trusted', ['info', '--output-format=json', file]);
+      return infoSchema.parse(JSON.parse(text));
+    },
+    install: async (file, onPercent) => {
+      const onOutput = (text: string): void => {
+        const percent = [...text.matchAll(/(?:^|\s)(\d{1,3})%/g)].at(-1)?.[1];
+        if (percent !== undefined) onPercent(Math.min(100, Number(percent)));
+      };
+      const result = await run('rauc', ['install', '--progress', file], { deadlineMs: 1_800_000, onOutput });
+      if (result.code !== 0)
+        throw new SekishoError('UPDATE_FAILED', `The update was not installed: ${describeResult(result)}`);
+    },
+    markGood: async () => void (await must('The running system was not marked good', ['status', 'mark-good'])),
+    activateOther: async () => void (await must('The other slot was not chosen', ['status', 'mark-active', 'other'])),
+  };
+}
+
+/** Negative when `one` is older; the rules of semver.org §11 without build metadata. */
+export function compareVersions(one: string, other: string): number {
+  const parts = (text: string): { numbers: number[]; tail: string } => {
+    const [head = '', ...tail] = (text.split('+')[0] ?? '').split('-');
+    return { numbers: head.split('.').map((part) => Number(part) || 0), tail: tail.join('-') };
+  };
+  const [a, b] = [parts(one), parts(other)];
+  for (let index = 0; index < Math.max(a.numbers.length, b.numbers.length); index += 1) {
+    const difference = (a.numbers[index] ?? 0) - (b.numbers[index] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  if (a.tail === b.tail) return 0;
+  if (a.tail === '') return 1;
+  if (b.tail === '') return -1;
+  return a.tail < b.tail ? -1 : 1;
+}

@@ -1,0 +1,91 @@
+/**
+ * What the host must remember over power cuts: one small JSON file, replaced whole (atomic-file: durable when `change` returns,
+ * old or new after a cut, never a mixture). A file that cannot be understood is set aside, not overwritten, and told; what
+ * follows from it is the safe side: the claim has a marker of its own, so that damage never turns an owned box into an open one.
+ */
+import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { syncDirectory, writeFileAtomic } from '../base/atomic-file.ts';
+import { describeError, errorCode } from '../base/errors.ts';
+import { networkSettings } from '../control/host-shapes.ts';
+
+const listener = z.object({ name: z.string(), address: z.string(), port: z.number() });
+
+const schema = z.object({
+  version: z.literal(1).default(1),
+  setupCode: z.object({ code: z.string(), madeAt: z.number() }).optional(),
+  accessReset: z.object({ id: z.string(), at: z.number() }).optional(),
+  network: networkSettings.optional(),
+  /** The change that waits for its confirmation, and what it goes back to. */
+  pending: z.object({ id: z.string(), since: z.number(), revertsAt: z.number(), settings: networkSettings }).optional(),
+  listeners: z.array(listener).default([]),
+  timeZone: z.string().optional(),
+  ups: z
+    .object({ mode: z.enum(['auto', 'network', 'off']), host: z.string().optional(), name: z.string().optional() })
+    .default({ mode: 'auto' }),
+  update: z
+    .object({
+      source: z.string(),
+      automatic: z.boolean(),
+      window: z.object({ from: z.number(), to: z.number() }),
+      trialMs: z.number(),
+    })
+    .default({ source: '', automatic: false, window: { from: 2, to: 4 }, trialMs: 600_000 }),
+  trial: z.object({ slot: z.string(), from: z.string(), since: z.number() }).optional(),
+  lastFallback: z.object({ at: z.number(), from: z.string(), reason: z.string() }).optional(),
+  /** Newest last. */
+  boots: z
+    .array(z.object({ bootId: z.string(), at: z.number(), reason: z.string(), detail: z.string().optional() }))
+    .default([]),
+  cleanStop: z.object({ bootId: z.string(), update: z.boolean() }).optional(),
+});
+export type HostRecord = z.output<typeof schema>;
+
+export interface RecordFile {
+  current(): HostRecord;
+  /** Serialised; durable when it resolves. */
+  change(edit: (record: HostRecord) => HostRecord): Promise<void>;
+  claimed(): boolean;
+  setClaimed(): Promise<void>;
+  /** What was wrong with the file, if it was set aside. */
+  readonly damage: string | undefined;
+}
+
+export function openRecord(folder: string): RecordFile {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const file = path.join(folder, 'state.json');
+  const marker = path.join(folder, 'claimed');
+  let damage: string | undefined;
+  let record = schema.parse({});
+  try {
+    record = schema.parse(JSON.parse(readFileSync(file, 'utf8')));
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') {
+      damage = describeError(error).slice(0, 300);
+      renameSync(file, `${file}.damaged`);
+    }
+  }
+  let last: Promise<void> = Promise.resolve();
+  return {
+    current: () => record,
+    change: (edit) => {
+      const before = last;
+      const work = (async () => {
+        await before;
+        const next = schema.parse(edit(record));
+        await writeFileAtomic(file, `${JSON.stringify(next, null, 2)}\n`);
+        record = next;
+      })();
+      last = work.catch(() => undefined); // told to who asked; the next change goes on
+      return work;
+    },
+    claimed: () => existsSync(marker),
+    setClaimed: async () => {
+      await writeFile(marker, 'claimed\n', { mode: 0o600, flush: true });
+      await syncDirectory(folder);
+    },
+    damage,
+  };
+}

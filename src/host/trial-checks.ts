@@ -1,0 +1,47 @@
+/** What must be true before a new system counts as proven: services run, our own banner says 220, nothing is degraded. */
+import { createConnection } from 'node:net';
+import { withDeadline } from '../base/deadline.ts';
+import { describeError } from '../base/errors.ts';
+import type { ServiceAnswer } from '../control/host-shapes.ts';
+import type { TrialCheck } from './update.ts';
+
+const BANNER_MS = 15_000;
+const NEEDED = ['gateway', 'admin', 'clamd', 'rspamd', 'unbound'] as const;
+
+export async function trialChecks(options: {
+  services: () => Promise<ServiceAnswer[]>;
+  /** Where the banner is heard; undefined before the claim, when no port is open. */
+  mx: { address: string; port: number } | undefined;
+  degraded: boolean;
+}): Promise<TrialCheck[]> {
+  const services = await options.services();
+  const checks: TrialCheck[] = NEEDED.map((name) => {
+    const state = services.find((one) => one.name === name)?.state ?? 'unknown';
+    return { name, ok: state === 'running' || state === 'absent', detail: state };
+  });
+  checks.push({ name: 'degraded', ok: !options.degraded, detail: options.degraded ? 'yes' : 'no' });
+  if (options.mx !== undefined) checks.push(await banner(options.mx));
+  return checks;
+}
+
+async function banner(at: { address: string; port: number }): Promise<TrialCheck> {
+  const host = at.address === '0.0.0.0' || at.address === '::' ? '127.0.0.1' : at.address;
+  const socket = createConnection({ host, port: at.port });
+  try {
+    const said = await withDeadline(
+      'The banner',
+      { ms: BANNER_MS },
+      () =>
+        new Promise<string>((resolve, reject) => {
+          socket.setEncoding('latin1').once('data', resolve);
+          socket.once('error', reject);
+          socket.once('close', () => reject(new Error('The connection was closed')));
+        }),
+    );
+    return { name: 'banner', ok: said.startsWith('220'), detail: said.trim().slice(0, 100) };
+  } catch (error) {
+    return { name: 'banner', ok: false, detail: describeError(error) };
+  } finally {
+    socket.destroy();
+  }
+}

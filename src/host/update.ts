@@ -1,0 +1,259 @@
+/**
+ * Updates: found at the source, fetched or brought by USB or upload, installed into the other slot in the background, and put on
+ * trial at the next start. Only after the trial's checks have held for its whole time is the slot marked good; until then any
+ * restart leads back to the old one (the boot loader counts), and when the checks do not hold we go back ourselves and say why.
+ * A slot that was proven before is marked good again soon after each start, so that quick power cuts do not use it up.
+ */
+import { createWriteStream, existsSync } from 'node:fs';
+import { copyFile, mkdir, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { z } from 'zod';
+import type { Clock } from '../base/clock.ts';
+import { describeError, SekishoError } from '../base/errors.ts';
+import type { HostVerbInput } from '../control/host-contract.ts';
+import type { UpdateAnswer } from '../control/host-shapes.ts';
+import { compareVersions, type Rauc } from './rauc.ts';
+import type { RecordFile } from './record.ts';
+import type { UsbSticks } from './usb.ts';
+
+export interface TrialCheck {
+  name: string;
+  ok: boolean;
+  detail: string;
+}
+
+export interface Updates {
+  show(): Promise<UpdateAnswer>;
+  check(): Promise<void>;
+  /** Resolves once it has begun; throws when it may not begin. */
+  install(request: HostVerbInput<'update.install'>): Promise<void>;
+  chooseOther(): Promise<void>;
+  /** At each start, and then every few seconds while a slot is unproven. */
+  watchTrial(): Promise<void>;
+}
+
+const sourceSchema = z.object({
+  version: z.string().regex(/^\d+\.\d+\.\d+[\w.+-]{0,40}$/),
+  url: z.url({ protocol: /^https$/ }),
+  octets: z.number().int().min(1).optional(),
+  notes: z.object({ ja: z.string().max(10_000), en: z.string().max(10_000) }).optional(),
+});
+const CHECK_MS = 30_000;
+const FETCH_MS = 3_600_000;
+const MAX_BUNDLE = 2 * 1024 ** 3;
+/** On trial the checks may fail for this long at first: engines load their databases. */
+const GRACE_MS = 300_000;
+
+export function createUpdates(options: {
+  rauc: Rauc;
+  record: RecordFile;
+  clock: Clock;
+  version: string;
+  /** Room for one bundle, on the data partition. */
+  folder: string;
+  /** Where admin lays what was uploaded. */
+  inbox: string;
+  usb: UsbSticks;
+  possible: boolean;
+  checks: () => Promise<TrialCheck[]>;
+  reboot: () => void;
+  log: (level: 'info' | 'warn' | 'error', message: string, facts: Record<string, unknown>) => void;
+  fetch?: typeof fetch;
+}): Updates {
+  const { rauc, record, clock, log, folder } = options;
+  let phase: UpdateAnswer['phase'] = 'idle';
+  let progress: number | undefined;
+  let detail: string | undefined;
+  let available: (z.output<typeof sourceSchema> & { foundAt: number }) | undefined;
+  let checkedAt: number | undefined;
+  let checks: TrialCheck[] = [];
+  let heldFrom: number | undefined;
+  let proven = false;
+  const bundle = path.join(folder, 'update.raucb');
+  const get = options.fetch ?? fetch;
+
+  async function check(): Promise<void> {
+    const { source } = record.current().update;
+    if (source === '')
+      throw new SekishoError('WRONG_STATE', 'No source of updates is set', {
+        remedy: 'Name one, or bring the update by USB',
+      });
+    const response = await get(source, { signal: AbortSignal.timeout(CHECK_MS), redirect: 'error' });
+    if (!response.ok)
+      throw new SekishoError('UPDATE_SOURCE', `The source of updates answers ${response.status}`, { retryable: true });
+    const found = sourceSchema.parse(JSON.parse((await response.text()).slice(0, 65_536)));
+    checkedAt = clock.wall();
+    available = compareVersions(found.version, options.version) > 0 ? { ...found, foundAt: clock.wall() } : undefined;
+  }
+
+  async function fetchBundle(url: string): Promise<void> {
+    phase = 'downloading';
+    const response = await get(url, { signal: AbortSignal.timeout(FETCH_MS) });
+    if (!response.ok || response.body === null)
+      throw new SekishoError('UPDATE_SOURCE', `The update is not there: ${response.status}`);
+    const total = Number(response.headers.get('content-length')) || undefined;
+    let size = 0;
+    const counted = async function* (chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+      for await (const chunk of chunks) {
+        size += chunk.length;
+        if (size > MAX_BUNDLE) throw new SekishoError('UPDATE_SOURCE', 'The update is larger than 2 GiB');
+        if (total !== undefined) progress = Math.min(100, Math.round((size / total) * 100));
+        yield chunk;
+      }
+    };
+    await pipeline(Readable.fromWeb(response.body), counted, createWriteStream(bundle, { mode: 0o600, flush: true }));
+  }
+
+  async function bring(request: HostVerbInput<'update.install'>): Promise<void> {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    switch (request.from) {
+      case 'source':
+        if (available === undefined) await check();
+        if (available === undefined) throw new SekishoError('WRONG_STATE', 'This system is the newest');
+        return fetchBundle(available.url);
+      case 'url':
+        return fetchBundle(request.url);
+      case 'usb':
+        return options.usb.use(request.device, 'read', (stick) => copyFile(path.join(stick, request.file), bundle));
+      case 'upload':
+        // copied: whoever laid it there could still write to it while it is checked
+        await copyFile(path.join(options.inbox, request.file), bundle);
+        return rm(path.join(options.inbox, request.file), { force: true });
+    }
+  }
+
+  async function installNow(request: HostVerbInput<'update.install'>): Promise<void> {
+    try {
+      await bring(request);
+      phase = 'installing';
+      progress = 0;
+      if ((await stat(bundle)).size === 0) throw new SekishoError('UPDATE_FAILED', 'The update is empty');
+      const { version } = await rauc.info(bundle);
+      // RAUC checks who signed it, not how old it is: an old signed system has old holes.
+      if (compareVersions(version, options.version) < 0)
+        throw new SekishoError('UPDATE_TOO_OLD', `Version "${version}" is older than the running "${options.version}"`);
+      await rauc.install(bundle, (percent) => {
+        progress = percent;
+      });
+      const slots = await rauc.slots();
+      const [from, to] = [slots?.find((one) => one.booted)?.name, slots?.find((one) => !one.booted)?.name];
+      if (from !== undefined && to !== undefined)
+        await record.change((state) => ({ ...state, trial: { slot: to, from, since: clock.wall() } }));
+      phase = 'waiting-for-reboot';
+      detail = version;
+    } catch (error) {
+      phase = 'failed';
+      detail = describeError(error);
+      log('error', 'An update was not installed', { error: detail });
+    } finally {
+      progress = undefined;
+      await rm(bundle, { force: true });
+    }
+  }
+
+  async function goBack(reason: string, from: string): Promise<void> {
+    log('error', 'The new system does not hold, the box goes back to the old one', { reason });
+    await record.change(({ trial: _ended, ...state }) => ({
+      ...state,
+      lastFallback: { at: clock.wall(), from, reason },
+    }));
+    await rauc.activateOther();
+    options.reboot();
+  }
+
+  async function watchTrial(): Promise<void> {
+    if (!options.possible || proven) return;
+    const booted = (await rauc.slots())?.find((one) => one.booted);
+    if (booted === undefined) return;
+    const { trial, update } = record.current();
+    if (trial !== undefined && trial.slot !== booted.name) {
+      const reason = 'The new system did not start, or was restarted before it was proven';
+      await record.change(({ trial: _over, ...state }) => ({
+        ...state,
+        lastFallback: { at: clock.wall(), from: trial.slot, reason },
+      }));
+    }
+    checks = await options.checks();
+    const failed = checks.filter(({ ok }) => !ok);
+    const onTrial = trial?.slot === booted.name;
+    if (onTrial && phase === 'idle') phase = 'on-trial';
+    if (failed.length > 0) {
+      heldFrom = undefined;
+      const reason = failed.map(({ name, detail: why }) => `${name}: ${why}`).join('; ');
+      if (onTrial && clock.monotonic() > update.trialMs + GRACE_MS) await goBack(reason, booted.name);
+      return;
+    }
+    heldFrom ??= clock.monotonic();
+    if (onTrial && clock.monotonic() - heldFrom < update.trialMs) return;
+    await rauc.markGood();
+    proven = true;
+    if (onTrial) await record.change(({ trial: _passed, ...state }) => state);
+    if (phase === 'on-trial') phase = 'idle';
+    log('info', 'The running system is marked good', { slot: booted.name, trial: onTrial });
+  }
+
+  return {
+    check,
+    watchTrial,
+    chooseOther: () => rauc.activateOther(),
+    install: async (request) => {
+      if (!options.possible) throw new SekishoError('NOT_OFFERED', 'This machine is not updated this way');
+      if (phase === 'downloading' || phase === 'installing')
+        throw new SekishoError('WRONG_STATE', 'An update is under way already');
+      if (phase === 'on-trial')
+        throw new SekishoError('WRONG_STATE', 'The running system is on trial; the other slot is the way back', {
+          remedy: 'Wait until it is proven',
+        });
+      if (request.from === 'upload' && !existsSync(path.join(options.inbox, request.file)))
+        throw new SekishoError('NOT_FOUND', `There is no uploaded file "${request.file}"`);
+      phase = 'downloading';
+      detail = undefined;
+      void installNow(request);
+    },
+    show: async () => {
+      const slots = options.possible ? ((await rauc.slots()) ?? []) : [];
+      const { update, trial, lastFallback } = record.current();
+      const iso = (ms: number): string => new Date(ms).toISOString();
+      const endsAt =
+        (heldFrom === undefined ? clock.wall() : clock.wall() - (clock.monotonic() - heldFrom)) + update.trialMs;
+      return {
+        possible: options.possible && slots.length > 0,
+        phase,
+        ...(progress === undefined ? {} : { progressPercent: progress }),
+        ...(detail === undefined ? {} : { detail }),
+        version: options.version,
+        slots: slots.map(({ name, booted, good, version, installedAt }) => ({
+          name,
+          booted,
+          state: good
+            ? ('good' as const)
+            : booted
+              ? ('trial' as const)
+              : version === undefined
+                ? ('empty' as const)
+                : ('bad' as const),
+          ...(version === undefined ? {} : { version }),
+          ...(installedAt === undefined ? {} : { installedAt }),
+        })),
+        ...(available === undefined
+          ? {}
+          : { available: { version: available.version, foundAt: iso(available.foundAt), ...pick(available) } }),
+        ...(checkedAt === undefined ? {} : { checkedAt: iso(checkedAt) }),
+        ...(phase === 'on-trial' && trial !== undefined
+          ? { trial: { since: iso(trial.since), endsAt: iso(endsAt), checks } }
+          : {}),
+        ...(lastFallback === undefined ? {} : { lastFallback: { ...lastFallback, at: iso(lastFallback.at) } }),
+        settings: update,
+      };
+    },
+  };
+}
+
+function pick(found: z.output<typeof sourceSchema>): Pick<NonNullable<UpdateAnswer['available']>, 'notes' | 'octets'> {
+  return {
+    ...(found.notes === undefined ? {} : { notes: found.notes }),
+    ...(found.octets === undefined ? {} : { octets: found.octets }),
+  };
+}

@@ -1,0 +1,229 @@
+/** The host over its sockets: claim, ports, network that takes itself back, the brake, factory reset, who may ask what. */
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { test } from 'node:test';
+import type { NetworkSettings } from '../../src/control/host-shapes.ts';
+import { until } from '../support/process.ts';
+import { startHost } from './world.ts';
+
+const LISTENERS = [
+  { name: 'mx', address: '0.0.0.0', port: 25 },
+  { name: 'relay', address: '192.0.2.10', port: 10_025 },
+] as const;
+const SETTINGS: NetworkSettings = {
+  hostname: 'mail.office.example',
+  interfaces: [
+    {
+      name: 'eth0',
+      ipv4: { method: 'static', addresses: ['192.0.2.10/24'], gateway: '192.0.2.1' },
+      ipv6: { method: 'off' },
+    },
+  ],
+  dns: ['192.0.2.53'],
+  ntp: ['192.0.2.123'],
+  inside: ['192.0.2.0/24'],
+};
+
+test('no mail port opens before the claim; the right code claims the box and opens what the gateway asked for', async () => {
+  await using host = await startHost();
+  assert.deepEqual(await host.gateway.call('listeners.apply', { listeners: [...LISTENERS] }), {
+    open: false,
+    restart: false,
+  });
+  assert.deepEqual(await readdir(host.units).catch(() => []), []);
+  const { code } = await host.console.call('setup-code.show', {});
+  assert.match(code ?? '', /^[0-9A-HJKMNP-TV-Z]{10}$/);
+  assert.equal((await host.admin.call('setup-code.check', { code: 'WRONGWRONG' })).ok, false);
+  const typed = `${code?.slice(0, 5).toLowerCase()}-${code?.slice(5)}`;
+  assert.equal((await host.admin.call('setup-code.check', { code: typed })).ok, true);
+  await host.admin.call('claim.done', {});
+  assert.deepEqual(await readdir(host.units), ['sekisho-mx.socket', 'sekisho-relay.socket']);
+  const unit = await readFile(path.join(host.units, 'sekisho-mx.socket'), 'utf8');
+  assert.match(unit, /^ListenStream=\[::\]:25$/m);
+  assert.match(unit, /^FileDescriptorName=mx$/m);
+  assert.match(unit, /^TriggerLimitIntervalSec=0$/m);
+  const calls = await host.calls('systemctl');
+  const at = (call: string): number => calls.indexOf(call);
+  assert.ok(
+    at('stop sekisho-gateway.service') < at('start sekisho-mx.socket'),
+    'the gateway stops before its sockets start',
+  );
+  assert.ok(at('start sekisho-mx.socket') < at('start sekisho-gateway.service'));
+  assert.deepEqual(await host.console.call('setup-code.show', {}), { claimed: true });
+  await host.cut();
+  await host.start();
+  assert.equal((await host.admin.call('host.status', {})).claimed, true, 'the claim survives a cut');
+});
+
+test('ten wrong setup codes lock the right one out, too', async () => {
+  await using host = await startHost({ mode: 'trial' });
+  const { code = '' } = await host.console.call('setup-code.show', {});
+  for (let tries = 0; tries < 9; tries += 1)
+    assert.equal((await host.admin.call('setup-code.check', { code: `WRONG0000${tries}` })).waitMs, undefined);
+  assert.ok(((await host.admin.call('setup-code.check', { code: 'WRONG' })).waitMs ?? 0) > 800_000);
+  assert.equal((await host.admin.call('setup-code.check', { code })).ok, false);
+});
+
+test('a network that nobody confirms is gone after a power cut; a confirmed one stays', async () => {
+  await using host = await startHost();
+  const file = path.join(host.networkd, '50-sekisho-eth0.network');
+  const applied = (): Promise<true> =>
+    until('the file', { ms: 10_000 }, () => existsSync(file) || undefined) as Promise<true>;
+  await host.admin.call('network.set', { settings: SETTINGS });
+  await applied();
+  assert.match(await readFile(file, 'utf8'), /^Address=192\.0\.2\.10\/24$/m);
+  await host.cut();
+  await host.start();
+  assert.ok(!existsSync(file), 'the unconfirmed network is taken back at the start');
+  assert.equal((await host.admin.call('network.show', {})).pending, undefined);
+  const { id } = await host.admin.call('network.set', { settings: SETTINGS });
+  await applied();
+  await host.admin.call('network.confirm', { id });
+  await host.cut();
+  await host.start();
+  assert.ok(existsSync(file));
+  await assert.rejects(host.admin.call('network.confirm', { id }), { code: 'NOT_FOUND' });
+});
+
+test('values that could act in a unit file are refused before anything is written', async () => {
+  await using host = await startHost();
+  const evil = [
+    { ...SETTINGS, hostname: 'a\nExecStart=/bin/sh' },
+    { ...SETTINGS, interfaces: [{ ...SETTINGS.interfaces[0], name: '../../etc/x' }] },
+    { ...SETTINGS, dns: ['192.0.2.1\n[Service]'] },
+    { ...SETTINGS, inside: ['0.0.0.0/0 }; flush ruleset'] },
+  ];
+  for (const settings of evil)
+    await assert.rejects(host.admin.call('network.set', { settings: settings as NetworkSettings }), {
+      code: 'INVALID_REQUEST',
+    });
+  await assert.rejects(host.gateway.call('listeners.apply', { listeners: [{ name: 'mx', address: '::', port: 22 }] }), {
+    code: 'INVALID_REQUEST',
+  });
+});
+
+test('five crashes in ten minutes engage the brake, which survives a restart, and an operator ends it', async () => {
+  await using host = await startHost();
+  const flag = path.join(host.dir, 'run/degraded');
+  const crash = (result: string): Promise<number | null> =>
+    host.once(['--gateway-ended'], { SERVICE_RESULT: result, EXIT_STATUS: '70' });
+  for (let count = 0; count < 4; count += 1) assert.equal(await crash('exit-code'), 0);
+  assert.equal(await crash('success'), 0);
+  assert.ok(!existsSync(flag), 'four crashes and a clean stop are not enough');
+  await crash('watchdog');
+  assert.match(await readFile(flag, 'utf8'), /5 times in 10 minutes/);
+  const status = await host.admin.call('host.status', {});
+  assert.equal(status.degraded?.cause, 'crashes');
+  assert.ok(status.alarms.some(({ name }) => name === 'degraded'));
+  await host.cut();
+  await host.start();
+  assert.equal((await host.console.call('host.status', {})).degraded?.cause, 'crashes');
+  await host.console.call('degraded.end', {});
+  assert.ok(!existsSync(flag));
+  assert.ok((await host.calls('systemctl')).includes('restart sekisho-gateway.service'));
+  assert.equal((await host.admin.call('host.status', {})).watchdog.crashes, 0);
+});
+
+test('a factory reset leaves nothing of mail, keys or claim, and asks for the words', async () => {
+  await using host = await startHost();
+  await host.admin.call('claim.done', {});
+  const spool = path.join(host.dir, 'data/sekisho/spool');
+  const admin = path.join(host.dir, 'data/sekisho-admin');
+  await mkdir(spool, { recursive: true });
+  await mkdir(admin, { recursive: true });
+  await writeFile(path.join(spool, 'mail'), 'Subject: secret\r\n');
+  await writeFile(path.join(admin, 'key.pem'), 'PRIVATE');
+  await assert.rejects(host.console.call('factory-reset', { confirmation: 'yes' as 'ERASE EVERYTHING' }));
+  await assert.rejects(host.admin.call('factory-reset', { confirmation: 'ERASE EVERYTHING' }), {
+    code: 'NOT_PERMITTED',
+  });
+  await host.console.call('factory-reset', { confirmation: 'ERASE EVERYTHING' });
+  await until(
+    'the reboot',
+    { ms: 10_000 },
+    async () => (await host.calls('systemctl')).includes('reboot') || undefined,
+  );
+  await host.cut();
+  await host.start();
+  assert.deepEqual(await readdir(path.join(host.dir, 'data/sekisho')), []);
+  assert.deepEqual(await readdir(admin), []);
+  const shown = await host.console.call('setup-code.show', {});
+  assert.equal(shown.claimed, false);
+  assert.ok(shown.code);
+});
+
+test('what only somebody before the box may do is not on the sockets of admin and gateway', async () => {
+  await using host = await startHost();
+  for (const verb of ['setup-code.show', 'setup-code.renew', 'access.reset'] as const)
+    for (const caller of [host.admin, host.gateway])
+      await assert.rejects(caller.call(verb, {}), { code: 'NOT_PERMITTED' });
+  await assert.rejects(host.gateway.call('power.off', {}), { code: 'NOT_PERMITTED' });
+  await assert.rejects(host.console.call('setup-code.check', { code: 'x' }), { code: 'NOT_PERMITTED' });
+});
+
+test('a reset of access waits on record until admin carried it out', async () => {
+  await using host = await startHost();
+  await host.admin.call('claim.done', {});
+  const { id, code } = await host.console.call('access.reset', {});
+  await host.cut();
+  await host.start();
+  assert.equal((await host.admin.call('host.status', {})).accessReset?.id, id);
+  assert.equal((await host.admin.call('setup-code.check', { code })).ok, true);
+  await host.admin.call('access.reset-done', { id });
+  assert.equal((await host.admin.call('host.status', {})).accessReset, undefined);
+  assert.equal((await host.admin.call('setup-code.check', { code })).ok, false, 'the code has ended');
+});
+
+test('a trial machine shows itself and changes nothing', async () => {
+  await using host = await startHost({ mode: 'trial' });
+  const facts = await host.admin.call('facts', {});
+  assert.ok(facts.memory.total > 0);
+  for (const verb of ['power.off', 'power.reboot'] as const)
+    await assert.rejects(host.admin.call(verb, {}), { code: 'READ_ONLY' });
+  await assert.rejects(host.admin.call('network.set', { settings: SETTINGS }), { code: 'READ_ONLY' });
+  assert.deepEqual(await host.calls('networkctl'), []);
+});
+
+test('a record that cannot be read is set aside and told, and the box stays claimed', async () => {
+  await using host = await startHost();
+  await host.admin.call('claim.done', {});
+  await host.cut();
+  await writeFile(path.join(host.data, 'state.json'), '{"version":1,"boots":[{"at');
+  await host.start();
+  const status = await host.admin.call('host.status', {});
+  assert.equal(status.claimed, true);
+  assert.ok(status.alarms.some(({ name }) => name === 'record-damaged'));
+  assert.ok(existsSync(path.join(host.data, 'state.json.damaged')));
+});
+
+test('why the machine started: a stop in order, a watchdog, a power cut', async () => {
+  await using host = await startHost();
+  const reason = async (): Promise<string> => (await host.console.call('host.status', {})).watchdog.lastReset.reason;
+  assert.equal(await reason(), 'first-boot');
+  const pretendOtherBoot = async (): Promise<void> => {
+    const file = path.join(host.data, 'state.json');
+    const text = await readFile(file, 'utf8');
+    const { bootId } = await host.console.call('host.status', {}).catch(() => ({ bootId: boot }));
+    await writeFile(file, text.replaceAll(bootId, '00000000-0000-0000-0000-000000000000'));
+  };
+  const boot = (await host.console.call('host.status', {})).bootId;
+  await host.stop();
+  await pretendOtherBoot();
+  await host.start();
+  assert.equal(await reason(), 'clean');
+  await host.cut();
+  await pretendOtherBoot();
+  await host.start();
+  assert.equal(await reason(), 'power-loss');
+  const chip = path.join(host.dir, 'sys/class/watchdog/watchdog0');
+  await mkdir(chip, { recursive: true });
+  await writeFile(path.join(chip, 'bootstatus'), '32\n');
+  await writeFile(path.join(chip, 'identity'), 'i6300ESB timer\n');
+  await host.cut();
+  await pretendOtherBoot();
+  await host.start();
+  assert.equal(await reason(), 'watchdog');
+  assert.equal((await host.console.call('host.status', {})).watchdog.kind, 'hardware');
+});
