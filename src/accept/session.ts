@@ -5,7 +5,7 @@
  */
 import { stampOf } from '../base/clock.ts';
 import { withDeadline } from '../base/deadline.ts';
-import { describeError } from '../base/errors.ts';
+import { describeError, SekishoError } from '../base/errors.ts';
 import { inNetworks } from '../base/network.ts';
 import type { Config } from '../config/schema.ts';
 import { addressKey, parseReversePath, type ReversePath } from '../mail/address.ts';
@@ -37,6 +37,8 @@ interface OpenTransaction extends MailParameters {
   byKey: Map<string, Recipient>;
 }
 
+/** A reason made once: without one each goodbye would build an exception with its stack. */
+const LEFT = new SekishoError('ABORTED', 'The client has left');
 const ACCEPTED_SENDER = reply(250, '2.1.0', 'Sender accepted');
 const ACCEPTED_RECIPIENT = reply(250, '2.1.5', 'Recipient accepted');
 
@@ -128,7 +130,7 @@ export class Session implements Conversation {
 
   closed(): void {
     this.#closed = true;
-    this.#left.abort();
+    this.#left.abort(LEFT);
     this.#context.guard.leave(this.#peer.id);
     if (this.#reception !== undefined) this.#context.track(this.#reception.abort());
     this.#reception = undefined;

@@ -1,37 +1,53 @@
 /**
- * Every wait on the outside world has an end. `withDeadline` gives the work a signal and rejects with code `DEADLINE`
- * when time is up, whether or not the work listens to the signal.
+ * Every wait on the outside world has an end. `withDeadline` rejects with code `DEADLINE` when time is up, whether or not the
+ * work listens to the signal it is given; work that takes no signal has none made for it (they cost more than the timer).
  */
 import type { Milliseconds } from './brand.ts';
 import { SekishoError } from './errors.ts';
 
-export async function withDeadline<T>(
+export function withDeadline<T>(
   what: string,
   options: { ms: Milliseconds; signal?: AbortSignal },
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const controller = new AbortController();
-  const { promise: expired, reject } = Promise.withResolvers<never>();
-  const end = (error: Error): void => {
-    reject(error);
-    controller.abort(error);
-  };
-  const timer = setTimeout(
-    () => end(new SekishoError('DEADLINE', `${what} took longer than ${options.ms} ms`, { retryable: true })),
-    options.ms,
-  );
-  const onAbort = (): void => end(new SekishoError('ABORTED', `${what} was stopped`, { retryable: true }));
-  options.signal?.addEventListener('abort', onAbort, { once: true });
-  if (options.signal?.aborted === true) onAbort();
-  try {
-    const working = work(controller.signal);
-    working.catch(() => undefined); // what loses the race must not become an unhandled rejection
-    return await Promise.race([working, expired]);
-  } finally {
-    clearTimeout(timer);
-    options.signal?.removeEventListener('abort', onAbort);
-    expired.catch(() => undefined);
-  }
+  const { ms, signal } = options;
+  return new Promise<T>((resolve, reject) => {
+    const controller = work.length > 0 ? new AbortController() : undefined;
+    const onAbort = (): void => end(new SekishoError('ABORTED', `${what} was stopped`, { retryable: true }));
+    const timer = setTimeout(
+      () => end(new SekishoError('DEADLINE', `${what} took longer than ${ms} ms`, { retryable: true })),
+      ms,
+    );
+    function done(): void {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+    }
+    function end(error: Error): void {
+      done();
+      reject(error);
+      controller?.abort(error);
+    }
+    signal?.addEventListener('abort', onAbort, { once: true });
+    if (signal?.aborted === true) onAbort();
+    // what loses the race is heard here, so it never becomes an unhandled rejection
+    begin(work, controller?.signal ?? NEVER).then(
+      (value) => {
+        done();
+        resolve(value);
+      },
+      (error: unknown) => {
+        done();
+        reject(error as Error);
+      },
+    );
+  });
+}
+
+/** For work that looks at no signal. */
+const NEVER = new AbortController().signal;
+
+async function begin<T>(work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
+  return work(signal);
 }
 
 /** Resolves after `ms`, or at once when the signal aborts. */

@@ -177,6 +177,8 @@ class LibrarySession implements Session {
   readonly #connection: SMTPConnection & Internals;
   readonly #gone = new AbortController();
   readonly #plain: net.Socket;
+  /** Replies that are waited for, to be told of a loss: a listener of `lost` for each would cost more than the reply. */
+  readonly #open = new Set<(error: Error) => void>();
 
   constructor(connection: SMTPConnection, options: { target: Target; socket: net.Socket }) {
     this.#connection = connection as SMTPConnection & Internals;
@@ -230,8 +232,6 @@ class LibrarySession implements Session {
     // A line break in a command would be a second command (SMTP injection): a bug of ours, never the peer's.
     if (lines.some((line) => /[\r\n\0]/.test(line))) throw new TypeError('An SMTP command holds a line break');
     const waits = lines.map(() => this.reply(options));
-    // What nobody awaits any more (an earlier reply ended the transaction) must not become an unhandled rejection.
-    for (const wait of waits) wait.catch(() => undefined);
     const socket = this.#connection._socket;
     if (this.lost.aborted || socket === false || socket === null) return waits;
     socket.cork();
@@ -240,15 +240,22 @@ class LibrarySession implements Session {
     return waits;
   }
 
-  reply(options: { ms: Milliseconds }): Promise<HopReply> {
-    const { promise, resolve } = Promise.withResolvers<HopReply>();
-    this.#connection._responseActions.push((line) => resolve(parseHopReply(line)));
-    const waiting = withDeadline('A reply', { ms: options.ms, signal: this.lost }, () => promise).catch(
-      (error: unknown) => {
-        this.cut(describeError(error));
-        throw this.lost.reason; // the first cause
-      },
-    );
+  reply({ ms }: { ms: Milliseconds }): Promise<HopReply> {
+    const waiting = new Promise<HopReply>((resolve, reject) => {
+      if (this.lost.aborted) return reject(this.lost.reason as Error);
+      const timer = setTimeout(() => this.cut(`A reply took longer than ${ms} ms`), ms);
+      const lose = (error: Error): void => {
+        clearTimeout(timer);
+        reject(error);
+      };
+      this.#open.add(lose);
+      this.#connection._responseActions.push((line) => {
+        clearTimeout(timer);
+        this.#open.delete(lose);
+        resolve(parseHopReply(line));
+      });
+    });
+    // What nobody awaits any more (an earlier reply ended the transaction) must not become an unhandled rejection.
     waiting.catch(() => undefined);
     return waiting;
   }
@@ -269,6 +276,9 @@ class LibrarySession implements Session {
   }
 
   #lose(error: Error): void {
-    if (!this.lost.aborted) this.#gone.abort(error);
+    if (this.lost.aborted) return;
+    this.#gone.abort(error);
+    for (const lose of this.#open) lose(error); // the first cause
+    this.#open.clear();
   }
 }

@@ -62,20 +62,23 @@ function doubled(chunk: Buffer, from: number): Buffer {
 
 /**
  * Writes the body and its end to the socket. Resolves when the end is handed to the socket; `onEnd` is called just before
- * that, the moment from which the peer may have taken the message. Rejects when the source fails, the signal aborts
+ * that, the moment from which the peer may have taken the message. Rejects when the source fails, a signal aborts
  * (connection gone, early reply) or a block does not leave in time.
  */
 export async function writeData(
   socket: Writable,
   body: Readable,
-  options: { blockMs: Milliseconds; signal: AbortSignal; onEnd: () => void },
+  options: { blockMs: Milliseconds; signals: readonly AbortSignal[]; onEnd: () => void },
 ): Promise<number> {
   const stuffer = createDotStuffer();
   let gathered: Buffer[] = [];
   let size = 0;
   let octets = 0;
+  const throwIfStopped = (): void => {
+    for (const signal of options.signals) signal.throwIfAborted();
+  };
   const flush = async (): Promise<void> => {
-    options.signal.throwIfAborted();
+    throwIfStopped();
     socket.cork();
     let roomy = true;
     for (const piece of gathered) roomy = socket.write(piece);
@@ -93,7 +96,7 @@ export async function writeData(
       size += piece.length;
     }
     gathered.push(stuffer.end());
-    options.signal.throwIfAborted();
+    throwIfStopped();
     options.onEnd();
     await flush();
     return octets;
@@ -102,8 +105,12 @@ export async function writeData(
   }
 }
 
-async function drained(socket: Writable, options: { blockMs: Milliseconds; signal: AbortSignal }): Promise<void> {
-  await withDeadline('Sending a block of data', { ms: options.blockMs, signal: options.signal }, async (signal) => {
+async function drained(
+  socket: Writable,
+  options: { blockMs: Milliseconds; signals: readonly AbortSignal[] },
+): Promise<void> {
+  const stop = AbortSignal.any([...options.signals]); // made only for who waits: it is dear
+  await withDeadline('Sending a block of data', { ms: options.blockMs, signal: stop }, async (signal) => {
     if (!socket.writableNeedDrain) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     socket.once('drain', resolve);

@@ -122,6 +122,8 @@ export class Hop {
 /** Sessions that wait for the next message, the most recently used first. */
 export class SessionPool {
   readonly #idle: Array<{ session: Session; timer: NodeJS.Timeout }> = [];
+  /** Whose loss we hear of: once for a session, however often it comes back. */
+  readonly #heard = new WeakSet<Session>();
   readonly #options: { idleMs: Milliseconds; onIdleEnd: () => void };
 
   constructor(options: { idleMs: Milliseconds; onIdleEnd: () => void }) {
@@ -154,6 +156,8 @@ export class SessionPool {
     }, this.#options.idleMs);
     timer.unref();
     this.#idle.push({ session, timer });
+    if (this.#heard.has(session)) return;
+    this.#heard.add(session);
     session.lost.addEventListener('abort', () => this.#drop(session), { once: true });
   }
 

@@ -257,7 +257,7 @@ class Transaction {
     try {
       await writeData(this.#session.socket, this.#message.body(), {
         blockMs: timeouts.dataBlockMs,
-        signal: AbortSignal.any([early.signal, this.#session.lost]),
+        signals: [early.signal, this.#session.lost],
         onEnd: () => {
           ended = true;
         },

@@ -5,6 +5,8 @@ import type { Reached } from './reach.ts';
 
 export class Sessions {
   readonly #open = new Set<Session>();
+  /** Whose loss we hear of: once for a session, however often it is used. */
+  readonly #heard = new WeakSet<Session>();
   readonly #reach: (hop: Hop) => Promise<Reached>;
 
   constructor(reach: (hop: Hop) => Promise<Reached>) {
@@ -19,7 +21,10 @@ export class Sessions {
       const { session } = reached;
       this.#open.add(session);
       hop.inUse.add(session);
-      session.lost.addEventListener('abort', () => this.#forget(hop, session), { once: true });
+      if (!this.#heard.has(session)) {
+        this.#heard.add(session);
+        session.lost.addEventListener('abort', () => this.#forget(hop, session), { once: true });
+      }
     }
     return reached;
   }

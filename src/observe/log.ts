@@ -10,6 +10,9 @@ import { createLogSink, type LogSink, writeTo } from './log-sink.ts';
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+/** pino's number: what is worse does not wait. */
+const INFO = 30;
+
 export interface Log {
   write(level: LogLevel, message: string, facts?: Readonly<Record<string, unknown>>): void;
   setLevel(level: LogLevel): void;
@@ -39,7 +42,8 @@ export function createLog(options: {
     [symbols.needsMetadataGsym]: true,
     lastLevel: 30,
     write(line: string): void {
-      sink.write(journald ? `${PRIORITIES[destination.lastLevel] ?? '<6>'}${line}` : line);
+      const said = journald ? `${PRIORITIES[destination.lastLevel] ?? '<6>'}${line}` : line;
+      sink.write(said, destination.lastLevel > INFO);
     },
   };
   const logger = pino(

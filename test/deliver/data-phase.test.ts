@@ -29,7 +29,7 @@ async function sent(chunks: Buffer[]): Promise<{ text: string; writes: number }>
   });
   await writeData(sink, Readable.from(chunks, { objectMode: false }), {
     blockMs: 5_000,
-    signal: new AbortController().signal,
+    signals: [new AbortController().signal],
     onEnd: () => undefined,
   });
   sink.end();
@@ -114,7 +114,7 @@ test('a source that fails leaves the data without an end, and is destroyed', asy
   let ended = false;
   const sending = writeData(sink, source, {
     blockMs: 5_000,
-    signal: new AbortController().signal,
+    signals: [new AbortController().signal],
     onEnd: () => (ended = true),
   });
   await assert.rejects(sending, /Disk is gone/);
@@ -128,7 +128,7 @@ test('a peer that stops reading meets the deadline of a block', async () => {
   const source = Readable.from([Buffer.alloc(200_000)], { objectMode: false });
   const sending = writeData(stuck, source, {
     blockMs: 20,
-    signal: new AbortController().signal,
+    signals: [new AbortController().signal],
     onEnd: () => undefined,
   });
   await assert.rejects(sending, { code: 'DEADLINE' });

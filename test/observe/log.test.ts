@@ -123,7 +123,7 @@ describe('the log sink', () => {
         done(null, octets.length);
       },
     });
-    sink.write('one\n');
+    sink.write('one\n', true);
     assert.equal(sink.dropped(), 1);
     closed = false;
     sink.write('two\n');
@@ -150,8 +150,37 @@ describe('the log sink', () => {
 
   it('is not hurt by a write that throws', () => {
     const sink = createLogSink({ write: () => assert.fail('broken') });
-    assert.doesNotThrow(() => sink.write('x\n'));
+    assert.doesNotThrow(() => sink.write('x\n', true));
     assert.equal(sink.dropped(), 1);
+  });
+
+  it('gathers lines that can wait, and takes them along with an urgent one', () => {
+    const taken: string[] = [];
+    const sink = createLogSink({
+      gatherMs: 60_000,
+      write: (octets, done) => {
+        taken.push(octets.toString());
+        done(null, octets.length);
+      },
+    });
+    sink.write('one\n');
+    sink.write('two\n');
+    assert.deepEqual(taken, []);
+    sink.write('alarm\n', true);
+    assert.deepEqual(taken, ['one\ntwo\nalarm\n']);
+  });
+
+  it('writes gathered lines by itself when nothing urgent comes', async () => {
+    const written = Promise.withResolvers<string>();
+    const sink = createLogSink({
+      gatherMs: 1,
+      write: (octets, done) => {
+        written.resolve(octets.toString());
+        done(null, octets.length);
+      },
+    });
+    sink.write('one\n');
+    assert.equal(await written.promise, 'one\n');
   });
 
   it('writes to a file in order', async () => {
