@@ -22,6 +22,7 @@ import type { ProgressStore } from './progress.ts';
 import type { Recovered } from './recovery.ts';
 import { writeSmallFile } from './small-file.ts';
 import type { SpaceGuard } from './space.ts';
+import { Spares } from './spares.ts';
 import { SyncGroup } from './sync-group.ts';
 import { Upkeep } from './upkeep.ts';
 
@@ -52,6 +53,7 @@ export abstract class SpoolCore {
   protected readonly mutex = new KeyedMutex<QueueId>();
   protected readonly groups: SyncGroup;
   protected readonly janitor: Janitor;
+  protected readonly spares: Spares;
   protected readonly upkeep: Upkeep;
   protected readonly shop: Workshop;
   protected readonly mover: Mover;
@@ -71,12 +73,15 @@ export abstract class SpoolCore {
     layout.onSyncFailed = (what, error) => this.fault(what, error);
     const onFault = (error: unknown): void => void this.fault('Clearing settled messages', error);
     const isPast = (id: QueueId): boolean => folderOf(id) < folderOf(newQueueId(this.nextSequence));
-    this.janitor = new Janitor({ files, layout, groups: this.groups, progress, isFull: isPast, onFault });
+    this.spares = new Spares(files);
+    const { groups, spares } = this;
+    this.janitor = new Janitor({ files, layout, groups, progress, spares, isFull: isPast, onFault });
     this.shop = {
       files,
       layout,
       space,
-      groups: this.groups,
+      groups,
+      spares,
       memory: { used: 0 },
       fault: (what, error) => this.fault(what, error),
       assertSound: () => this.assertSound(),
@@ -120,6 +125,7 @@ export abstract class SpoolCore {
     try {
       await this.upkeep.stop();
       if (this.faultSeen === undefined) await this.janitor.flush();
+      await this.spares.close();
     } finally {
       const database = await progress.close();
       if (this.faultSeen === undefined) {

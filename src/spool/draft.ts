@@ -12,6 +12,7 @@ import type { FileLayer, WritableFile } from './files.ts';
 import type { Layout } from './layout.ts';
 import { encodePreamble, encodeTrailer } from './message-file.ts';
 import type { SpaceGuard } from './space.ts';
+import type { Spares } from './spares.ts';
 import type { SyncGroup } from './sync-group.ts';
 
 /** A body up to this stays in memory, while all bodies together stay below the budget. */
@@ -28,6 +29,7 @@ export interface Workshop {
   layout: Layout;
   space: SpaceGuard;
   groups: SyncGroup;
+  spares: Spares;
   memory: { used: number };
   /** A sync failed: the process can no longer trust what it wrote. Returns the error to throw. */
   fault(what: string, error: unknown): SekishoError;
@@ -49,6 +51,8 @@ export class MessageDraft implements Draft {
   #size = 0;
   #sha256: string | undefined;
   #file: WritableFile | undefined;
+  /** In `tmp/`: its own name, or that of the spare it took over. */
+  #path: string;
   #bodyOffset = 0;
   #unsynced = 0;
   #syncing: Promise<void> = Promise.resolve();
@@ -68,6 +72,7 @@ export class MessageDraft implements Draft {
     this.#preamble = options.preamble;
     this.#announced = options.announced;
     this.#onCommit = options.onCommit;
+    this.#path = shop.layout.draft(this.id);
     shop.space.hold(options.announced);
   }
 
@@ -94,7 +99,7 @@ export class MessageDraft implements Draft {
       const body = this.#chunks;
       return { size, sha256, head: headOf(body), stream: () => Readable.from(body, { objectMode: false }) };
     }
-    const path = this.#shop.layout.draft(this.id);
+    const path = this.#path;
     const { files } = this.#shop;
     const offset = this.#bodyOffset;
     const reader = await files.open(path);
@@ -121,7 +126,7 @@ export class MessageDraft implements Draft {
       await this.#syncFile();
       await this.#file?.close();
       this.#file = undefined;
-      await layout.settle(layout.draft(this.id), this.id, place);
+      await layout.settle(this.#path, this.id, place);
     } catch (error) {
       await this.#drop();
       throw this.#own(error);
@@ -157,9 +162,23 @@ export class MessageDraft implements Draft {
   async #open(chunks: readonly Buffer[]): Promise<void> {
     const preamble = encodePreamble(this.#preamble);
     this.#bodyOffset = preamble.length;
-    this.#file = await this.#shop.files.create(this.#shop.layout.draft(this.id));
+    this.#file = (await this.#takeOver()) ?? (await this.#shop.files.create(this.#path));
     this.#created = true;
     await this.#write([preamble, ...chunks]);
+  }
+
+  /** A spare file, when there is one and it can be had. */
+  async #takeOver(): Promise<WritableFile | undefined> {
+    const { spares, files } = this.#shop;
+    const spare = spares.take();
+    if (spare === undefined) return undefined;
+    try {
+      const file = await files.reuse(spare);
+      this.#path = spare;
+      return file;
+    } catch {
+      return undefined; // a new file then; the next start drops what lies there
+    }
   }
 
   async #write(buffers: readonly Buffer[]): Promise<void> {
@@ -198,7 +217,7 @@ export class MessageDraft implements Draft {
     this.#file = undefined;
     await this.#syncing.catch(() => undefined);
     await file?.close().catch(() => undefined);
-    await this.#shop.files.unlink(this.#shop.layout.draft(this.id)).catch(() => undefined); // the next start drops it
+    await this.#shop.files.unlink(this.#path).catch(() => undefined); // the next start drops it
   }
 
   #release(): void {

@@ -37,6 +37,8 @@ export interface FileLayer {
   list(directory: string): Promise<string[]>;
   /** A new file; fails with EEXIST. */
   create(file: string): Promise<WritableFile>;
+  /** Overwrites a file from its first octet on; what stood behind the last one written is gone with the first sync. */
+  reuse(file: string): Promise<WritableFile>;
   /** Fails with ENOENT. */
   open(file: string): Promise<ReadableFile>;
   rename(from: string, to: string): Promise<void>;
@@ -94,6 +96,23 @@ export function diskFiles(): FileLayer {
       return {
         write: (buffers) => writeAll(fd, buffers),
         sync: () => fdatasync(fd),
+        close: async () => fs.closeSync(fd),
+      };
+    },
+    reuse: async (file) => {
+      const fd = fs.openSync(file, fs.constants.O_WRONLY);
+      let { size } = fs.fstatSync(fd);
+      let written = 0;
+      return {
+        write: async (buffers) => {
+          await writeAll(fd, buffers);
+          written += buffers.reduce((sum, buffer) => sum + buffer.length, 0);
+        },
+        sync: async () => {
+          if (written < size) fs.ftruncateSync(fd, written);
+          size = written;
+          await fdatasync(fd);
+        },
         close: async () => fs.closeSync(fd),
       };
     },

@@ -1,12 +1,14 @@
 /**
  * Clears away message files whose recipients are all settled: n unlinks → one fsync a directory → entries dropped. Paced,
  * so that clearing never competes with taking mail: it gathers for a moment unless many wait. An unlink that is lost with
- * the power costs nothing: the entry still says "settled", and the next start clears it.
+ * the power costs nothing: the entry still says "settled", and the next start clears it. Small files of the queue are moved
+ * to `tmp/` instead and become drafts again, once the fsync has made sure of their leaving.
  */
 import type { QueueId } from '../mail/queue-id.ts';
 import type { FileLayer } from './files.ts';
 import type { Layout, Place } from './layout.ts';
 import type { ProgressStore } from './progress.ts';
+import type { Spares } from './spares.ts';
 import type { SyncGroup } from './sync-group.ts';
 
 const GATHER_MS = 200;
@@ -17,6 +19,7 @@ export class Janitor {
   readonly #layout: Layout;
   readonly #groups: SyncGroup;
   readonly #progress: ProgressStore;
+  readonly #spares: Spares;
   readonly #isFull: (id: QueueId) => boolean;
   readonly #onFault: (error: unknown) => void;
   #waiting: Array<{ id: QueueId; place: Place }> = [];
@@ -28,6 +31,7 @@ export class Janitor {
     layout: Layout;
     groups: SyncGroup;
     progress: ProgressStore;
+    spares: Spares;
     /** No new message will come into this one's sub-folder: when empty it goes. */
     isFull: (id: QueueId) => boolean;
     onFault: (error: unknown) => void;
@@ -36,6 +40,7 @@ export class Janitor {
     this.#layout = options.layout;
     this.#groups = options.groups;
     this.#progress = options.progress;
+    this.#spares = options.spares;
     this.#isFull = options.isFull;
     this.#onFault = options.onFault;
   }
@@ -77,9 +82,11 @@ export class Janitor {
   async #work(): Promise<void> {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, BATCH);
-      await Promise.all(batch.map(({ id, place }) => this.#unlink(this.#layout.message(id, place))));
+      const spares: string[] = [];
+      await Promise.all(batch.map(({ id, place }) => this.#takeAway(id, place, spares)));
       const directories = new Set(batch.map(({ id, place }) => this.#layout.directory(place.folder, id)));
       await Promise.all([...directories].map((directory) => this.#groups.sync(directory)));
+      for (const spare of spares) this.#spares.add(spare);
       await this.#progress.write(
         batch.map(({ id }) => [id, undefined] as const),
         { sync: false },
@@ -93,9 +100,14 @@ export class Janitor {
     }
   }
 
-  async #unlink(file: string): Promise<void> {
+  async #takeAway(id: QueueId, place: Place, spares: string[]): Promise<void> {
+    const file = this.#layout.message(id, place);
     try {
-      await this.#files.unlink(file);
+      if (place.folder === 'queue' && this.#spares.wants(place.size, spares.length)) {
+        const spare = this.#layout.spare(id);
+        spares.push(spare);
+        await this.#files.rename(file, spare);
+      } else await this.#files.unlink(file);
     } catch (error) {
       if ((error as { code?: string }).code !== 'ENOENT') throw error;
     }

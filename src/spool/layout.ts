@@ -46,6 +46,11 @@ export class Layout {
     return path.join(this.root, 'tmp', `${id}.draft`);
   }
 
+  /** Where the file of a delivered message waits to become a draft; dropped by the next start like any draft. */
+  spare(id: QueueId): string {
+    return path.join(this.root, 'tmp', `${id}.spare`);
+  }
+
   /** The top folders; the root itself must exist. Durable when it returns. */
   async create(): Promise<void> {
     for (const name of ['tmp', 'inquiry', ...FOLDERS]) await this.#files.makeDirectory(this.path(name));

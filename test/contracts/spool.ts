@@ -115,6 +115,26 @@ export function spoolContract(name: string, makeRig: () => Promise<Rig>): void {
       assert.ok((await out(spool, id)).subarray('Received: by test\r\n'.length).equals(body));
     });
 
+    with_(
+      'a message in the file of a delivered one is whole, shorter or longer, also after a kill',
+      async (rig, spool) => {
+        for (const octets of [9_000, 100, 400_000]) {
+          const before = await put(spool, rig.clock, { body: Buffer.alloc(3_000, 'before ') });
+          await spool.settle(before, [{ address: ALICE, outcome: 'delivered' }]);
+          await spool.flush();
+          await put(spool, rig.clock, { body: Buffer.alloc(octets, `${octets} `) });
+        }
+        await rig.kill();
+        const again = await rig.open();
+        const bodies = await Promise.all((await again.list('queue')).map(({ id }) => out(again, id)));
+        const expected = [9_000, 100, 400_000].map(
+          (octets) => `Received: by test\r\n${Buffer.alloc(octets, `${octets} `)}`,
+        );
+        assert.deepEqual(bodies.map(String), expected);
+        assert.equal(again.count('corrupt'), 0);
+      },
+    );
+
     with_('cuts leave out just their octets, also across read blocks', async (rig, spool) => {
       const body = Buffer.alloc(600_000, 'abcdefghij');
       const draft = await spool.begin(transaction(rig.clock, [ALICE]));

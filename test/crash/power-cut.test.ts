@@ -91,7 +91,34 @@ async function script(rig: MemoryRig, spool: SpoolStore, promised: Promised): Pr
   await spool.remove(unwanted, 'deleted');
   rig.clock.advance(11 * 60_000);
   await spool.flush();
+  await reuse(rig, spool, { owe, done });
   await spool[Symbol.asyncDispose]();
+}
+
+/** The file of a delivered message becomes the next message's, which is shorter: neither may be seen under the other's name. */
+async function reuse(
+  rig: MemoryRig,
+  spool: SpoolStore,
+  {
+    owe,
+    done,
+  }: { owe: (body: Buffer, to: readonly ForwardPath[]) => void; done: (body: Buffer, to: ForwardPath) => void },
+): Promise<void> {
+  const wide = Buffer.from('wide '.repeat(200));
+  const narrow = Buffer.from('narrow\r\n');
+  const gone = await put(spool, rig.clock, { body: wide });
+  owe(wide, [ALICE]);
+  await spool.recordAttempt(gone, [ALICE], 'hop');
+  await spool.settle(gone, [{ address: ALICE, outcome: 'delivered' }]);
+  done(wide, ALICE);
+  await spool.flush();
+  const made = rig.files.calls.create;
+  for (const body of [narrow, Buffer.from('two\r\n'), Buffer.from('three\r\n')]) {
+    await put(spool, rig.clock, { body });
+    owe(body, [ALICE]);
+  }
+  // settled before: small, released, dead, wide; each gave its file
+  assert.equal(rig.files.calls.create, made, 'No file is made while there are spares');
 }
 
 /** Runs the script; from call `at` on every call fails and changes nothing. Returns how many calls were made. */

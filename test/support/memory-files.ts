@@ -121,6 +121,28 @@ export class MemoryFiles implements FileLayer {
     };
   }
 
+  /** What is overwritten may be on the disk before any sync, in part: a cut leaves old and new octets mixed. */
+  async reuse(file: string): ReturnType<FileLayer['reuse']> {
+    const node = this.#file(file);
+    let written = 0;
+    return {
+      write: async (buffers) => {
+        this.#called('write', file);
+        const octets = Buffer.concat(buffers);
+        const before = node.content.subarray(0, written);
+        node.content = Buffer.concat([before, octets, node.content.subarray(written + octets.length)]);
+        written += octets.length;
+        node.synced = Buffer.from(node.content);
+      },
+      sync: async () => {
+        this.#called('sync', file);
+        node.content = node.content.subarray(0, written);
+        node.synced = Buffer.from(node.content);
+      },
+      close: async () => undefined,
+    };
+  }
+
   async open(file: string): ReturnType<FileLayer['open']> {
     const node = this.#file(file);
     return {
