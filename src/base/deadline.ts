@@ -18,12 +18,12 @@ export function withDeadline<T>(
       () => end(new SekishoError('DEADLINE', `${what} took longer than ${ms} ms`, { retryable: true })),
       ms,
     );
-    function done(): void {
+    function settle(): void {
       clearTimeout(timer);
       signal?.removeEventListener('abort', onAbort);
     }
     function end(error: Error): void {
-      done();
+      settle();
       reject(error);
       controller?.abort(error);
     }
@@ -32,11 +32,11 @@ export function withDeadline<T>(
     // what loses the race is heard here, so it never becomes an unhandled rejection
     begin(work, controller?.signal ?? NEVER).then(
       (value) => {
-        done();
+        settle();
         resolve(value);
       },
       (error: unknown) => {
-        done();
+        settle();
         reject(error as Error);
       },
     );

@@ -128,7 +128,7 @@ export function spoolContract(name: string, makeRig: () => Promise<Rig>): void {
         const again = await rig.open();
         const bodies = await Promise.all((await again.list('queue')).map(({ id }) => out(again, id)));
         const expected = [9_000, 100, 400_000].map(
-          (octets) => `Received: by test\r\n${Buffer.alloc(octets, `${octets} `)}`,
+          (octets) => `Received: by test\r\n${Buffer.alloc(octets, `${octets} `).toString()}`,
         );
         assert.deepEqual(bodies.map(String), expected);
         assert.equal(again.count('corrupt'), 0);

@@ -79,6 +79,10 @@ export function faultyFiles(files: FileLayer, shared: Faults, life: Life): FileL
       await faults.called('create', file);
       return faultyFile(await files.create(file), { path: file, faults });
     },
+    reuse: async (file) => {
+      await faults.called('create', file);
+      return faultyFile(await files.reuse(file), { path: file, faults });
+    },
     rename: async (from, to) => {
       await faults.called('rename', to);
       await files.rename(from, to);
@@ -98,6 +102,7 @@ function plain(files: FileLayer): FileLayer {
     syncDirectory: (directory) => files.syncDirectory(directory),
     list: (directory) => files.list(directory),
     create: (file) => files.create(file),
+    reuse: (file) => files.reuse(file),
     open: (file) => files.open(file),
     rename: (from, to) => files.rename(from, to),
     link: (from, to) => files.link(from, to),

@@ -14,6 +14,8 @@ export function dryFiles(disk: FileLayer): DryFiles {
   const renamed = new Map<string, string>();
   const onDisk = (file: string): string => renamed.get(file) ?? file;
   const nothing = async (): Promise<void> => undefined;
+  const readOnly = (): Promise<never> =>
+    Promise.reject(Object.assign(new Error('Nothing is written here'), { code: 'EROFS' }));
   return {
     onDisk,
     makeDirectory: nothing,
@@ -24,7 +26,8 @@ export function dryFiles(disk: FileLayer): DryFiles {
     modified: (file) => disk.modified(onDisk(file)),
     list: (directory) => disk.list(directory),
     open: (file) => disk.open(onDisk(file)),
-    create: () => Promise.reject(Object.assign(new Error('Nothing is written here'), { code: 'EROFS' })),
+    create: readOnly,
+    reuse: readOnly,
     rename: async (from, to) => {
       renamed.set(to, onDisk(from));
     },
