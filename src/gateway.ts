@@ -24,6 +24,7 @@ import { createDelivery } from './deliver/delivery.ts';
 import { StsPolicies } from './deliver/mta-sts.ts';
 import { createStsFetch } from './deliver/mta-sts-fetch.ts';
 import { createRecipientDirectory } from './accept/directory.ts';
+import { KnownPeers } from './accept/known-peers.ts';
 import { createHandlers } from './gateway/handlers.ts';
 import { closedDoor } from './gateway/closed-door.ts';
 import { degradedReason, runDegraded } from './gateway/degraded.ts';
@@ -260,7 +261,10 @@ async function main({ config: configFile, data, journald, fds, hostSocket }: Arg
     baseDirectory: store.directory,
   });
   stack.use(directory);
+  const known = await KnownPeers.open({ clock, observe, file: path.join(data, 'known-peers.json') });
+  stack.use(known);
   const doors = createDoors({
+    known,
     config,
     data,
     configDirectory: store.directory,

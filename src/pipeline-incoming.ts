@@ -16,8 +16,9 @@ import type { Spool, StoredMessage } from './spool/api.ts';
 
 const PARALLEL = 4;
 const LOOK_MS = 1_000;
-/** After a try that an engine could not finish. */
+/** After a try that an engine could not finish; twice as long after each more, so that a slow engine is not kept slow by us. */
 const PAUSE_MS = 10_000;
+const PAUSE_MOST_MS = 15 * 60_000;
 const HOLD_AFTER_MS = 24 * 3_600_000;
 const POISON_TRIES = 2;
 const HEAD_OCTETS = 256 * 1024;
@@ -37,16 +38,17 @@ export function createIncomingWork(parts: PipelineParts & { parallel?: number })
   const running = new Set<Promise<void>>();
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
-  let wasWhole = true;
+  let wasBlind = false;
+  /** Tries in vain of this process, while engines could be asked. */
+  const vain = new Map<QueueId, number>();
 
   function look(): void {
     if (stopped) return;
     const engines = inspectors.health();
     const blind = engines.some((engine) => engine.state === 'down' || engine.state === 'starting');
-    // An engine came back: nobody waits out a pause that was made for its absence.
-    const whole = engines.every((engine) => engine.state === 'up' || engine.state === 'off');
-    if (whole && !wasWhole) for (const id of waiting.keys()) waiting.set(id, 0);
-    wasWhole = whole;
+    // An engine came back: nobody waits out a pause that was made for its absence. (A slow one is up after each mail it does.)
+    if (wasBlind && !blind) for (const id of waiting.keys()) waiting.set(id, 0);
+    wasBlind = blind;
     const now = clock.monotonic();
     for (const [id, notBefore] of waiting) {
       if (notBefore > now || running.size >= PARALLEL * 4) continue;
@@ -62,17 +64,26 @@ export function createIncomingWork(parts: PipelineParts & { parallel?: number })
     if (spool.count('incoming') === 0) observe.clear('inspection-late', 'incoming');
   }
 
+  function again(id: QueueId): void {
+    const tries = vain.get(id) ?? 0;
+    vain.set(id, tries + 1);
+    waiting.set(id, clock.monotonic() + Math.min(PAUSE_MS * 2 ** tries, PAUSE_MOST_MS));
+  }
+
   async function handle(id: QueueId, blind: boolean): Promise<void> {
     try {
       const message = await spool.read(id);
       if (message?.folder !== 'incoming') return;
       if (ageOf(message.preamble.arrival, clock) >= HOLD_AFTER_MS) return await hold(parts, message);
       if (spool.tries(id) >= POISON_TRIES) return await settle(parts, message, poisoned());
-      if (blind || !(await tryOnce(parts, message))) waiting.set(id, clock.monotonic() + (blind ? LOOK_MS : PAUSE_MS));
+      if (blind) waiting.set(id, clock.monotonic() + LOOK_MS);
+      else if (!(await tryOnce(parts, message))) again(id);
     } catch (error) {
       if (errorCode(error) === 'NOT_FOUND' || errorCode(error) === 'WRONG_STATE') return; // somebody deleted it
       observe.log('error', 'Inspecting an incoming message failed', { id, error: describeError(error) });
-      waiting.set(id, clock.monotonic() + PAUSE_MS);
+      again(id);
+    } finally {
+      if (!waiting.has(id)) vain.delete(id);
     }
   }
 

@@ -84,12 +84,17 @@ function mayWait(spool: Spool, maxIncoming: number): boolean {
 }
 
 function intake(parts: PipelineParts, transaction: Transaction, draft: Draft): Intake {
+  let clean = false;
+  const onDecided = (decisions: readonly Decision[]): void => {
+    clean = decisions.every(({ reason }) => reason === 'clean');
+  };
   return {
+    clean: () => clean,
     write: (chunk) => draft.write(chunk),
     abort: () => draft.abort().catch((error: unknown) => void replyToTrouble(parts, 'Dropping a message', error)),
     finish: async () => {
       try {
-        return await finish(parts, transaction, draft);
+        return await finish(parts, { transaction, draft, onDecided });
       } catch (error) {
         await draft.abort().catch(() => undefined); // already committed or already gone
         return replyToTrouble(parts, `Taking message "${draft.id}"`, error);
@@ -99,8 +104,12 @@ function intake(parts: PipelineParts, transaction: Transaction, draft: Draft): I
 }
 
 /** After the final dot. */
-async function finish(parts: PipelineParts, transaction: Transaction, draft: Draft): Promise<Reply> {
+async function finish(
+  parts: PipelineParts,
+  message: { transaction: Transaction; draft: Draft; onDecided: (decisions: readonly Decision[]) => void },
+): Promise<Reply> {
   const { spool, config } = parts;
+  const { transaction, draft } = message;
   const source = await draft.seal();
 
   // inspect: all inspectors at once, each with its deadline
@@ -142,8 +151,9 @@ async function finish(parts: PipelineParts, transaction: Transaction, draft: Dra
     case 'queue':
     case 'quarantine':
     case 'held': {
-      const message = { id: draft.id, transaction, head: source.head, size: source.size };
-      await draft.commit(settled.state, trailerOf(parts, message, inspection, decisions));
+      const about = { id: draft.id, transaction, head: source.head, size: source.size };
+      await draft.commit(settled.state, trailerOf(parts, about, inspection, decisions));
+      message.onDecided(decisions);
       return tell(parts, { transaction, draft, source, inspection, decisions }, settled.state, settled.reply);
     }
   }

@@ -33,6 +33,8 @@ export interface AcceptorOptions {
   observe: Observe;
   clock: Clock;
   resolver: Resolver;
+  /** Whose mail was good; of its own, and only in memory, when none is given. */
+  known?: KnownPeers;
   /** PEM. */
   tls: { key: string; cert: string };
   /** Instead of the configured port; 0 lets the system choose. */
@@ -120,7 +122,7 @@ export async function createAcceptor(options: AcceptorOptions): Promise<Acceptor
       log: (message) => options.observe.log('warn', message),
     }),
     brake: new HarvestBrake(options.clock),
-    known: new KnownPeers(options.clock),
+    known: options.known ?? new KnownPeers(options.clock),
     wait: options.wait ?? pause,
     stopping: () => stopping || refusing,
     deadlines: timing,

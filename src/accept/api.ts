@@ -11,6 +11,8 @@ export interface Intake {
   write(chunk: Buffer): Promise<void>;
   /** After the final dot: inspects, decides, commits. Resolves with the reply to give; a 250 is durable. Never rejects. */
   finish(): Promise<Reply>;
+  /** After `finish`: it goes to all its recipients, and nothing was found that the policy minds. */
+  clean(): boolean;
   /** Connection lost, too large, refused line ending: no trace is left. Never rejects. */
   abort(): Promise<void>;
 }

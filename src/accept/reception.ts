@@ -51,6 +51,11 @@ export class Reception {
     return this.#refusal;
   }
 
+  /** Taken, and nothing was found in it. */
+  get clean(): boolean {
+    return this.#intake.clean();
+  }
+
   /** Past this the client is not listening: cut the connection. */
   get excessive(): boolean {
     return this.#octets > this.#options.messageOctets * 2;

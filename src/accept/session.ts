@@ -148,7 +148,7 @@ export class Session implements Conversation {
     if (listener === 'relay') return guard.enter(id, address, { total: relay.maxSessions });
     const { maxSessions, maxSessionsPerAddress: perAddress, maxSessionsPerNetwork: perNetwork } = mx;
     const { known } = this.#context;
-    // DEFAULTS: the last tenth is for those whose mail we took before
+    // DEFAULTS: the last tenth is for those whose mail was good before
     const total = known.knows(address) ? maxSessions : maxSessions - known.reserve(maxSessions);
     const limits = { total, perAddress, perNetwork };
     return guard.enter(id, address, limits);
@@ -320,7 +320,7 @@ export class Session implements Conversation {
     if (reception.refusal !== undefined) this.#refused('data', answer);
     this.#reception = undefined;
     this.#messages += 1;
-    if (answer.code < 300) this.#context.known.taken(this.#peer.address);
+    if (answer.code < 300 && reception.clean) this.#context.known.taken(this.#peer.address);
     return answer;
   }
 

@@ -3,6 +3,7 @@ import type { Server, Socket } from 'node:net';
 import path from 'node:path';
 import type { Pipeline, RecipientDirectory } from '../accept/api.ts';
 import { type Acceptor, createAcceptor } from '../accept/acceptor.ts';
+import type { KnownPeers } from '../accept/known-peers.ts';
 import { loadOrCreateCertificate } from '../accept/certificate.ts';
 import type { Clock } from '../base/clock.ts';
 import { pause } from '../base/deadline.ts';
@@ -49,6 +50,7 @@ export function createDoors(options: {
   configDirectory: string;
   pipeline: Pipeline;
   directory: RecipientDirectory;
+  known: KnownPeers;
   observe: Observe;
   clock: Clock;
   resolver: Resolver;

@@ -2,7 +2,8 @@
  * One engine behind its limits: so many pieces of work at once, a deadline for each, and a health that is asked before any
  * work is begun. Never throws: what could not be done comes back as `missing`. A probe runs every few seconds while the
  * engine is not up, and now and then while it idles, so that a dead engine is known before mail comes. When a message misses
- * its deadline a probe decides whether that was the engine's fault or the message's own.
+ * its deadline a probe decides whether that was the engine's fault or the message's own. It counts as too much for the engine only
+ * when other mail, begun later, was done meanwhile: an engine that is slow for everybody is no reason to judge any message.
  */
 import type { Milliseconds } from '../base/brand.ts';
 import type { Clock } from '../base/clock.ts';
@@ -43,7 +44,7 @@ export type EngineOutcome<T> =
       reason: MissingReason;
       detail: string;
       elapsed: Milliseconds;
-      /** Of a timeout: the message had its place for most of the time, and the engine works. Never rejects. */
+      /** Of a timeout: the message had its place for most of the time, the engine works, and other mail overtook it. Never rejects. */
       messageLate?: Promise<boolean>;
     };
 
@@ -62,6 +63,8 @@ export class Engine {
   #health: Health;
   #lastSuccess: Milliseconds;
   #confirming: Promise<boolean> | undefined;
+  /** When the youngest piece of real work that succeeded had got its place. */
+  #youngestDone: Milliseconds = Number.NEGATIVE_INFINITY;
 
   constructor(options: EngineOptions) {
     this.name = options.name;
@@ -116,6 +119,7 @@ export class Engine {
         }),
       );
       this.#lastSuccess = clock.monotonic();
+      this.#youngestDone = Math.max(this.#youngestDone, begin + (placed ?? 0));
       this.#feed({ type: 'success' });
       return { ok: true, value, elapsed: elapsed() };
     } catch (error) {
@@ -123,7 +127,8 @@ export class Engine {
       const failed = { ok: false, detail, elapsed: elapsed() } as const;
       if (errorCode(error) === 'DEADLINE') {
         const hadItsTime = placed !== undefined && placed < options.ms / 2;
-        const messageLate = this.#judgeLateness(detail).then((works) => works && hadItsTime);
+        const overtaken = placed !== undefined && this.#youngestDone > begin + placed;
+        const messageLate = this.#judgeLateness(detail).then((works) => works && hadItsTime && overtaken);
         return { ...failed, reason: 'timeout', messageLate };
       }
       if (errorCode(error) !== DECLINED && errorCode(error) !== 'ABORTED') this.#miss(detail);

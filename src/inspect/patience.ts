@@ -1,7 +1,8 @@
 /**
- * How often a message may be too much for an engine that otherwise works. It is tried again as *incoming*; the third time in a
- * row it is *too-complex*: our trouble no longer, but its own, and it lies in quarantine instead of burning an engine every half
- * minute for a day. In memory only: a restart begins the count anew.
+ * How often a message may be too much for an engine that meanwhile serves others. It is tried again as *incoming*; the third
+ * time it is *too-complex*: our trouble no longer, but its own, and it lies in quarantine instead of burning an engine for a day.
+ * While the engine is slow for everybody nothing is counted (engine.ts): a clean mail waits, it does not lose its delivery.
+ * In memory only: a restart begins the count anew.
  */
 import type { Inspection } from '../mail/finding.ts';
 import type { QueueId } from '../mail/queue-id.ts';

@@ -41,6 +41,7 @@ export class FakePipeline implements Pipeline {
     const message: TakenMessage = { transaction, content: Buffer.alloc(0), state: 'open', aborts: 0 };
     this.messages.push(message);
     return {
+      clean: () => true,
       write: async (chunk) => {
         await this.onWrite?.(chunk);
         message.content = Buffer.concat([message.content, chunk]);

@@ -1,5 +1,8 @@
 /** What strangers meet before they are believed: the greeting's delay, blocklists, the brake on guessing, scarce places. */
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { test } from 'node:test';
 import { createBlocklists } from '../../src/accept/dnsbl.ts';
 import { HarvestBrake } from '../../src/accept/harvest-brake.ts';
@@ -8,6 +11,7 @@ import { reverseLabels } from '../../src/base/network.ts';
 import type { Resolver } from '../../src/base/resolver.ts';
 import type { ConfigInput } from '../../src/config/schema.ts';
 import { reply } from '../../src/mail/reply.ts';
+import { type Observe, silentObserve } from '../../src/observe/events.ts';
 import { type Client, handClock, openBench, silentResolver, until } from './harness.ts';
 
 const HEAD = 'A: b\r\n\r\n';
@@ -236,7 +240,7 @@ test('the last tenth of the places is for those whose mail was taken before', as
     return client;
   };
   const friend = await greeted(await bench.client({ greeting: false }), '192.0.2.1');
-  await friend.send(HEAD);
+  for (let count = 0; count < 3; count += 1) await friend.send(HEAD);
   friend.socket.destroy();
   await until(() => bench.acceptor.sessions() === 0);
   clock.advance(3_600_000);
@@ -246,21 +250,58 @@ test('the last tenth of the places is for those whose mail was taken before', as
   assert.match(await (await arrive('192.0.2.1')).reply(), /^421 4\.3\.2 /, 'full is full');
 });
 
-test('known is who sent an hour ago and within the week, and was not sent away since', () => {
+test('known-good is a network with three clean mails in 30 days, the first an hour ago, but for who was sent away', () => {
   const clock = handClock();
   const known = new KnownPeers(clock);
-  assert.equal(known.reserve(1_000), 0, 'nobody is known after a start');
-  known.taken('192.0.2.1');
-  assert.equal(known.knows('192.0.2.1'), false);
+  assert.equal(known.reserve(1_000), 0, 'nobody is known after the first start');
+  for (const host of [1, 2, 3]) known.taken(`192.0.2.${host}`);
   assert.equal(known.reserve(1_000), 100);
+  assert.equal(known.knows('192.0.2.1'), false, 'three mails of a flood just now');
   clock.advance(3_600_000);
-  assert.equal(known.knows('192.0.2.1'), true);
-  assert.equal(known.knows('192.0.2.2'), false);
-  known.dismissed('192.0.2.1');
-  assert.equal(known.knows('192.0.2.1'), false);
-  known.taken('192.0.2.3');
-  clock.advance(7 * 86_400_000);
-  assert.equal(known.knows('192.0.2.3'), false);
+  for (const [address, knows] of [
+    ['192.0.2.1', true],
+    ['192.0.2.200', true],
+    ['192.0.3.1', false],
+  ] as const)
+    assert.equal(known.knows(address), knows, address);
+  known.dismissed('192.0.2.200');
+  assert.equal(known.knows('192.0.2.200'), false);
+  assert.equal(known.knows('192.0.2.1'), true, 'a bad neighbour takes nothing from others');
+  for (let count = 0; count < 2; count += 1) known.taken('2001:db8::1');
+  clock.advance(29 * 86_400_000);
+  assert.equal(known.knows('192.0.2.200'), true, 'a day later it is forgiven');
+  assert.equal(known.knows('2001:db8::1'), false, 'two mails are not three');
+  clock.advance(86_400_000);
+  assert.equal(known.knows('192.0.2.1'), false, 'silent for 30 days');
+});
+
+test('who is known-good is kept over a restart; a lost or damaged file costs only the privilege', async () => {
+  const dir = await mkdtemp(path.join(tmpdir(), 'sekisho-test-known-'));
+  try {
+    const file = path.join(dir, 'known-peers.json');
+    const log: string[] = [];
+    const observe: Observe = { ...silentObserve, log: (_level, message) => void log.push(message) };
+    const clock = handClock();
+    const open = () => KnownPeers.open({ clock, observe, file, max: 5 });
+    const before = await open();
+    for (let count = 0; count < 3; count += 1) before.taken('192.0.2.1');
+    for (let network = 0; network < 4; network += 1) before.taken(`198.51.${network}.1`);
+    clock.advance(2 * 3_600_000);
+    await before[Symbol.asyncDispose]();
+    const after = await open();
+    assert.deepEqual([after.size, after.knows('192.0.2.77'), after.knows('198.51.1.1')], [5, true, false]);
+    after.taken('203.0.113.1');
+    assert.deepEqual([after.size, after.knows('192.0.2.77')], [5, false], 'bounded: the longest silent goes');
+    assert.deepEqual(log, []);
+    await writeFile(file, '{"version":1,"networks":');
+    assert.equal((await open()).size, 0);
+    assert.match(log.join(), /known networks in ".*" are lost/);
+    await rm(file);
+    assert.equal((await open()).size, 0);
+    assert.equal(log.length, 1, 'a first start is no trouble');
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
 });
 
 test('under pressure nobody is called idle who waited for us', async () => {

@@ -62,6 +62,25 @@ it('nothing is tried while an engine is down, and a try that could not look does
   await made.stop();
 });
 
+it('while an engine stays too slow, tries come ever more seldom, down to one in 15 minutes', async () => {
+  const made = await withIncoming();
+  made.inspectors.state = 'slow';
+  const triesIn = async (turns: number): Promise<number> => {
+    const before = made.inspectors.seen.length;
+    for (let i = 0; i < turns; i += 1) await made.turn();
+    return made.inspectors.seen.length - before;
+  };
+  const first = await triesIn(40); // 20 minutes
+  assert.ok(first >= 5 && first <= 9, `${first} tries`);
+  assert.equal(await triesIn(60), 2);
+  made.inspectors.state = 'down';
+  await made.turn();
+  made.inspectors.state = 'up';
+  assert.equal(await triesIn(1), 1, 'an engine that was away and came back is asked at once');
+  assert.equal((await made.spool.read(made.id))?.folder, 'incoming');
+  await made.stop();
+});
+
 it('a message whose inspection was begun twice and never ended is quarantined as poison', async () => {
   const made = await withIncoming();
   await made.spool.countTry(made.id);
