@@ -107,7 +107,10 @@ export async function openAdmin(options: AdminOptions): Promise<Admin> {
     zone: () => Intl.DateTimeFormat().resolvedOptions().timeZone,
   };
   const dispatch: DispatchParts = { sessions, tokens, audit, names: box.names, claimed, gateway, host, now, log };
-  const app = createApp(dispatch, { handlers: createApiHandlers(routes, feed), pages: options.pages });
+  const app = createApp(dispatch, {
+    handlers: createApiHandlers(routes, feed, { inbox: path.join(data, 'inbox') }),
+    pages: options.pages,
+  });
   const doors = await openDoors({
     app,
     certificate: certificates.current(),

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { DIRECTIONS } from '../mail/envelope.ts';
+import { PAGE_VERBS } from './page-verbs.ts';
 import * as shape from './shapes.ts';
 import { type HandlersOf, verb } from './verb.ts';
 
@@ -317,6 +318,8 @@ export const VERBS = {
     request: z.strictObject({ ticket, id: queueId }),
     response: z.object({ already: z.boolean() }),
   }),
+
+  ...PAGE_VERBS,
 
   'metrics.text': verb('GET', '/v1/metrics', {
     callers: PEOPLE,

@@ -16,6 +16,7 @@ import type { OwnQuarantine } from '../quarantine/own.ts';
 import type { Spool } from '../spool/api.ts';
 import type { Doors } from './doors.ts';
 import { ownHandlers } from './own-handlers.ts';
+import { pageHandlers } from './page-handlers.ts';
 import { quarantineHandlers } from './quarantine-handlers.ts';
 import { queueBulkHandlers } from './queue-bulk.ts';
 import { queueHandlers } from './queue-handlers.ts';
@@ -46,6 +47,7 @@ export function createHandlers(parts: HandlerParts): GatewayHandlers {
     ...queueBulkHandlers(parts),
     ...quarantineHandlers(parts),
     ...ownHandlers(parts),
+    ...pageHandlers(parts),
     ...storyHandlers(parts),
     ...configHandlers(parts),
   };

@@ -6,6 +6,7 @@ import type { ForwardPath, ReversePath } from '../mail/address.ts';
 import type { Direction } from '../mail/envelope.ts';
 import type { QueueId } from '../mail/queue-id.ts';
 import type { MailEvent } from './events.ts';
+import type { HistoryReport, ReportQuery } from './history-report.ts';
 
 /**
  * Where a recipient's copy is. not-taken: the client was told 4xx and keeps it · moved: it lives on in a part of a split ·
@@ -138,6 +139,10 @@ export interface History {
   search(query: HistorySearch): Promise<HistoryPage>;
   /** Undefined when nothing is known of it. Rejects likewise. */
   trail(id: QueueId): Promise<Trail | undefined>;
+  /** Figures of a span of time. Rejects likewise. */
+  report(query: ReportQuery): Promise<HistoryReport>;
+  /** Spam scores since then (wall clock, ms). Rejects likewise. */
+  scores(from: number): Promise<number[]>;
   /** Forgets what is older than the days; returns how many messages went. Does nothing while the clock is not synchronised. */
   expire(): Promise<number>;
   status(): HistoryStatus;

@@ -11,6 +11,7 @@ import type { QueueId } from '../mail/queue-id.ts';
 import type { HistoryPage, HistorySearch, HistorySettings, Trail } from './history-api.ts';
 import { OPEN_STATES } from './history-api.ts';
 import { readTrail, searchHistory } from './history-query.ts';
+import { type HistoryReport, reportHistory, type ReportQuery, scoresSince } from './history-report.ts';
 import { PER_MILLISECOND, prepareDatabase } from './history-schema.ts';
 import { prepareWrite } from './history-statements.ts';
 import { createHistoryWriter, type HistoryWriter } from './history-writer.ts';
@@ -30,6 +31,9 @@ export interface HistoryDatabase {
   apply(batch: Batch): { lost: number };
   search(query: HistorySearch): HistoryPage;
   trail(id: QueueId): Trail | undefined;
+  report(query: ReportQuery): HistoryReport;
+  /** Spam scores since then. */
+  scores(from: number): number[];
   /** One step of forgetting; call again until `done`. */
   expireStep(cutoff: number): { messages: number; done: boolean };
   /** Counts all rows: not for each batch. */
@@ -127,6 +131,8 @@ export function openHistoryDatabase(file: string, settings: HistorySettings): Hi
         return within(() => batch.rows.reduce((lost, row) => lost + (attempt(database, writer, row) ? 0 : 1), 0));
       }
     },
+    report: (query) => reportHistory(database, query),
+    scores: (from) => scoresSince(database, from),
     search: (query) => searchHistory(database, query),
     trail: (id) => readTrail(database, id),
     expireStep: (cutoff) => {

@@ -8,6 +8,7 @@ import { systemClock } from '../base/clock.ts';
 import { describeError, errorCode } from '../base/errors.ts';
 import type { QueueId } from '../mail/queue-id.ts';
 import type { HistorySearch, HistorySettings } from './history-api.ts';
+import type { ReportQuery } from './history-report.ts';
 import { type Batch, type HistoryDatabase, isDamage, openHistoryDatabase, setAside } from './history-database.ts';
 
 export interface WorkerStart {
@@ -18,6 +19,8 @@ export interface WorkerStart {
 export type Ask =
   | { kind: 'search'; query: HistorySearch }
   | { kind: 'trail'; id: QueueId }
+  | { kind: 'report'; query: ReportQuery }
+  | { kind: 'scores'; from: number }
   /** Forget what arrived before this wall-clock time. */
   | { kind: 'expire'; cutoff: number };
 
@@ -115,6 +118,10 @@ function serve(port: NonNullable<typeof parentPort>, start: WorkerStart): void {
         tell({ type: 'answer', serial, value: withDatabase((found) => found.search(ask.query)) });
       else if (ask.kind === 'trail')
         tell({ type: 'answer', serial, value: withDatabase((found) => found.trail(ask.id)) });
+      else if (ask.kind === 'report')
+        tell({ type: 'answer', serial, value: withDatabase((found) => found.report(ask.query)) });
+      else if (ask.kind === 'scores')
+        tell({ type: 'answer', serial, value: withDatabase((found) => found.scores(ask.from)) });
       else expire(serial, { cutoff: ask.cutoff, gone: 0 });
     } catch (error) {
       tell({ type: 'refusal', serial, detail: describeError(error) });

@@ -12,6 +12,7 @@ import { describeError, SekishoError } from '../base/errors.ts';
 import type { MailEvent } from './events.ts';
 import type { History, HistoryPage, HistorySettings, Trail } from './history-api.ts';
 import type { Batch } from './history-database.ts';
+import type { HistoryReport } from './history-report.ts';
 import { createFaults, createRefusalBrake } from './history-faults.ts';
 import type { Ask, Figures, FromWorker, ToWorker, WorkerStart } from './history-worker.ts';
 
@@ -38,6 +39,7 @@ const BATCH_ROWS = 500;
 const MAX_WAITING_CHARACTERS = 32 * 1024 * 1024;
 const MAX_RETRY_MS = 30_000;
 const ASK_MS = 10_000;
+const REPORT_MS = 50_000;
 const EXPIRE_MS = 600_000;
 const DAY_MS = 86_400_000;
 
@@ -258,6 +260,8 @@ export function createHistory(options: HistoryOptions): History {
       }
     },
     search: (query) => asked<HistoryPage>({ kind: 'search', query }, ASK_MS),
+    report: (query) => asked<HistoryReport>({ kind: 'report', query }, REPORT_MS),
+    scores: (from) => asked<number[]>({ kind: 'scores', from }, REPORT_MS),
     trail: (id) => asked<Trail | undefined>({ kind: 'trail', id }, ASK_MS),
     expire: async () => {
       // A clock that may be years off must not forget years (DESIGN: nothing expires before it is synchronised)

@@ -99,6 +99,9 @@ const INPUTS: { [V in VerbName]: VerbInput<V> } = {
   'config.generations': {},
   'config.diff': { from: 1, to: 2 },
   'config.rollback': { generation: 1 },
+  'message.body': { id: ID },
+  'history.report': { from: 0, to: 86_400_000, step: 3_600_000 },
+  'history.scores': { from: 0 },
   'metrics.text': {},
   'own.list': { ticket: 'v1.x.y' },
   'own.show': { ticket: 'v1.x.y', id: ID },
@@ -110,13 +113,16 @@ const INPUTS: { [V in VerbName]: VerbInput<V> } = {
 test('every verb goes through a real socket: the handler gets what the contract says and its answer comes back', async (context) => {
   const calls: Call[] = [];
   const clients = new Map<Caller, ReturnType<typeof createControlClient>>();
-  for (const caller of ['cli', 'portal'] as const) {
+  for (const caller of ['cli', 'portal', 'admin'] as const) {
     const server = await serve(context, { caller, handlers: fakeHandlers(calls) });
     clients.set(caller, createControlClient({ socket: server.socket, by: 'root' }));
   }
   const direct = fakeHandlers();
   for (const verb of VERB_NAMES) {
-    const caller = (VERBS[verb].callers as readonly Caller[]).includes('cli') ? 'cli' : 'portal';
+    const caller = (['cli', 'portal', 'admin'] as const).find((one) =>
+      (VERBS[verb].callers as readonly Caller[]).includes(one),
+    );
+    assert.ok(caller);
     const answer: unknown = await clients.get(caller)?.call(verb, INPUTS[verb] as never);
     const call = calls.at(-1);
     assert.deepEqual([call?.verb, call?.by], [verb, `${caller} (root)`]);

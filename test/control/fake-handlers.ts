@@ -293,6 +293,16 @@ export function fakeHandlers(calls: Call[] = [], options: { trouble?: boolean } 
       if (generation > 7) throw new SekishoError('NOT_FOUND', `Generation ${generation} is not kept`);
       return { ok: true, generation: 8, changed: ['hostname'], problems: [] };
     },
+    'message.body': () => ({ base64: Buffer.from('Subject: x\r\n\r\nx\r\n').toString('base64'), size: 17 }),
+    'history.report': () => ({
+      groups: [],
+      senders: [],
+      senderDomains: [],
+      recipients: [],
+      viruses: [],
+      partial: false,
+    }),
+    'history.scores': () => ({ scores: [] }),
     'metrics.text': () => ({ contentType: 'text/plain; version=0.0.4', text: 'sekisho_messages_total 5\n' }),
     'log.level': ({ level }) => ({ level: level ?? 'info' }),
   };

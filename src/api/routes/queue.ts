@@ -2,18 +2,20 @@
 import type { Some } from '../server/call.ts';
 import { ApiProblem } from '../server/problems.ts';
 import { eachOf } from './bulk.ts';
-import { mustBe } from './parts.ts';
+import { mustBe, type RouteParts } from './parts.ts';
+import { summaryOf } from './queue-summary.ts';
 
 type QueueIds =
-  `queue.${'list' | 'show' | 'retry' | 'hold' | 'unhold' | 'hold-domain' | 'unhold-domain' | 'route' | 'delete' | 'undelete'}`;
+  `queue.${'list' | 'summary' | 'show' | 'retry' | 'hold' | 'unhold' | 'hold-domain' | 'unhold-domain' | 'route' | 'delete' | 'undelete'}`;
 type QuarantineIds = `quarantine.${'list' | 'show' | 'release' | 'delete' | 'undelete'}`;
 
 /** Pages of a domain's mail that one request works through. */
 const MOST_PAGES = 20;
 
-export function queueHandlers(): Some<QueueIds> {
+export function queueHandlers({ now }: Pick<RouteParts, 'now'>): Some<QueueIds> {
   return {
     'queue.list': ({ gateway, query }) => gateway.call('queue.list', query),
+    'queue.summary': ({ gateway }) => summaryOf(gateway, now()),
     'queue.show': ({ gateway, params }) => gateway.call('queue.show', params),
     'queue.retry': async ({ gateway, body, signal }) => {
       if (!('ids' in body)) return gateway.call('queue.retry', body);

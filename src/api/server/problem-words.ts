@@ -134,6 +134,13 @@ export const PROBLEM_WORDS: Readonly<Record<string, Words>> = {
       en: 'While it cannot, nothing is changed and no mail is shown; look at the free space of the disk',
     },
   },
+  CONTENT_UNREADABLE: {
+    message: { ja: 'このメールは表示できません', en: 'The mail cannot be shown' },
+    remedy: {
+      ja: '必要なら原本をダウンロードし、注意して開いてください',
+      en: 'Download it if you must, and open it with care',
+    },
+  },
   NOT_FOUND: { message: { ja: '見つかりません', en: 'Not found' } },
   WRONG_STATE: {
     message: { ja: '今の状態ではこの操作はできません', en: 'Not possible in its present state' },

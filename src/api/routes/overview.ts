@@ -1,0 +1,195 @@
+/** The first page: is mail flowing, what was today like, what needs somebody. One card that fails spoils none of the others. */
+import type { StatusAnswer } from '../../control/shapes.ts';
+import type { ControlClient } from '../../control/client.ts';
+import type { Answer } from '../contract/client.ts';
+import { countersOf, seriesOf } from '../live/figures.ts';
+import { spanOf } from '../live/zone.ts';
+import type { Some } from '../server/call.ts';
+import { briefOf } from '../server/problems.ts';
+import { iso, type RouteParts } from './parts.ts';
+
+type Overview = Answer<'overview.show'>;
+type Need = Overview['needs'][number];
+type Card<T> = { ok: true; value: T } | ({ ok: false } & ReturnType<typeof briefOf>);
+
+export function overviewHandlers(parts: RouteParts): Some<'overview.show'> {
+  return {
+    'overview.show': async ({ gateway }) => {
+      const [status, queue, today] = await Promise.all([
+        card(gateway.call('status', {})),
+        card(oldestOf(gateway, parts.now())),
+        card(todayOf(parts, gateway)),
+      ]);
+      const of = <T>(read: (value: StatusAnswer) => T): Card<T> =>
+        status.ok ? { ok: true, value: read(status.value) } : status;
+      return {
+        at: iso(parts.now()),
+        flow: status.ok ? { ok: true, value: flowOf(status.value) } : status,
+        engines: of(({ engines }) => engines),
+        alarms: of(({ alarms }) => alarms),
+        queue: queue.ok ? of((value) => queueOf(value, queue.value)) : queue,
+        today,
+        disk: of(({ spool }) => ({
+          freeOctets: spool.freeOctets,
+          floorOctets: spool.floorOctets,
+          spoolOctets: spool.octets,
+        })),
+        watch: { ok: true, value: undefined },
+        needs: status.ok ? needsOf(status.value) : [],
+      };
+    },
+  };
+}
+
+async function card<T>(asked: Promise<T>): Promise<Card<T>> {
+  try {
+    return { ok: true, value: await asked };
+  } catch (error) {
+    return { ok: false, ...briefOf(error) };
+  }
+}
+
+interface Oldest {
+  active: number;
+  deferred: number;
+  oldestMs: number | undefined;
+}
+
+async function oldestOf(gateway: ControlClient, now: number): Promise<Oldest> {
+  const [active, deferred] = await Promise.all(
+    (['active', 'deferred'] as const).map((state) => gateway.call('queue.list', { state, limit: 200 })),
+  );
+  const entries = [...(active?.entries ?? []), ...(deferred?.entries ?? [])];
+  const arrived = entries.map(({ arrivedAt }) => Date.parse(arrivedAt)).filter((at) => at > 0);
+  return {
+    active: active?.entries.length ?? 0,
+    deferred: deferred?.entries.length ?? 0,
+    oldestMs: arrived.length === 0 ? undefined : Math.max(0, Math.round(now - Math.min(...arrived))),
+  };
+}
+
+/** What is deferred is counted among the oldest; the rest of the folder is on its way. */
+function queueOf({ spool, hops }: StatusAnswer, oldest: Oldest): Extract<Overview['queue'], { ok: true }>['value'] {
+  const { incoming, queue, held, quarantine, corrupt } = spool.counts;
+  const deferred = Math.min(queue, oldest.deferred);
+  return {
+    incoming,
+    active: queue - deferred,
+    deferred,
+    held,
+    quarantine,
+    corrupt,
+    ...(oldest.oldestMs === undefined ? {} : { oldestMs: oldest.oldestMs }),
+    hopsDown: hops
+      .filter(({ state }) => state === 'down')
+      .map(({ hop, waiting, detail }) => ({ hop, waiting, ...(detail === undefined ? {} : { detail }) })),
+  };
+}
+
+async function todayOf(
+  { now, zone }: RouteParts,
+  gateway: ControlClient,
+): Promise<Extract<Overview['today'], { ok: true }>['value']> {
+  const { span, before } = spanOf('day', now(), zone());
+  const [found, earlier] = await Promise.all([
+    gateway.call('history.report', span),
+    gateway.call('history.report', before),
+  ]);
+  return {
+    totals: countersOf(found.groups),
+    yesterday: countersOf(earlier.groups),
+    hours: seriesOf(found.groups, span).map(({ at, delivered, spam, virus, rejected }) => ({
+      at: iso(at),
+      delivered,
+      spam,
+      virus,
+      rejected,
+    })),
+  };
+}
+
+function flowOf(status: StatusAnswer): Extract<Overview['flow'], { ok: true }>['value'] {
+  const open = status.listeners.filter((listener) => listener.open);
+  const lame = status.engines.filter(({ state }) => state === 'down' || state === 'starting');
+  const down = status.hops.filter(({ state }) => state === 'down');
+  if (status.state === 'starting')
+    return { state: 'starting', text: { ja: '起動しています', en: 'Starting' }, since: status.startedAt };
+  if (status.state !== 'running' || open.length === 0)
+    return {
+      state: 'stopped',
+      text: { ja: 'メールを受け付けていません', en: 'No mail is taken' },
+    };
+  if (lame.length > 0)
+    return {
+      state: 'degraded',
+      text: {
+        ja: `検査エンジン（${lame.map(({ engine }) => engine).join('、')}）が使えません。メールは失われません`,
+        en: `An engine is not available (${lame.map(({ engine }) => engine).join(', ')}); no mail is lost`,
+      },
+    };
+  if (down.length > 0)
+    return {
+      state: 'degraded',
+      text: {
+        ja: `届け先のサーバー（${down.map(({ hop }) => hop).join('、')}）につながりません。メールは預かっています`,
+        en: `A next server does not answer (${down.map(({ hop }) => hop).join(', ')}); its mail is kept`,
+      },
+    };
+  return { state: 'flowing', text: { ja: 'メールは流れています', en: 'Mail is flowing' }, since: status.startedAt };
+}
+
+const URGENT: ReadonlySet<string> = new Set([
+  'spool-fault',
+  'disk-low',
+  'engine-down',
+  'mail-server-down',
+  'internal-error',
+]);
+
+function needsOf(status: StatusAnswer): Need[] {
+  const needs: Need[] = status.alarms.map(({ name, key, title, remedy }) => ({
+    kind: `${name}:${key}`,
+    level: URGENT.has(name) ? 'urgent' : 'soon',
+    title,
+    remedy,
+    page: pageOf(name),
+  }));
+  if (status.config.problems.length > 0)
+    needs.push({
+      kind: 'config-problems',
+      level: 'soon',
+      title: {
+        ja: '設定ファイルに誤りがあり、以前の設定で動いています',
+        en: 'The settings file has errors; older settings run',
+      },
+      remedy: { ja: '設定の履歴を開いて直してください', en: 'Open the history of settings and correct it' },
+      page: '/system/config',
+    });
+  const { corrupt, held } = status.spool.counts;
+  if (corrupt > 0)
+    needs.push({
+      kind: 'corrupt',
+      level: 'soon',
+      title: { ja: `壊れたメールが ${corrupt} 通あります`, en: `${corrupt} damaged messages` },
+      remedy: { ja: 'キューで確かめてください', en: 'Look at them in the queue' },
+      page: '/queue?state=corrupt',
+    });
+  if (held > 0)
+    needs.push({
+      kind: 'held',
+      level: 'hint',
+      title: { ja: `保留中のメールが ${held} 通あります`, en: `${held} messages are on hold` },
+      remedy: { ja: '送るか削除するか決めてください', en: 'Let them go or delete them' },
+      page: '/queue?state=held',
+    });
+  return needs.toSorted((a, b) => LEVELS.indexOf(a.level) - LEVELS.indexOf(b.level));
+}
+
+const LEVELS = ['urgent', 'soon', 'hint'];
+
+function pageOf(alarm: string): string {
+  if (alarm.startsWith('engine') || alarm === 'inspection-late') return '/system/engines';
+  if (alarm === 'mail-server-down') return '/domains';
+  if (alarm === 'undeliverable') return '/queue?state=held';
+  return '/system';
+}

@@ -1,0 +1,197 @@
+/** The box besides mail and machine: certificates of the pages, what leaves the box, what is kept of people, uploads of updates. */
+import { X509Certificate } from 'node:crypto';
+import { mkdir, open } from 'node:fs/promises';
+import path from 'node:path';
+import type { Answer } from '../contract/client.ts';
+import type { PageCertificate } from '../server/certificate.ts';
+import type { Some } from '../server/call.ts';
+import { ApiProblem } from '../server/problems.ts';
+import { iso, type RouteParts } from './parts.ts';
+import { setAll, settingAt, UNCHANGED } from './settings.ts';
+
+type Ids =
+  | `certificates.${'list' | 'upload' | 'own'}`
+  | 'outward.list'
+  | `privacy.${'show' | 'update'}`
+  | 'update.upload';
+type Certificate = Answer<'certificates.list'>['certificates'][number];
+
+/** Of one uploaded update, in all. */
+const MOST_UPDATE_OCTETS = 2 * 1024 * 1024 * 1024;
+
+export function systemHandlers(parts: RouteParts, inbox: string): Some<Ids> {
+  const { certificates, showCertificate, now } = parts;
+  const onlyPage = (use: 'page' | 'mail'): void => {
+    if (use !== 'page') throw new ApiProblem(501, 'NOT_OFFERED', { remedy: MAIL_CERTIFICATE });
+  };
+  return {
+    'certificates.list': () => ({ certificates: [certificateRow(certificates.current(), now())] }),
+    'certificates.upload': async ({ params, body }) => {
+      onlyPage(params.use);
+      const installed = await certificates.install(body.certificate, body.key);
+      showCertificate();
+      return certificateRow(installed, now());
+    },
+    'certificates.own': async ({ params }) => {
+      onlyPage(params.use);
+      const own = await certificates.useOwn();
+      showCertificate();
+      return certificateRow(own, now());
+    },
+    'outward.list': async ({ gateway }) => {
+      const [zones, servers, smarthost] = await Promise.all([
+        settingAt<Array<{ zone: string }>>(gateway, 'accept.dnsbl.zones'),
+        settingAt<string[]>(gateway, 'dns.servers'),
+        settingAt<{ host: string } | undefined>(gateway, 'outbound.smarthost'),
+      ]);
+      return { items: outwardItems({ zones: zones.map(({ zone }) => zone), servers, smarthost: smarthost?.host }) };
+    },
+    'privacy.show': async ({ gateway }) => {
+      const [history, quarantine] = await Promise.all([
+        settingAt<{ days: number; subjects: boolean }>(gateway, 'history'),
+        settingAt<{ days: number }>(gateway, 'quarantine'),
+      ]);
+      return {
+        historyDays: history.days,
+        quarantineDays: quarantine.days,
+        auditDays: 0,
+        subjects: history.subjects,
+        kept: keptItems(history, quarantine.days),
+      };
+    },
+    'privacy.update': async ({ gateway, body }) => {
+      const { historyDays, quarantineDays, subjects } = body;
+      const settings: Array<[string, unknown]> = [
+        ['history.days', historyDays],
+        ['quarantine.days', quarantineDays],
+        ['history.subjects', subjects],
+      ];
+      const wanted = settings.filter(([, value]) => value !== undefined);
+      return wanted.length === 0 ? UNCHANGED : setAll(gateway, wanted);
+    },
+    'update.upload': async ({ body }) => {
+      const octets = Buffer.from(body.data, 'base64');
+      if (body.offset + octets.length > MOST_UPDATE_OCTETS) throw new ApiProblem(413, 'TOO_LARGE');
+      await mkdir(inbox, { recursive: true, mode: 0o750 });
+      // the name is checked by the contract: one plain component
+      const file = await open(path.join(inbox, body.file), body.offset === 0 ? 'w' : 'r+', 0o640);
+      try {
+        const { size } = await file.stat();
+        if (size < body.offset) throw new ApiProblem(409, 'WRONG_STATE');
+        await file.truncate(body.offset);
+        await file.write(octets, 0, octets.length, body.offset);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      return { octets: body.offset + octets.length };
+    },
+  };
+}
+
+const MAIL_CERTIFICATE = {
+  ja: 'メールの証明書は、設定 tls.certificate と tls.key にファイルの場所を書いてください',
+  en: 'For mail name the files in the settings tls.certificate and tls.key',
+};
+
+function certificateRow({ cert, fingerprint, source }: PageCertificate, now: number): Certificate {
+  const parsed = new X509Certificate(cert);
+  const validTo = Date.parse(parsed.validTo);
+  const daysLeft = Math.floor((validTo - now) / 86_400_000);
+  return {
+    use: 'page',
+    source,
+    subject: oneLine(parsed.subject),
+    issuer: oneLine(parsed.issuer),
+    names: (parsed.subjectAltName ?? '').split(', ').map((name) => name.replace(/^(?:DNS|IP Address):/, '')),
+    validFrom: iso(Date.parse(parsed.validFrom)),
+    validTo: iso(validTo),
+    daysLeft,
+    fingerprint,
+    ...(daysLeft >= 21
+      ? {}
+      : { problem: { ja: `あと ${daysLeft} 日で切れます`, en: `It expires in ${daysLeft} days` } }),
+  };
+}
+
+function oneLine(name: string): string {
+  return name.replaceAll('\n', ', ');
+}
+
+function outwardItems(known: {
+  zones: string[];
+  servers: string[];
+  smarthost: string | undefined;
+}): Answer<'outward.list'>['items'] {
+  const { zones, servers, smarthost } = known;
+  return [
+    {
+      name: 'dns',
+      title: { ja: 'DNS の問い合わせ', en: 'DNS questions' },
+      text: {
+        ja: 'メールの配送先、SPF・DKIM・DMARC の確認のため、ドメイン名と接続元の IP アドレスを問い合わせます',
+        en: 'Domains and client addresses are asked about, to deliver mail and to check SPF, DKIM and DMARC',
+      },
+      to: servers,
+      on: true,
+      setting: 'dns.servers',
+    },
+    {
+      name: 'dnsbl',
+      title: { ja: 'DNS ブロックリスト', en: 'DNS blocklists' },
+      text: {
+        ja: '接続してきた相手の IP アドレスを、選んだリストの運営者に知らせます',
+        en: 'The address of each client is told to the lists you chose',
+      },
+      to: zones,
+      on: zones.length > 0,
+      setting: 'accept.dnsbl.zones',
+    },
+    {
+      name: 'smarthost',
+      title: { ja: '送信の中継サーバー', en: 'Smarthost' },
+      text: { ja: '外へ出るメールはすべてここを通ります', en: 'All outgoing mail goes through it' },
+      to: smarthost === undefined ? [] : [smarthost],
+      on: smarthost !== undefined,
+      setting: 'outbound.smarthost',
+    },
+    {
+      name: 'signatures',
+      title: { ja: 'ウイルス定義の更新', en: 'Virus signatures' },
+      text: {
+        ja: 'freshclam が ClamAV の配布元から定義を取得します。メールの内容は送りません',
+        en: 'freshclam fetches them from ClamAV’s mirrors; nothing of any mail is sent',
+      },
+      to: ['database.clamav.net'],
+      on: true,
+    },
+  ];
+}
+
+function keptItems(
+  history: { days: number; subjects: boolean },
+  quarantineDays: number,
+): Answer<'privacy.show'>['kept'] {
+  return [
+    {
+      what: {
+        ja: `履歴: 日時、差出人、宛先${history.subjects ? '、件名' : ''}、サイズ、判定、相手のサーバー`,
+        en: `History: time, sender, recipients${history.subjects ? ', subject' : ''}, size, verdict, the other server`,
+      },
+      days: history.days,
+      setting: 'history.days',
+    },
+    {
+      what: { ja: '隔離したメールの全文', en: 'Quarantined mail, whole' },
+      days: quarantineDays,
+      setting: 'quarantine.days',
+    },
+    { what: { ja: '配送待ちのメールの全文（配送が終わるまで）', en: 'Mail on its way, whole, until it is delivered' } },
+    {
+      what: {
+        ja: '監査記録: 誰がいつ何を変え、どのメールの本文を読んだか（消せません）',
+        en: 'Audit: who changed what, and who read which mail; it cannot be deleted',
+      },
+    },
+  ];
+}

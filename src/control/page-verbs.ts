@@ -1,0 +1,63 @@
+/**
+ * Verbs that only the pages need: the octets of a message, figures of the history. Part of the gateway's table (contract.ts).
+ */
+import { z } from 'zod';
+import * as shape from './shapes.ts';
+import { verb } from './verb.ts';
+
+const ADMIN = ['admin'] as const;
+const whole = z.union([
+  z.number().int().min(0),
+  z
+    .string()
+    .regex(/^\d{1,16}$/, 'Give a whole number')
+    .transform(Number),
+]);
+const named = z.array(z.object({ name: z.string(), messages: shape.count, octets: shape.count }));
+
+/** Octets of one answer. */
+export const MOST_BODY_PART = 4 * 1024 * 1024;
+
+export const PAGE_VERBS = {
+  /** The message as it came, a part at a time; `next`: where to go on. The hash is checked where the last part is read. */
+  'message.body': verb('GET', '/v1/message/body', {
+    callers: ADMIN,
+    deadlineMs: 60_000,
+    request: z.strictObject({
+      id: z.string().min(1).max(100),
+      offset: whole.default(0),
+      limit: whole.pipe(z.number().min(1).max(MOST_BODY_PART)).default(MOST_BODY_PART),
+    }),
+    response: z.object({ base64: z.string(), size: shape.count, next: shape.count.optional() }),
+  }),
+  'history.report': verb('GET', '/v1/history/report', {
+    callers: ADMIN,
+    deadlineMs: 60_000,
+    /** Wall clock, ms; `to` not included; at most 400 steps. */
+    request: z
+      .strictObject({ from: whole, to: whole, step: whole })
+      .refine(({ from, to, step }) => to > from && step >= 60_000 && (to - from) / step <= 400, 'Give a span of time'),
+    response: z.object({
+      groups: z.array(
+        z.object({
+          step: z.number(),
+          state: z.string(),
+          reason: z.string(),
+          messages: shape.count,
+          octets: shape.count,
+        }),
+      ),
+      senders: named,
+      senderDomains: named,
+      recipients: named,
+      viruses: named,
+      delays: z.object({ p50: shape.count, p90: shape.count, p99: shape.count, most: shape.count }).optional(),
+      partial: z.boolean(),
+    }),
+  }),
+  'history.scores': verb('GET', '/v1/history/scores', {
+    callers: ADMIN,
+    request: z.strictObject({ from: whole }),
+    response: z.object({ scores: z.array(z.number()) }),
+  }),
+} as const;

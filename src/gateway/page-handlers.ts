@@ -1,0 +1,30 @@
+/** What the pages ask besides the operators' verbs: the octets of a message, figures of the history. */
+import type { GatewayHandlers } from '../control/contract.ts';
+import type { PAGE_VERBS } from '../control/page-verbs.ts';
+import type { HandlerParts } from './handlers.ts';
+import { asQueueId, mustRead } from './views.ts';
+
+export function pageHandlers({ spool, history }: HandlerParts): Pick<GatewayHandlers, keyof typeof PAGE_VERBS> {
+  return {
+    'message.body': async ({ id, offset, limit }) => {
+      const message = await mustRead(spool, asQueueId(id));
+      const { size } = message.trailer;
+      const end = Math.min(size, offset + limit);
+      const parts: Buffer[] = [];
+      let at = 0;
+      const body = spool.openBody(message);
+      for await (const chunk of body as AsyncIterable<Buffer>) {
+        if (at + chunk.length > offset) parts.push(chunk.subarray(Math.max(0, offset - at), end - at));
+        at += chunk.length;
+        // of the last part everything is read: the spool checks the hash at the end
+        if (at >= end && end < size) break;
+      }
+      return { base64: Buffer.concat(parts).toString('base64'), size, ...(end < size ? { next: end } : {}) };
+    },
+    'history.report': async (query) => {
+      const { delays, ...rest } = await history.report(query);
+      return { ...rest, ...(delays === undefined ? {} : { delays }) };
+    },
+    'history.scores': async ({ from }) => ({ scores: await history.scores(from) }),
+  };
+}
