@@ -171,6 +171,7 @@ async function main({ config: configFile, data, journald, fds, hostSocket }: Arg
     { caller: 'cli', socket: path.join(data, 'run', 'control.sock') },
     { caller: 'admin', socket: path.join(data, 'run', 'admin.sock'), mode: 0o660 },
     { caller: 'portal', socket: path.join(data, 'run', 'portal.sock'), mode: 0o660 },
+    { caller: 'console', socket: path.join(data, 'run', 'console.sock'), mode: 0o660 },
   ] as const;
   const startedAt = clock.wall();
   const waiting = waitingHandlers({ store, observe, clock, startedAt });

@@ -1,0 +1,96 @@
+/**
+ * The console's end of a serial line or screen: whole lines in, 80×24 out. Text is paged, nothing moves the cursor, and what
+ * came from elsewhere (logs, names) is escaped first. An idle menu closes after ten minutes and shows the banner again.
+ */
+import type { Readable, Writable } from 'node:stream';
+import { createInterface, type Interface } from 'node:readline';
+import { cutColumns, escapeForTerminal } from '../base/terminal.ts';
+
+const COLUMNS = 79;
+const ROWS = 22;
+
+export interface Terminal {
+  line(text?: string): void;
+  /** Undefined: nobody typed in time, or the line hung up. */
+  ask(prompt: string): Promise<string | undefined>;
+  /** Any key; false when the line hung up, or `ms` are over. */
+  key(ms: number): Promise<'key' | 'time' | 'closed'>;
+  /** Long text, a screen at a time. */
+  page(lines: readonly string[], more: string): Promise<void>;
+  close(): void;
+}
+
+export type ConsoleInput = Readable & { isTTY?: boolean; setRawMode?: (raw: boolean) => unknown };
+
+export function createTerminal(input: ConsoleInput, output: Writable, options: { idleMs: number }): Terminal {
+  let reader: Interface | undefined;
+  let closed = false;
+  input.once('end', () => (closed = true));
+  input.once('close', () => (closed = true));
+  input.once('error', () => (closed = true));
+  const line = (text = ''): void => {
+    output.write(`${cutColumns(escapeForTerminal(text), COLUMNS)}\n`);
+  };
+
+  async function ask(prompt: string): Promise<string | undefined> {
+    if (closed) return undefined;
+    output.write(`${escapeForTerminal(prompt)}: `);
+    const asking = (reader ??= createInterface({ input, terminal: false }));
+    return new Promise((resolve) => {
+      const end = (answer: string | undefined): void => {
+        clearTimeout(timer);
+        asking.off('line', given);
+        asking.off('close', gone);
+        resolve(answer);
+      };
+      const given = (text: string): void => end(text.trim().slice(0, 500));
+      const gone = (): void => {
+        closed = true;
+        end(undefined);
+      };
+      const timer = setTimeout(() => end(undefined), options.idleMs);
+      asking.once('line', given);
+      asking.once('close', gone);
+    });
+  }
+
+  return {
+    line,
+    ask,
+    key: async (ms) => {
+      if (closed) return 'closed';
+      reader?.removeAllListeners();
+      reader?.close();
+      reader = undefined;
+      const raw = input.isTTY === true;
+      if (raw) input.setRawMode?.(true);
+      const answer = await new Promise<'key' | 'time' | 'closed'>((resolve) => {
+        const end = (what: 'key' | 'time' | 'closed'): void => {
+          clearTimeout(timer);
+          input.off('data', pressed);
+          input.off('end', gone);
+          input.off('close', gone);
+          resolve(what);
+        };
+        const pressed = (): void => end('key');
+        const gone = (): void => end('closed');
+        const timer = setTimeout(() => end('time'), ms);
+        input.once('data', pressed);
+        input.once('end', gone);
+        input.once('close', gone);
+        input.resume();
+      });
+      if (raw) input.setRawMode?.(false);
+      return answer;
+    },
+    page: async (lines, more) => {
+      for (let at = 0; at < lines.length; at += ROWS) {
+        for (const text of lines.slice(at, at + ROWS)) line(text);
+        if (at + ROWS >= lines.length) return;
+        const answer = await ask(more);
+        if (answer === undefined || answer.toLowerCase() === 'q') return;
+      }
+    },
+    close: () => reader?.close(),
+  };
+}

@@ -1,0 +1,174 @@
+/** The real console on a real pseudo-terminal (script(1)), against the real host; the gateway is dead all the time. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { test } from 'node:test';
+import { type HostWorld, startHost } from '../host/world.ts';
+import { until } from '../support/process.ts';
+
+const ENTRY = path.resolve(import.meta.dirname, '../../src/console.ts');
+
+interface Screen extends AsyncDisposable {
+  type(text: string): void;
+  /** Waits for it after what was seen before; gives everything since then. */
+  see(what: RegExp, ms?: number): Promise<string>;
+  all(): string;
+}
+
+async function openConsole(host: HostWorld, flags = ''): Promise<Screen> {
+  const licences = path.join(host.dir, 'licences.txt');
+  await writeFile(licences, Array.from({ length: 60 }, (_, line) => `licence line ${line + 1}`).join('\n'));
+  const sockets = `--host-socket ${host.dir}/run/console.sock --gateway-socket ${host.dir}/run/none.sock`;
+  const command = `stty cols 80 rows 24; exec ${process.execPath} ${ENTRY} ${sockets} --licences ${licences} ${flags}`;
+  const child = spawn('script', ['-qfec', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'ignore'], detached: true });
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  let text = '';
+  let from = 0;
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk;
+  });
+  return {
+    type: (line) => void child.stdin.write(line),
+    all: () => text,
+    see: async (what, ms = 30_000) => {
+      const found = await until(
+        `"${what.source}" on the screen after: ${text.slice(from)}`,
+        { ms },
+        () => what.exec(text.slice(from)) ?? undefined,
+      ).catch((error: unknown) => assert.fail(`${String(error)}\n${text.slice(from)}`));
+      const seen = text.slice(from, from + found.index + found[0].length);
+      from += found.index + found[0].length;
+      return seen;
+    },
+    [Symbol.asyncDispose]: async () => {
+      if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL');
+      await ended;
+    },
+  };
+}
+
+test('a key opens the menu; state, diagnostics, a new setup code and licences come on 80 columns', async () => {
+  await using host = await startHost();
+  await using screen = await openConsole(host);
+  const { code = '' } = await host.console.call('setup-code.show', {});
+  await screen.see(new RegExp(`${code.slice(0, 5)}-${code.slice(5)}`));
+  await screen.see(/Press a key/);
+  screen.type(' ');
+  await screen.see(/Number, then Enter: /);
+  screen.type('1\n');
+  await screen.see(/last start: first-boot/);
+  await screen.see(/The gateway does not answer|gateway/);
+  await screen.see(/Number, then Enter: /);
+  screen.type('4\n');
+  const renewed = await screen.see(/Setup code: [0-9A-Z]{5}-[0-9A-Z]{5}/);
+  assert.ok(!renewed.includes(code.slice(0, 5)));
+  await screen.see(/Number, then Enter: /);
+  screen.type('5\n');
+  await screen.see(/6 {2}disk/);
+  screen.type('6\n');
+  await screen.see(/MiB free of/);
+  await screen.see(/Number, then Enter: /);
+  screen.type('14\n');
+  await screen.see(/licence line 22\r?\n/);
+  await screen.see(/more: Enter/);
+  screen.type('\n');
+  await screen.see(/licence line 44\r?\n/);
+  screen.type('q\n');
+  await screen.see(/Number, then Enter: /);
+  const widest = Math.max(
+    ...screen
+      .all()
+      .split(/\r?\n/)
+      .map((line) => line.length),
+  );
+  assert.ok(widest <= 80, `no line is wider than the screen: ${widest}`);
+});
+
+test('factory reset needs its words typed exactly; anything else does nothing', async () => {
+  await using host = await startHost();
+  await using screen = await openConsole(host);
+  await screen.see(/Press a key/);
+  screen.type(' ');
+  await screen.see(/Number, then Enter: /);
+  screen.type('11\n');
+  await screen.see(/ERASE EVERYTHING/);
+  screen.type('erase everything\n');
+  await screen.see(/Nothing was done/);
+  assert.ok(!(await host.calls('systemctl')).includes('reboot'));
+  await screen.see(/Number, then Enter: /);
+  screen.type('11\n');
+  await screen.see(/ERASE EVERYTHING/);
+  screen.type('ERASE EVERYTHING\n');
+  await until(
+    'the reboot',
+    { ms: 10_000 },
+    async () => (await host.calls('systemctl')).includes('reboot') || undefined,
+  );
+});
+
+test('the network set at the console comes back unless it is kept', async () => {
+  await using host = await startHost();
+  await using screen = await openConsole(host);
+  await screen.see(/Press a key/);
+  screen.type(' ');
+  await screen.see(/Number, then Enter: /);
+  const set = async (answer: string): Promise<void> => {
+    screen.type('2\n');
+    await screen.see(/Number of the interface: /);
+    screen.type('1\n');
+    await screen.see(/IPv4 address/);
+    screen.type('192.0.2.77/24\n');
+    await screen.see(/Gateway: /);
+    screen.type('192.0.2.1\n');
+    await screen.see(/DNS servers/);
+    screen.type('\n');
+    await screen.see(/Type keep/);
+    screen.type(`${answer}\n`);
+    await screen.see(/Number, then Enter: /);
+  };
+  await set('no');
+  assert.equal((await host.console.call('network.show', {})).pending, undefined);
+  await set('keep');
+  const { settings } = await host.console.call('network.show', {});
+  assert.ok(
+    settings.interfaces.some(({ ipv4 }) => ipv4.method === 'static' && ipv4.addresses.includes('192.0.2.77/24')),
+  );
+});
+
+test('a dead host is a sentence, and the console lives on in both languages', async () => {
+  await using host = await startHost();
+  await host.cut();
+  await using screen = await openConsole(host, '--language ja');
+  await screen.see(/host）が応答しません/);
+  screen.type(' ');
+  await screen.see(/番号を入れて Enter: /);
+  screen.type('1\n');
+  await screen.see(/応答しません/);
+  await screen.see(/番号を入れて Enter: /);
+  screen.type('15\n');
+  await screen.see(/Number, then Enter: /);
+  screen.type('0\n');
+  await screen.see(/Press a key/);
+  await host.start();
+  await screen.see(/enter this setup code/, 40_000);
+});
+
+test('an escape sequence in a log line does not reach the terminal', async () => {
+  await using host = await startHost();
+  const entry = JSON.stringify({
+    __REALTIME_TIMESTAMP: '1',
+    _SYSTEMD_UNIT: 'x.service',
+    PRIORITY: '6',
+    MESSAGE: 'evil \u001b]0;title\u0007 end',
+  });
+  await writeFile(path.join(host.dir, 'entry.json'), entry);
+  await host.fake('journalctl', `cat ${path.join(host.dir, 'entry.json')}`);
+  await using screen = await openConsole(host);
+  await screen.see(/Press a key/);
+  screen.type(' ');
+  await screen.see(/Number, then Enter: /);
+  screen.type('6\n');
+  await screen.see(/evil \\x1b/);
+  assert.ok(!screen.all().includes('\u001b]0;'));
+});
