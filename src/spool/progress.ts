@@ -16,8 +16,14 @@ const ENTRY = 'm/';
 const RETIRED = 'o/';
 const SEQUENCE = 'meta/sequence';
 
+/** Made into octets when its batch leaves: what was written again meanwhile costs nothing. */
+interface Write {
+  key: string;
+  value: Entry | Retired | undefined;
+}
+
 interface Waiting {
-  writes: DatabaseWrite[];
+  writes: Write[];
   sync: boolean;
   resolve: () => void;
   reject: (error: unknown) => void;
@@ -67,19 +73,13 @@ export class ProgressStore {
     entries: ReadonlyArray<readonly [QueueId, Entry | undefined]>,
     options: { sync: boolean; retired?: ReadonlyArray<readonly [QueueId, Retired]> },
   ): Promise<void> {
-    const writes: DatabaseWrite[] = [];
+    const writes: Write[] = [];
     for (const [id, entry] of entries) {
-      if (entry === undefined) {
-        this.#cache.delete(id);
-        writes.push({ key: ENTRY + id });
-      } else {
-        this.#remember(id, entry);
-        writes.push({ key: ENTRY + id, value: Buffer.from(JSON.stringify(entry)) });
-      }
+      if (entry === undefined) this.#cache.delete(id);
+      else this.#remember(id, entry);
+      writes.push({ key: ENTRY + id, value: entry });
     }
-    for (const [id, retired] of options.retired ?? []) {
-      writes.push({ key: RETIRED + id, value: Buffer.from(JSON.stringify(retired)) });
-    }
+    for (const [id, retired] of options.retired ?? []) writes.push({ key: RETIRED + id, value: retired });
     return new Promise((resolve, reject) => {
       if (this.#failed !== undefined) return reject(this.#refusal());
       this.#waiting.push({ writes, sync: options.sync, resolve, reject });
@@ -151,7 +151,7 @@ export class ProgressStore {
         size += next.writes.length;
       }
       const sync = group.some((waiting) => waiting.sync);
-      const writes = group.flatMap((waiting) => waiting.writes);
+      const writes = batchOf(group);
       const sequence = this.sequence + 1;
       if (sync) writes.push({ key: SEQUENCE, value: Buffer.from(String(sequence)) });
       try {
@@ -186,4 +186,13 @@ export class ProgressStore {
       if (oldest !== undefined) this.#cache.delete(oldest);
     }
   }
+}
+
+/** One write for each key, the last one: the batch is atomic, so nobody ever sees those before it. */
+function batchOf(group: readonly Waiting[]): DatabaseWrite[] {
+  const last = new Map<string, Write['value']>();
+  for (const { writes } of group) for (const { key, value } of writes) last.set(key, value);
+  return Array.from(last, ([key, value]) =>
+    value === undefined ? { key } : { key, value: Buffer.from(JSON.stringify(value)) },
+  );
 }
