@@ -3,17 +3,15 @@
  * messages within the message entered (attached, encoded or only named `.eml`). More parts or depth than the limits: finding
  * *too-complex*; what cannot be parsed: *malformed*. Throws only when the source breaks. Memory: one zip at a time.
  */
-import { once } from 'node:events';
-import { PassThrough, type Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { type MimeNode, Splitter } from '@zone-eu/mailsplit';
+import type { Readable } from 'node:stream';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Bytes, Milliseconds } from '../base/brand.ts';
 import { errorCode, SekishoError } from '../base/errors.ts';
 import type { AttachmentTrait, Finding } from '../mail/finding.ts';
-import { parseHeader } from '../mail/header.ts';
-import { displayText, parseStructured, type StructuredValue, stripComments } from '../mail/words.ts';
+import { displayText, stripComments } from '../mail/words.ts';
 import { type ArchiveBudget, gzipTraits, listZip, newBudget } from './archives.ts';
-import { extensionOf, HEAD_OCTETS, kindOf, traitsByName } from './file-kinds.ts';
+import { extensionOf, type FileKind, HEAD_OCTETS, kindOf, traitsByName } from './file-kinds.ts';
+import { type MimeEvent, type MimePart, MimeWalk, TOO_COMPLEX } from './mime-walk.ts';
 import type { InspectLimits } from './settings.ts';
 import { tooComplex } from './summary.ts';
 import { type Decoder, decoderFor } from './transfer-decoding.ts';
@@ -22,7 +20,8 @@ import { type Decoder, decoderFor } from './transfer-decoding.ts';
 const MAX_ZIP: Bytes = 64 * 1024 * 1024;
 /** A file embedded in OneNote notes: FileDataStoreObject (MS-ONESTORE §2.6.13). */
 const ONENOTE_FILE = Buffer.from('e716e3bd65261145a4c48d4d0b7a9eac', 'hex');
-const TOO_COMPLEX = 'TOO_COMPLEX';
+/** Others have mail too: after so many octets they have a turn. */
+const TURN: Bytes = 1024 * 1024;
 const SOURCE_BROKE = 'SOURCE_BROKE';
 
 interface Walk {
@@ -47,11 +46,20 @@ export async function inspectStructure(
   const budget = newBudget(limits, { ms: options.archiveMs ?? Number.POSITIVE_INFINITY, signal });
   const walk: Walk = { limits, budget, findings: [], parts: 0, signal };
   try {
-    await walkMessage(reading(source), walk, { depth: 0, inside: [] });
+    const message = new Message(walk, { depth: 0, inside: [] });
+    let octets = 0;
+    for await (const chunk of reading(source)) {
+      signal.throwIfAborted();
+      await message.write(chunk);
+      octets += chunk.length;
+      if (octets > TURN) await turn();
+      if (octets > TURN) octets = 0;
+    }
+    await message.end();
   } catch (error) {
     const code = errorCode(error);
     if (signal.aborted || code === SOURCE_BROKE) throw error;
-    const complex = code === TOO_COMPLEX || code === 'EMAXLEN';
+    const complex = code === TOO_COMPLEX;
     const detail = (error instanceof Error ? error.message : String(error)).slice(0, 300);
     walk.findings.push(complex ? tooComplex(detail) : { kind: 'structure', problem: 'malformed', detail });
   }
@@ -67,39 +75,44 @@ async function* reading(source: Readable): AsyncGenerator<Buffer> {
   }
 }
 
-async function walkMessage(source: AsyncIterable<Buffer>, walk: Walk, place: Place): Promise<void> {
-  const { headerOctets, mimeParts } = walk.limits;
-  const splitter = new Splitter({ ignoreEmbedded: true, maxHeadSize: headerOctets, maxChildNodes: mimeParts });
-  let leaf: { node: MimeNode; visitor: Leaf } | undefined;
-  const visit = async (chunks: AsyncIterable<unknown>): Promise<void> => {
-    for await (const chunk of chunks as AsyncIterable<SplitterChunk>) {
-      if (chunk.type === 'node') {
-        await leaf?.visitor.end();
-        leaf = undefined;
-        countPart(chunk, walk, place);
-        if (chunk.multipart === false || chunk._boundary === false)
-          leaf = { node: chunk, visitor: new Leaf(chunk, walk, place) };
-      } else if (leaf !== undefined && leaf.node === chunk.node) {
-        // 'data' of a leaf's own is the body of a multipart that forgot its boundary
-        if (chunk.type === 'body' || chunk.node.multipart !== false) await leaf.visitor.write(chunk.value);
-      }
-    }
-    await leaf?.visitor.end();
-  };
-  await pipeline(source, splitter, visit, { signal: walk.signal });
-}
+/** A message as its octets come: the whole one, or one within it. */
+class Message {
+  readonly #walk: Walk;
+  readonly #place: Place;
+  readonly #mime: MimeWalk;
+  #leaf: Leaf | undefined;
 
-type SplitterChunk = MimeNode | { type: 'body' | 'data'; node: MimeNode; value: Buffer };
-
-function countPart(node: MimeNode, walk: Walk, place: Place): void {
-  walk.parts += 1;
-  if (walk.parts > walk.limits.mimeParts) {
-    throw new SekishoError(TOO_COMPLEX, `The message has more than ${walk.limits.mimeParts} parts`);
+  constructor(walk: Walk, place: Place) {
+    this.#walk = walk;
+    this.#place = place;
+    this.#mime = new MimeWalk(walk.limits);
   }
-  let depth = place.depth;
-  for (let parent = node.parentNode; parent !== false; parent = parent.parentNode) depth += 1;
-  if (depth > walk.limits.mimeDepth) {
-    throw new SekishoError(TOO_COMPLEX, `The parts are nested more than ${walk.limits.mimeDepth} deep`);
+
+  async write(chunk: Buffer): Promise<void> {
+    for (const event of this.#mime.feed(chunk)) await this.#take(event);
+  }
+
+  async end(): Promise<void> {
+    for (const event of this.#mime.end()) await this.#take(event);
+    await this.#leaf?.end();
+  }
+
+  async #take(event: MimeEvent): Promise<void> {
+    if ('content' in event) return await this.#leaf?.write(event.content);
+    await this.#leaf?.end();
+    this.#leaf = undefined;
+    if ('end' in event) return;
+    this.#count(event.part);
+    if (event.part.leaf) this.#leaf = new Leaf(event.part, this.#walk, this.#place);
+  }
+
+  #count({ depth }: MimePart): void {
+    const { limits } = this.#walk;
+    this.#walk.parts += 1;
+    if (this.#walk.parts > limits.mimeParts)
+      throw new SekishoError(TOO_COMPLEX, `The message has more than ${limits.mimeParts} parts`);
+    if (this.#place.depth + depth > limits.mimeDepth)
+      throw new SekishoError(TOO_COMPLEX, `The parts are nested more than ${limits.mimeDepth} deep`);
   }
 }
 
@@ -118,13 +131,13 @@ class Leaf {
   #size: Bytes = 0;
   /** All of it, while it may be a zip or notes. */
   #whole: Buffer[] | undefined = [];
-  #message: { input: PassThrough; done: Promise<void> } | undefined;
+  #message: Message | undefined;
+  #kind: FileKind | undefined;
 
-  constructor(node: MimeNode, walk: Walk, place: Place) {
+  constructor(part: MimePart, walk: Walk, place: Place) {
     this.#walk = walk;
     this.#place = place;
-    const type = structured(node, 'content-type');
-    const disposition = structured(node, 'content-disposition');
+    const { type, disposition } = part;
     const names = [disposition.parameters.get('filename') ?? '', type.parameters.get('name') ?? ''].filter(
       (name) => name !== '',
     );
@@ -133,42 +146,30 @@ class Leaf {
     this.#type = type.value.slice(0, 200);
     this.#attached =
       this.#name !== '' || disposition.value === 'attachment' || !/^(?:text\/|multipart\/|$)/.test(this.#type);
-    this.#decoder = decoderFor(stripComments(rawField(node, 'content-transfer-encoding')).trim().toLowerCase());
+    this.#decoder = decoderFor(stripComments(part.encoding).trim().toLowerCase());
     const isMessage = /^message\/(?:rfc822|global|news)$/.test(this.#type) || extensionOf(this.#name) === 'eml';
     if (isMessage && this.#decoder !== undefined) this.#enter();
   }
 
   /** A message in the message is walked as its octets come. */
   #enter(): void {
-    const input = new PassThrough();
     const inside = [...this.#place.inside, displayText(this.#name, 255) || 'message'];
-    let depth = this.#place.depth + 1;
-    depth = Math.max(depth, inside.length);
-    const done =
-      inside.length > this.#walk.limits.mimeDepth
-        ? Promise.reject(new SekishoError(TOO_COMPLEX, 'Messages are nested too deep'))
-        : walkMessage(input, this.#walk, { depth, inside });
-    done.catch(() => input.destroy()); // told by whoever writes next, or by end()
-    this.#message = { input, done };
+    if (inside.length > this.#walk.limits.mimeDepth)
+      throw new SekishoError(TOO_COMPLEX, 'Messages are nested too deep');
+    const depth = Math.max(this.#place.depth + 1, inside.length);
+    this.#message = new Message(this.#walk, { depth, inside });
   }
 
   async write(chunk: Buffer): Promise<void> {
-    if (this.#decoder === undefined) {
-      this.#size += chunk.length;
-      return;
-    }
-    await this.#take(this.#decoder.write(chunk));
+    if (this.#decoder === undefined) this.#size += chunk.length;
+    else if (this.#kind !== undefined && this.#whole === undefined) this.#size += this.#decoder.count(chunk);
+    else await this.#take(this.#decoder.write(chunk));
   }
 
   async #take(octets: Buffer): Promise<void> {
     if (octets.length === 0) return;
     this.#size += octets.length;
-    if (this.#message !== undefined) {
-      const { input, done } = this.#message;
-      if (input.destroyed) await done; // throws why
-      if (!input.write(octets)) await Promise.race([once(input, 'drain'), done]);
-      return;
-    }
+    if (this.#message !== undefined) return await this.#message.write(octets);
     if (this.#headLength < HEAD_OCTETS) {
       const wanted = octets.subarray(0, HEAD_OCTETS - this.#headLength);
       this.#head.push(wanted);
@@ -176,22 +177,23 @@ class Leaf {
     }
     if (this.#whole === undefined) return;
     this.#whole.push(octets);
-    if (this.#size > HEAD_OCTETS && this.#size - octets.length <= HEAD_OCTETS) {
+    if (this.#kind === undefined && this.#headLength === HEAD_OCTETS) {
       // by now it is known whether all of it will be wanted
-      const kind = await kindOf({ name: this.#name, declaredType: this.#type, head: Buffer.concat(this.#head) });
-      if (!kind.zip && !kind.oneNote && !/zip/.test(this.#type)) this.#whole = undefined;
+      this.#kind = await this.#kindOfHead();
+      if (!this.#kind.zip && !this.#kind.oneNote && !/zip/.test(this.#type)) this.#whole = undefined;
     } else if (this.#size > MAX_ZIP) this.#whole = undefined;
+  }
+
+  async #kindOfHead(): Promise<FileKind> {
+    this.#head = [Buffer.concat(this.#head)];
+    return await kindOf({ name: this.#name, declaredType: this.#type, head: this.#head[0] as Buffer });
   }
 
   async end(): Promise<void> {
     if (this.#decoder !== undefined) await this.#take(this.#decoder.end());
-    if (this.#message !== undefined) {
-      this.#message.input.end();
-      await this.#message.done;
-      return;
-    }
-    const head = Buffer.concat(this.#head);
-    const kind = await kindOf({ name: this.#name, declaredType: this.#type, head });
+    if (this.#message !== undefined) return await this.#message.end();
+    const kind = this.#kind ?? (await this.#kindOfHead());
+    const head = this.#head[0] as Buffer;
     const traits = new Set<AttachmentTrait>(kind.traits);
     if (this.#otherName !== this.#name) for (const trait of traitsByName(this.#otherName)) traits.add(trait);
     let trueType = kind.trueType;
@@ -232,14 +234,4 @@ class Leaf {
       traits,
     });
   }
-}
-
-/** The part's header in octets, as it was sent: mailsplit reads it as text and loses raw Japanese names. */
-function rawField(node: MimeNode, key: string): string {
-  const lines = node.headers === false ? Buffer.alloc(0) : node.headers.build();
-  return parseHeader(lines).fields.find((field) => field.key === key)?.raw ?? '';
-}
-
-function structured(node: MimeNode, key: string): StructuredValue {
-  return parseStructured(rawField(node, key));
 }

@@ -5,8 +5,15 @@
 export interface Decoder {
   /** What these octets complete. */
   write(chunk: Buffer): Buffer;
+  /** The same, for whom it is enough to know how many octets they are. */
+  count(chunk: Buffer): number;
   end(): Buffer;
 }
+
+const CR = 13;
+const LF = 10;
+/** Decoded at a time where the octets themselves are not wanted. */
+const SCRATCH = 65_536;
 
 /** Undefined for an encoding we cannot undo. */
 export function decoderFor(encoding: string): Decoder | undefined {
@@ -15,7 +22,7 @@ export function decoderFor(encoding: string): Decoder | undefined {
     case '7bit':
     case '8bit':
     case 'binary':
-      return { write: (chunk) => chunk, end: () => Buffer.alloc(0) };
+      return { write: (chunk) => chunk, count: (chunk) => chunk.length, end: () => Buffer.alloc(0) };
     case 'base64':
       return base64Decoder();
     case 'quoted-printable':
@@ -25,25 +32,62 @@ export function decoderFor(encoding: string): Decoder | undefined {
   }
 }
 
-/** Octets outside the alphabet are skipped; padding ends a quantum, not the data (joined segments are read on). */
+/**
+ * Octets outside the alphabet are skipped; padding ends a quantum, not the data (joined segments are read on). Lines of one
+ * length, as every program writes them, are decoded natively as they stand, a chunk at a time.
+ */
 function base64Decoder(): Decoder {
   let rest = '';
+  const decode = (chunk: Buffer): Buffer[] => {
+    const text = rest + chunk.toString('latin1').replaceAll(/[^A-Za-z0-9+/=]+/g, '');
+    const segments = text.split(/=+/);
+    const last = segments.pop() ?? '';
+    const whole = last.length - (last.length % 4);
+    rest = last.slice(whole);
+    return [...segments, last.slice(0, whole)].map((segment) => Buffer.from(segment, 'base64'));
+  };
+  const pieces = (chunk: Buffer, scratch?: Buffer): Buffer[] => {
+    const first = chunk.indexOf(LF) + 1;
+    const head = decode(chunk.subarray(0, first));
+    if (first === 0) return decode(chunk);
+    const end = rest === '' ? endOfLines(chunk, first) : first;
+    const lines = end === first ? undefined : decodeLines(chunk.subarray(first, end), scratch);
+    if (lines === undefined) return [...head, ...decode(chunk.subarray(first))];
+    return [...head, lines, ...decode(chunk.subarray(end))];
+  };
+  const scratch = Buffer.allocUnsafeSlow(SCRATCH);
   return {
-    write(chunk) {
-      const text = rest + chunk.toString('latin1').replaceAll(/[^A-Za-z0-9+/=]+/g, '');
-      if (!text.includes('=')) {
-        const whole = text.length - (text.length % 4);
-        rest = text.slice(whole);
-        return Buffer.from(text.slice(0, whole), 'base64');
-      }
-      const segments = text.split(/=+/);
-      const last = segments.pop() ?? '';
-      const whole = last.length - (last.length % 4);
-      rest = last.slice(whole);
-      return Buffer.concat([...segments, last.slice(0, whole)].map((segment) => Buffer.from(segment, 'base64')));
+    write: (chunk) => Buffer.concat(pieces(chunk)),
+    count: (chunk) => {
+      let octets = 0;
+      for (let at = 0; at < chunk.length; at += SCRATCH)
+        for (const piece of pieces(chunk.subarray(at, at + SCRATCH), scratch)) octets += piece.length;
+      return octets;
     },
     end: () => Buffer.from(rest, 'base64'),
   };
+}
+
+/** The end of the lines from `from` on that are all as long as the first, a multiple of four octets, CRLF behind each. */
+function endOfLines(chunk: Buffer, from: number): number {
+  const step = chunk.indexOf(LF, from) + 1 - from;
+  if (step < 6 || (step - 2) % 4 !== 0) return from;
+  let at = from;
+  while (chunk[at + step - 1] === LF && chunk[at + step - 2] === CR) at += step;
+  return at;
+}
+
+/** Undefined unless they hold nothing but the alphabet: then the decoded length is what their length says. */
+function decodeLines(lines: Buffer, scratch: Buffer | undefined): Buffer | undefined {
+  const step = lines.indexOf(LF) + 1;
+  const octets = (lines.length / step) * (((step - 2) / 4) * 3);
+  const out = scratch ?? Buffer.allocUnsafe(octets);
+  try {
+    const { written } = out.setFromBase64(lines.toString('latin1'));
+    return written === octets ? out.subarray(0, octets) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** RFC 2045 §6.7. A line is kept until it is complete (64 KiB at most): only its end tells a soft break. */
@@ -56,16 +100,14 @@ function quotedPrintableDecoder(): Decoder {
     );
     return Buffer.from(bytes, 'latin1');
   };
-  return {
-    write(chunk) {
-      const text = rest + chunk.toString('latin1');
-      let cut = text.lastIndexOf('\n') + 1;
-      if (cut === 0 && text.length > 65_536) cut = text.length - 3;
-      rest = text.slice(cut);
-      return decode(text.slice(0, cut));
-    },
-    end: () => decode(rest),
+  const write = (chunk: Buffer): Buffer => {
+    const text = rest + chunk.toString('latin1');
+    let cut = text.lastIndexOf('\n') + 1;
+    if (cut === 0 && text.length > 65_536) cut = text.length - 3;
+    rest = text.slice(cut);
+    return decode(text.slice(0, cut));
   };
+  return { write, count: (chunk) => write(chunk).length, end: () => decode(rest) };
 }
 
 /** One line without its LF: white space at its end is dropped (RFC 2045 §6.7 rule 3), `=` there joins it to the next. */

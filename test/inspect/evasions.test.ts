@@ -4,13 +4,15 @@
  * person is to believe that admin@bank.example wrote. Whatever we cannot read in one way only must not be a pass for the bank.
  */
 import assert from 'node:assert/strict';
+import { Readable } from 'node:stream';
 import { describe, it } from 'node:test';
 import { defaultConfig } from '../../src/config/schema.ts';
 import { decide } from '../../src/decide/decide.ts';
+import { inspectStructure } from '../../src/inspect/structure.ts';
 import { parseReversePath } from '../../src/mail/address.ts';
 import { envelope, inspection, origin } from '../decide/findings.ts';
 import { authenticateBytes } from './authenticate.ts';
-import { fakeResolver, newKey, of, signed, type Zone } from './support.ts';
+import { fakeResolver, newKey, of, settings, signed, type Zone } from './support.ts';
 
 const key = newKey();
 const ZONE: Zone = {
@@ -184,6 +186,39 @@ describe('evasions of "Composition Kills", forms of the reverse-path', () => {
   ];
   for (const [name, path, becomes] of forms) {
     it(`${name}: no reverse-path`, () => assert.equal(parseReversePath(path), becomes));
+  }
+});
+
+describe('evasions of the MIME walk', () => {
+  const outer = 'From: a@b.example\r\nContent-Type: multipart/mixed; boundary=O\r\n\r\n--O\r\n';
+  const text = 'Content-Type: text/plain\r\n\r\nhello\r\n';
+  const tool = `Content-Type: application/octet-stream\r\nContent-Disposition: attachment; filename=tool.exe\r\n\r\nMZ\r\n`;
+  const forms: Array<[name: string, message: string]> = [
+    [
+      'behind a multipart that is never closed',
+      `${outer}Content-Type: multipart/mixed; boundary=b1\r\n\r\n--b1\r\n${text}--O\r\n${tool}--O--\r\n`,
+    ],
+    [
+      'behind two of them, the inner boundary a longer form of the outer',
+      `${outer}Content-Type: multipart/mixed; boundary=OO\r\n\r\n--OO\r\n` +
+        `Content-Type: multipart/alternative; boundary="O--"\r\n\r\n--O--\r\n${text}--O\r\n${tool}--O--\r\n`,
+    ],
+    ['behind a delimiter with white space', `${outer}${text}--O \t\r\n${tool}--O--\r\n`],
+    [
+      'in a message with bare line feeds in base64',
+      `${outer}Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n` +
+        `${Buffer.from(`${outer}${text}--O\r\n${tool}--O--\r\n`.replaceAll('\r', '')).toString('base64')}\r\n--O--\r\n`,
+    ],
+  ];
+  for (const [name, message] of forms) {
+    it(`a program ${name} is found (RFC 2046 §5.1)`, async () => {
+      const options = { limits: settings().limits, signal: new AbortController().signal };
+      const findings = await inspectStructure(Readable.from([Buffer.from(message)]), options);
+      const programs = findings.filter(
+        (finding) => finding.kind === 'attachment' && finding.traits.includes('executable'),
+      );
+      assert.equal(programs.length, 1, JSON.stringify(findings));
+    });
   }
 });
 
