@@ -19,6 +19,7 @@ export const confirmation: { ask: () => Promise<boolean> } = { ask: async () => 
 
 const DEADLINE_MS = 130_000;
 const PROBE_MS = 2_000;
+const FREED_MS = 60_000;
 
 let loggedInAgain: Array<() => void> = [];
 
@@ -30,8 +31,22 @@ export function sessionIsBack(): void {
 }
 
 export async function call<K extends OperationId>(id: K, args: Input<K>, signalOf?: AbortSignal): Promise<Answer<K>> {
+  return (await (await answered(id, args, signalOf)).json()) as Answer<K>;
+}
+
+/** An answer that is a file: handed to the browser's downloads under `name`. */
+export async function download<K extends OperationId>(id: K, args: Input<K>, name: string): Promise<void> {
+  const url = URL.createObjectURL(await (await answered(id, args)).blob());
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), FREED_MS);
+}
+
+async function answered<K extends OperationId>(id: K, args: Input<K>, signalOf?: AbortSignal): Promise<Response> {
   const response = await request(id, args, signalOf);
-  if (response.ok) return (await response.json()) as Answer<K>;
+  if (response.ok) return response;
   const problem = await readProblem(response);
   if (
     response.status === 401 &&
@@ -41,9 +56,9 @@ export async function call<K extends OperationId>(id: K, args: Input<K>, signalO
   ) {
     sessionEnded.value = true;
     await new Promise<void>((resolve) => loggedInAgain.push(resolve));
-    return call(id, args, signalOf);
+    return answered(id, args, signalOf);
   }
-  if (problem.code === 'CONFIRM_NEEDED' && (await confirmation.ask())) return call(id, args, signalOf);
+  if (problem.code === 'CONFIRM_NEEDED' && (await confirmation.ask())) return answered(id, args, signalOf);
   throw problem;
 }
 

@@ -2,6 +2,7 @@
 import { computed, signal } from '@preact/signals';
 import { type Answer, call } from '../api/client.ts';
 import type { Permission } from '../../src/api/contract/client.ts';
+import { skew, zone } from '../i18n/format.ts';
 import { setLanguage } from '../i18n/language.ts';
 
 export type Session = Answer<'session.show'>;
@@ -16,6 +17,8 @@ export function may(permission: Permission): boolean {
 
 export async function loadSession(): Promise<void> {
   const loaded = await call('session.show', {});
+  zone.value = loaded.zone;
+  skew.value = Date.parse(loaded.now) - Date.now();
   session.value = loaded;
 }
 

@@ -10,6 +10,8 @@ import { Policy } from '../views/policy.tsx';
 import { Quarantine } from '../views/quarantine.tsx';
 import { Queue } from '../views/queue.tsx';
 import { Reports } from '../views/reports.tsx';
+import { Setup } from '../views/setup.tsx';
+import { System } from '../views/system.tsx';
 import { Users } from '../views/users.tsx';
 
 export interface ViewProperties {
@@ -21,7 +23,7 @@ export const VIEWS: {
   setup: ComponentType;
   pages: Readonly<Record<string, ComponentType<ViewProperties> | undefined>>;
 } = {
-  setup: () => null,
+  setup: Setup,
   pages: {
     overview: Overview,
     account: Account,
@@ -33,6 +35,7 @@ export const VIEWS: {
     reports: Reports,
     audit: Audit,
     users: Users,
+    system: System,
     help: Help,
   },
 };

@@ -33,6 +33,15 @@ export function toastProblem(error: unknown): void {
   toast(remedy === '' ? title : `${title}: ${remedy}`, { tone: 'bad' });
 }
 
+/** Work whose trouble is told at the edge of the page, because it has no place of its own. */
+export async function attempt(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    toastProblem(error);
+  }
+}
+
 /** The newest action that can be taken back; for the key `u`. */
 export function undoLast(): void {
   const target = toasts.value.findLast((one) => one.undo !== undefined);

@@ -6,7 +6,7 @@ import { h } from 'preact';
 import { type Answer, call } from '../api/client.ts';
 import { ApiProblem } from '../api/problem.ts';
 import { ask } from '../components/dialog.tsx';
-import { toast, toastProblem } from '../components/toast.tsx';
+import { attempt, toast, toastProblem } from '../components/toast.tsx';
 import { language, t } from '../i18n/language.ts';
 import { MESSAGE, QUEUE } from '../i18n/words-messages.ts';
 
@@ -175,12 +175,4 @@ function askForce(): Promise<boolean> {
     danger: true,
     typed: t(MESSAGE.forceWord),
   });
-}
-
-async function attempt(work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    toastProblem(error);
-  }
 }
