@@ -56,6 +56,14 @@ export const PARTS: readonly Part[] = [
     concurrency: 2,
   },
   {
+    name: 'pages',
+    proves: 'the pages in Chromium against the real processes and engines: daily work, accessibility, widths, attacks by mail',
+    minutes: 8,
+    slow: true,
+    folders: ['browser'],
+    concurrency: 1,
+  },
+  {
     name: 'scripts',
     proves: 'the start command and the sample mails, as a newcomer would use them',
     minutes: 5,

@@ -4,7 +4,7 @@
  */
 import { signal } from '@preact/signals';
 import { zone } from '../i18n/format.ts';
-import { connection, hrefOf, lost, sessionEnded } from './client.ts';
+import { call, connection, hrefOf, sessionEnded } from './client.ts';
 
 export interface LiveEvent {
   name: 'counts' | 'message' | 'alarms' | 'session' | 'bye' | 'back';
@@ -14,12 +14,14 @@ export interface LiveEvent {
 const NAMES = ['counts', 'message', 'alarms', 'session', 'bye'] as const;
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 15_000;
+const DOUBT_MS = 1_500;
 
 export const live = signal(false);
 const listeners = new Set<(event: LiveEvent) => void>();
 let source: EventSource | undefined;
 let pauseMs = FIRST_PAUSE_MS;
 let broken = false;
+let doubt: ReturnType<typeof setTimeout> | undefined;
 
 /** Returns how to stop listening. `back` is told after a gap: what was missed has to be loaded. */
 export function listen(listener: (event: LiveEvent) => void): () => void {
@@ -54,15 +56,34 @@ function open(): void {
   stream.addEventListener('error', () => {
     live.value = false;
     broken = true;
+    // most breaks are mended by the browser within a moment; only what lasts is told
+    doubt ??= setTimeout(() => {
+      doubt = undefined;
+      if (!live.value && listeners.size > 0) void ask();
+    }, DOUBT_MS);
     if (stream.readyState !== EventSource.CLOSED) return;
     close();
-    if (!sessionEnded.value) lost();
     setTimeout(() => {
-      if (listeners.size > 0) open();
+      if (listeners.size > 0 && !sessionEnded.value) open();
     }, pauseMs);
     pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
   });
 }
+
+/** Is the box gone, or only the session? */
+async function ask(): Promise<void> {
+  try {
+    const session = await call('session.show', {});
+    if (session.me === undefined) sessionEnded.value = true;
+  } catch {
+    // a lost connection is told by the call itself
+  }
+}
+
+// after the new login the stream goes on
+sessionEnded.subscribe((ended) => {
+  if (!ended && listeners.size > 0) open();
+});
 
 function close(): void {
   source?.close();

@@ -3,7 +3,7 @@ import { computed, signal } from '@preact/signals';
 import { type Answer, call } from '../api/client.ts';
 import type { Permission } from '../../src/api/contract/client.ts';
 import { skew, zone } from '../i18n/format.ts';
-import { setLanguage } from '../i18n/language.ts';
+import { suggestLanguage } from '../i18n/language.ts';
 
 export type Session = Answer<'session.show'>;
 export type Me = NonNullable<Session['me']>;
@@ -26,7 +26,7 @@ export async function loadSession(): Promise<void> {
 export function setMe(next: Me, options: { useLanguage: boolean }): void {
   const before = session.value;
   if (before !== undefined) session.value = { ...before, claimed: true, me: next };
-  if (options.useLanguage) setLanguage(next.user.language);
+  if (options.useLanguage) suggestLanguage(next.user.language);
 }
 
 export async function logout(): Promise<void> {

@@ -38,6 +38,13 @@ export function setLanguage(next: Language): void {
   remember(KEY, next);
 }
 
+/** The user's own, where nobody chose one in this browser. */
+export function suggestLanguage(next: Language): void {
+  if (recall(KEY) !== undefined) return;
+  language.value = next;
+  document.documentElement.lang = next;
+}
+
 export function formatNumber(value: number, options: Intl.NumberFormatOptions = {}): string {
   return new Intl.NumberFormat(language.value, options).format(value);
 }

@@ -9,7 +9,7 @@ import { ask } from '../components/dialog.tsx';
 import { FormFoot, SelectField, submitted, TextField } from '../components/form.tsx';
 import { DataTable } from '../components/table.tsx';
 import { toast, toastProblem } from '../components/toast.tsx';
-import { t, word } from '../i18n/language.ts';
+import { setLanguage, t, word } from '../i18n/language.ts';
 import { ACCOUNT } from '../i18n/words-account.ts';
 import { COMMON } from '../i18n/words-common.ts';
 import { LOGIN, ROLE_NAMES } from '../i18n/words-frame.ts';
@@ -61,7 +61,8 @@ export function Account() {
 
 async function changeLanguage(language: 'ja' | 'en'): Promise<void> {
   try {
-    setMe(await call('account.update', { body: { language } }), { useLanguage: true });
+    setMe(await call('account.update', { body: { language } }), { useLanguage: false });
+    setLanguage(language);
   } catch (error) {
     toastProblem(error);
   }

@@ -1,0 +1,163 @@
+/**
+ * What a test of the pages stands in: the real gateway with real engines, the real admin process serving the built pages,
+ * and Debian's Chromium. No fixture data: whatever a page shows came through the MX listener or the API. Chromium trusts the
+ * box's own certificate only here, by a flag of the test.
+ */
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { buildPages } from '../../scripts/lib/build-webui.ts';
+import type { ConfigInput } from '../../src/config/schema.ts';
+import { startWorld, type World } from '../e2e/world.ts';
+import { type Child, startChild, until } from '../support/process.ts';
+
+const ROOT = path.resolve(import.meta.dirname, '../..');
+const CHROMIUM = '/usr/bin/chromium';
+export const PASSWORD = 'correct-staple-horse-battery';
+export const USER = 'tanaka';
+
+export interface PagesWorld {
+  readonly mail: World;
+  readonly browser: Browser;
+  readonly url: string;
+  readonly setupCode: () => Promise<string>;
+  /** A window of its own: own cookies, language, size. Fails the test on what the page reports as an error. */
+  open(options?: { language?: 'ja' | 'en'; width?: number; dark?: boolean }): Promise<Window>;
+  stopAdmin(): Promise<void>;
+  startAdmin(): Promise<void>;
+  adminLog(): string;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface Window {
+  page: Page;
+  context: BrowserContext;
+  /** What the console said that a page should never say. */
+  complaints: string[];
+}
+
+export async function startPagesWorld(options: { config?: Partial<ConfigInput> } = {}): Promise<PagesWorld> {
+  const stack = new AsyncDisposableStack();
+  try {
+    await buildPages({ onlyIfNeeded: true, quiet: true });
+    const mail = stack.use(await startWorld({ clamd: true, rspamd: true, ...options }));
+    const data = path.join(mail.dir, 'admin');
+    let port = 0;
+    let child: Child | undefined;
+    const startAdmin = async (): Promise<void> => {
+      const started = await startAdminProcess({ data, gateway: mail.gateway.dataFolder, port });
+      child = started.child;
+      port = started.port;
+    };
+    await startAdmin();
+    stack.defer(() => child?.stop());
+    const browser = await launch();
+    stack.defer(() => browser.close());
+    const url = `https://127.0.0.1:${port}`;
+    const owned = stack.move();
+    return {
+      mail,
+      browser,
+      url,
+      setupCode: async () => (await readFile(path.join(data, 'setup-code'), 'utf8')).trim(),
+      open: (wanted = {}) => openWindow(browser, url, wanted),
+      stopAdmin: async () => child?.stop(),
+      startAdmin,
+      adminLog: () => child?.output() ?? '',
+      [Symbol.asyncDispose]: () => owned.disposeAsync(),
+    };
+  } catch (error) {
+    await stack.disposeAsync();
+    throw error;
+  }
+}
+
+async function startAdminProcess(options: { data: string; gateway: string; port: number }) {
+  const { data, gateway, port } = options;
+  const where = ['--data', data, '--gateway-socket', path.join(gateway, 'run/admin.sock')];
+  const child = await startChild(
+    process.execPath,
+    [path.join(ROOT, 'src/admin.ts'), ...where, '--address', '127.0.0.1', '--port', String(port)],
+    { cwd: ROOT, env: { ...process.env, NODE_ENV: 'production', TZ: 'Asia/Tokyo' } },
+  );
+  const found = await until('the admin process to be ready', { ms: 60_000 }, () => {
+    const line = child
+      .output()
+      .split('\n')
+      .find((one) => one.includes('"Admin is ready"'));
+    if (line === undefined && !child.running()) throw new Error(`Admin has ended: ${child.output()}`);
+    return line === undefined ? undefined : Number(/"port":(\d+)/.exec(line)?.[1]);
+  });
+  return { child, port: found };
+}
+
+function launch(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: CHROMIUM,
+    args: [
+      '--no-sandbox', // tests run as root, where Chromium's own sandbox cannot start
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      '--force-color-profile=srgb',
+    ],
+  });
+}
+
+const HEIGHTS = { phone: 740, desk: 900 };
+
+async function openWindow(
+  browser: Browser,
+  url: string,
+  wanted: { language?: 'ja' | 'en'; width?: number; dark?: boolean },
+): Promise<Window> {
+  const width = wanted.width ?? 1_280;
+  const settings: BrowserContextOptions = {
+    ignoreHTTPSErrors: true,
+    baseURL: url,
+    locale: wanted.language === 'en' ? 'en-US' : 'ja-JP',
+    colorScheme: wanted.dark === true ? 'dark' : 'light',
+    viewport: { width, height: width < 600 ? HEIGHTS.phone : HEIGHTS.desk },
+    reducedMotion: 'reduce',
+  };
+  const context = await browser.newContext(settings);
+  context.setDefaultTimeout(15_000);
+  // as if chosen with the button before; without it the user's own language holds
+  if (wanted.language !== undefined)
+    await context.addInitScript(`localStorage.setItem('sekisho.language', '${wanted.language}')`);
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  page.on('console', (message) => {
+    // an answer of 4xx or 5xx is the page's own business
+    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
+      complaints.push(message.text());
+  });
+  return { page, context, complaints };
+}
+
+/** The wizard's first step, as a person does it. */
+export async function claim(world: PagesWorld, page: Page): Promise<void> {
+  await page.goto('/');
+  await page
+    .locator('input[autocomplete="off"]')
+    .first()
+    .fill(await world.setupCode());
+  await page.locator('input[autocomplete="username"]').fill(USER);
+  const passwords = page.locator('input[type="password"]');
+  await passwords.nth(0).fill(PASSWORD);
+  await passwords.nth(1).fill(PASSWORD);
+  await page.locator('form.card button[type="submit"]').click();
+  await page.waitForURL('**/setup');
+}
+
+export async function login(page: Page, user = USER): Promise<void> {
+  await page.goto('/');
+  await page.locator('input[autocomplete="username"]').fill(user);
+  await page.locator('input[type="password"]').fill(PASSWORD);
+  await page.locator('button[type="submit"]').click();
+  await page.locator('nav.nav').waitFor({ state: 'attached' });
+}

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { after, before, test } from 'node:test';
+import type { Page } from 'playwright-core';
+import { NAVIGATION_PATHS } from './page-paths.ts';
+import { hostileMail, japaneseMail } from './odd-mail.ts';
+import { claim, login, type PagesWorld, startPagesWorld } from './pages-world.ts';
+import { sendMail } from '../support/smtp-client.ts';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+// read by the browser
+const SETTLED = `document.querySelector('main [aria-busy="true"]') === null`;
+const TOO_WIDE = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
+let world: PagesWorld;
+
+before(async () => {
+  world = await startPagesWorld();
+  const first = await world.open({ language: 'ja' });
+  await claim(world, first.page);
+  const port = world.mail.gateway.mxPort;
+  const friend = { from: 'hanako@example.com', to: 'suzuki@office.example' };
+  await sendMail(port, { ...friend, bytes: japaneseMail('会議の件', 'axe.1@example.com') });
+  await sendMail(port, { from: 'boss@nospf.example', to: 'suzuki@office.example', bytes: hostileMail('axe.2@x') });
+});
+after(() => world?.[Symbol.asyncDispose]());
+
+interface Violation {
+  id: string;
+  nodes: Array<{ html: string; failureSummary?: string }>;
+}
+
+async function violations(page: Page): Promise<string[]> {
+  // not by a script element: the pages' own policy forbids those, and the test must not weaken it
+  await page.evaluate(AXE);
+  const found = await page.evaluate(async () => {
+    const { axe } = globalThis as unknown as { axe: { run: (options: unknown) => Promise<{ violations: unknown }> } };
+    const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+    return (await axe.run({ runOnly: tags })).violations;
+  });
+  return (found as Violation[]).map(
+    (one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 160)).join(' | ')}`,
+  );
+}
+
+for (const language of ['ja', 'en'] as const)
+  for (const look of ['light', 'dark'] as const)
+    test(`axe finds nothing on any page, ${language}, ${look}`, async () => {
+      const { page, complaints } = await world.open({ language, dark: look === 'dark' });
+      await page.goto('/');
+      await page.locator('input[type="password"]').waitFor();
+      assert.deepEqual(await violations(page), [], 'login');
+      await login(page);
+      for (const path of NAVIGATION_PATHS) {
+        await page.goto(path);
+        await page.locator('main h1').waitFor();
+        await page.waitForFunction(SETTLED);
+        assert.equal(await page.locator('html').getAttribute('lang'), language);
+        assert.deepEqual(await violations(page), [], path);
+      }
+      assert.deepEqual(complaints, []);
+    });
+
+test('no page is wider than the window, from a phone to a wide desk', async () => {
+  for (const width of [360, 768, 1_280, 2_560]) {
+    const { page, context } = await world.open({ language: 'ja', width });
+    await login(page);
+    for (const path of NAVIGATION_PATHS) {
+      await page.goto(path);
+      await page.locator('main h1').waitFor();
+      await page.waitForFunction(SETTLED);
+      const wide = Number(await page.evaluate(TOO_WIDE));
+      assert.ok(wide <= 0, `${path} at ${width}: ${wide} px too wide`);
+    }
+    await context.close();
+  }
+});
+
+test('the keys are listed by ?, and every focused element can be seen', async () => {
+  const { page } = await world.open({ language: 'en' });
+  await login(page);
+  await page.keyboard.press('?');
+  await page.getByRole('heading', { name: 'Keys' }).waitFor();
+  await page.keyboard.press('Escape');
+  await page.getByRole('heading', { name: 'Keys' }).waitFor({ state: 'detached' });
+  await page.keyboard.press('Tab');
+  assert.equal(await page.evaluate('document.activeElement.className'), 'skip');
+});
