@@ -1,4 +1,4 @@
-/** Words of the wizard. */
+/** Words of the wizard, from the first visit to the test message at its end. */
 export const SETUP = {
   title: { ja: '初期設定', en: 'Setup' },
   stepOf: { ja: '手順 {n} / {all}', en: 'Step {n} of {all}' },
