@@ -57,7 +57,8 @@ export const PARTS: readonly Part[] = [
   },
   {
     name: 'pages',
-    proves: 'the pages in Chromium against the real processes and engines: daily work, accessibility, widths, attacks by mail',
+    proves:
+      'the pages in Chromium against the real processes and engines: daily work, accessibility, widths, attacks by mail',
     minutes: 8,
     slow: true,
     folders: ['browser'],

@@ -90,7 +90,7 @@ test('triage by keyboard alone: open, release, delete, undo; page, API and CLI a
   await page.keyboard.press('u');
   await page.getByText('Undone').waitFor();
   assert.equal(await quarantined(), 2);
-  await page.locator('tr[data-row]').nth(1).focus();
+  await page.locator('tr[data-row]').filter({ hasText: 'Urgent transfer 1' }).focus();
   await page.keyboard.press('r');
   await page.getByText('Released: it is being delivered').waitFor();
   await until('the released mail at the mail server', { ms: 20_000 }, () =>

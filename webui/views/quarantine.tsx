@@ -120,7 +120,7 @@ function Rows({ rows, opened, open, chosen, choose, done }: RowsProperties) {
           label: t(FIELD.subject),
           head: true,
           render: (row) => (
-            <a href={`/quarantine/${row.id}`}>
+            <a href={hrefWith(`/quarantine/${row.id}`, query.value)}>
               <Subject text={row.subject} />
             </a>
           ),
