@@ -7,7 +7,7 @@ import path from 'node:path';
 import type { Page } from 'playwright-core';
 import { hostileMail, japaneseMail } from '../../test/browser/odd-mail.ts';
 import { NAVIGATION_PATHS } from '../../test/browser/page-paths.ts';
-import { claim, login, type PagesWorld, startPagesWorld } from '../../test/browser/pages-world.ts';
+import { claim, login, type PagesWorld, settled, startPagesWorld } from '../../test/browser/pages-world.ts';
 import { eicarMail, gtubeMail, plainMail } from '../../test/support/mime-samples.ts';
 import { sendMail } from '../../test/support/smtp-client.ts';
 
@@ -15,7 +15,6 @@ const OUT = path.resolve(import.meta.dirname, '../../docs/screens');
 const WIDTHS = [360, 1_280] as const;
 const LANGUAGES = ['ja', 'en'] as const;
 const MOST_OCTETS = 60_000;
-const SETTLED = `document.querySelector('main [aria-busy="true"]') === null`;
 
 async function main(): Promise<void> {
   mkdirSync(OUT, { recursive: true });
@@ -33,15 +32,14 @@ async function main(): Promise<void> {
       await login(here);
       for (const place of paths) {
         await here.goto(place);
-        await here.locator('main h1').waitFor();
-        await here.waitForFunction(SETTLED);
+        await settled(here);
         await keep(here, `${nameOf(place.replace(opened, 'one'))}-${language}-${width}`);
       }
       await context.close();
     }
   const dark = await world.open({ language: 'ja', dark: true });
   await login(dark.page);
-  await dark.page.waitForFunction(SETTLED);
+  await settled(dark.page);
   await keep(dark.page, 'overview-ja-dark');
 }
 

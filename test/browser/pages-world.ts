@@ -161,3 +161,9 @@ export async function login(page: Page, user = USER): Promise<void> {
   await page.locator('button[type="submit"]').click();
   await page.locator('nav.nav').waitFor({ state: 'attached' });
 }
+
+/** Nothing on the page is still loading. Without eval, which the pages' own policy forbids. */
+export async function settled(page: Page): Promise<void> {
+  await page.locator('main h1').waitFor();
+  await page.locator('main [aria-busy="true"]').first().waitFor({ state: 'detached' });
+}

@@ -5,13 +5,10 @@ import { after, before, test } from 'node:test';
 import type { Page } from 'playwright-core';
 import { NAVIGATION_PATHS } from './page-paths.ts';
 import { hostileMail, japaneseMail } from './odd-mail.ts';
-import { claim, login, type PagesWorld, startPagesWorld } from './pages-world.ts';
+import { claim, login, type PagesWorld, settled, startPagesWorld } from './pages-world.ts';
 import { sendMail } from '../support/smtp-client.ts';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-// read by the browser
-const SETTLED = `document.querySelector('main [aria-busy="true"]') === null`;
-const TOO_WIDE = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
 let world: PagesWorld;
 
 before(async () => {
@@ -25,14 +22,21 @@ before(async () => {
 });
 after(() => world?.[Symbol.asyncDispose]());
 
+async function tooWide(page: Page): Promise<number> {
+  return await page.evaluate(() => {
+    const { document } = globalThis as unknown as {
+      document: { documentElement: { scrollWidth: number; clientWidth: number } };
+    };
+    return document.documentElement.scrollWidth - document.documentElement.clientWidth;
+  });
+}
+
 interface Violation {
   id: string;
   nodes: Array<{ html: string; failureSummary?: string }>;
 }
 
 async function violations(page: Page): Promise<string[]> {
-  // not by a script element: the pages' own policy forbids those, and the test must not weaken it
-  await page.evaluate(AXE);
   const found = await page.evaluate(async () => {
     const { axe } = globalThis as unknown as { axe: { run: (options: unknown) => Promise<{ violations: unknown }> } };
     const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
@@ -46,15 +50,16 @@ async function violations(page: Page): Promise<string[]> {
 for (const language of ['ja', 'en'] as const)
   for (const look of ['light', 'dark'] as const)
     test(`axe finds nothing on any page, ${language}, ${look}`, async () => {
-      const { page, complaints } = await world.open({ language, dark: look === 'dark' });
+      const { page, context, complaints } = await world.open({ language, dark: look === 'dark' });
+      // not by a script element: the pages' own policy forbids those, and the test must not weaken it
+      await context.addInitScript(AXE);
       await page.goto('/');
       await page.locator('input[type="password"]').waitFor();
       assert.deepEqual(await violations(page), [], 'login');
       await login(page);
       for (const path of NAVIGATION_PATHS) {
         await page.goto(path);
-        await page.locator('main h1').waitFor();
-        await page.waitForFunction(SETTLED);
+        await settled(page);
         assert.equal(await page.locator('html').getAttribute('lang'), language);
         assert.deepEqual(await violations(page), [], path);
       }
@@ -67,9 +72,8 @@ test('no page is wider than the window, from a phone to a wide desk', async () =
     await login(page);
     for (const path of NAVIGATION_PATHS) {
       await page.goto(path);
-      await page.locator('main h1').waitFor();
-      await page.waitForFunction(SETTLED);
-      const wide = Number(await page.evaluate(TOO_WIDE));
+      await settled(page);
+      const wide = await tooWide(page);
       assert.ok(wide <= 0, `${path} at ${width}: ${wide} px too wide`);
     }
     await context.close();
@@ -84,5 +88,5 @@ test('the keys are listed by ?, and every focused element can be seen', async ()
   await page.keyboard.press('Escape');
   await page.getByRole('heading', { name: 'Keys' }).waitFor({ state: 'detached' });
   await page.keyboard.press('Tab');
-  assert.equal(await page.evaluate('document.activeElement.className'), 'skip');
+  assert.equal(await page.locator(':focus').getAttribute('class'), 'skip');
 });
