@@ -137,7 +137,7 @@ export function dispatcher(parts: DispatchParts) {
           }
         }
         const problem = problemOf(error, requestId);
-        if (problem.status >= 500 && problem.code !== 'GATEWAY_NOT_RUNNING' && problem.code !== 'HOST_NOT_RUNNING')
+        if (problem.status >= 500 && !(error instanceof ApiProblem) && !problem.code.endsWith('_NOT_RUNNING'))
           parts.log('error', 'An operation of the API failed', {
             operation: id,
             requestId,
