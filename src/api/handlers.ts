@@ -10,6 +10,7 @@ import { overviewHandlers } from './routes/overview.ts';
 import type { RouteParts } from './routes/parts.ts';
 import { peopleHandlers } from './routes/people.ts';
 import { policyHandlers } from './routes/policy.ts';
+import { probeHandlers } from './routes/probes.ts';
 import { quarantineHandlers, queueHandlers } from './routes/queue.ts';
 import { reportHandlers } from './routes/reports.ts';
 import { sessionHandlers } from './routes/session.ts';
@@ -32,6 +33,7 @@ export function createApiHandlers(parts: RouteParts, feed: LiveFeed, { inbox }: 
     ...quarantineHandlers(),
     ...policyHandlers(parts),
     ...domainHandlers(),
+    ...probeHandlers(parts),
     ...configHandlers(),
     ...reportHandlers(parts),
     ...systemHandlers(parts, inbox),

@@ -1,0 +1,131 @@
+/**
+ * What an office does with the API, against the real gateway, a mail server and a DNS of our own: probe the mail server, read
+ * the records, send a message round the box, see it in search, overview and report, change the level, a domain, a certificate.
+ */
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { makeSelfSigned } from '../../src/base/self-signed.ts';
+import { startWorld, type World } from '../e2e/world.ts';
+import { until } from '../support/process.ts';
+import { startAdmin, type TestAdmin, type Visitor } from './support.ts';
+
+let world: World;
+let box: TestAdmin;
+let admin: Visitor;
+
+type Step = { name: string; state: string; detail?: string };
+
+before(async () => {
+  world = await startWorld({ records: ['gw.office.example. 300 IN A 192.0.2.7'] });
+  box = await startAdmin({
+    data: path.join(world.dir, 'admin'),
+    gatewaySocket: path.join(world.gateway.dataFolder, 'run/admin.sock'),
+  });
+  admin = await box.claim();
+});
+
+after(async () => {
+  await box[Symbol.asyncDispose]();
+  await world[Symbol.asyncDispose]();
+});
+
+test('a mail server is probed without sending anything: it takes the known mailbox and the unknown one, which is told', async () => {
+  const server = { host: '127.0.0.1', port: world.office.port };
+  const body = { server, domain: 'office.example', known: 'alice@office.example' };
+  const answer = await admin.api('POST', '/domains/probe', body);
+  assert.equal(answer.status, 200, answer.text);
+  const states = (answer.json['steps'] as Step[]).map(({ name, state }) => `${name} ${state}`);
+  assert.deepEqual(
+    states.filter((one) => !one.startsWith('starttls')),
+    ['connect ok', 'greeting ok', 'known ok', 'unknown warning'],
+  );
+  assert.equal(world.office.messages.length, 0);
+  const closed = await admin.api('POST', '/domains/probe', { ...body, server: { host: '127.0.0.1', port: 1 } });
+  assert.equal(closed.json['ok'], false);
+  assert.match(JSON.stringify(closed.json['steps']), /ECONNREFUSED/);
+});
+
+test('the records of a domain are told with what to publish and what stands there now', async () => {
+  const answer = await admin.api('GET', '/domains/office.example/dns');
+  assert.equal(answer.status, 200, answer.text);
+  const records = answer.json['records'] as Array<{ purpose: string; state: string; wanted: string; found: string[] }>;
+  const state = Object.fromEntries(records.map((one) => [one.purpose, one.state]));
+  assert.deepEqual([state['mx'], state['a'], state['spf'], state['dmarc']], ['ok', 'ok', 'ok', 'missing']);
+  assert.equal(records.find(({ purpose }) => purpose === 'mx')?.wanted, '10 gw.office.example.');
+});
+
+test('a test message goes round the box and is found by search, overview and report', async () => {
+  const started = await admin.api('POST', '/setup/round-trip', { recipient: 'alice@office.example' });
+  assert.equal(started.status, 200, started.text);
+  assert.notEqual(started.json['state'], 'failed', started.text);
+  const trip = await until('the message to arrive', { ms: 20_000 }, async () => {
+    const { json } = await admin.api('GET', `/setup/round-trip/${String(started.json['id'])}`);
+    return json['state'] === 'running' ? undefined : json;
+  });
+  assert.equal(trip['state'], 'ok', JSON.stringify(trip));
+  const id = String(trip['queueId']);
+  const found = await admin.api('GET', `/messages?text=${encodeURIComponent('試験メール')}`);
+  assert.equal((found.json['entries'] as Array<{ id: string }>)[0]?.id, id, found.text);
+  const shown = await admin.api('GET', `/messages/${id}?language=ja`);
+  assert.match(JSON.stringify(shown.json['trace']), /delivered/);
+  const overview = await admin.api('GET', '/overview');
+  const today = overview.json['today'] as { ok: boolean; value: { totals: { delivered: number } } };
+  assert.deepEqual([today.ok, today.value.totals.delivered], [true, 1], overview.text);
+  const report = await admin.api('GET', '/reports?period=month');
+  assert.deepEqual((report.json['recipients'] as unknown[])[0], {
+    name: 'alice@office.example',
+    messages: 1,
+    octets: (report.json['totals'] as { octets: number }).octets,
+  });
+  const csv = await admin.api('GET', '/reports/csv?table=recipients');
+  assert.match(csv.text, /^name,messages,octets\r\nalice@office\.example,1,\d+\r\n$/);
+});
+
+test('a level is chosen, seen by the command line, and single rules make it the owner’s own', async () => {
+  assert.equal((await admin.api('GET', '/policy')).json['level'], 'normal');
+  const strict = await admin.api('PUT', '/policy/level', { level: 'strict' });
+  assert.equal(strict.json['ok'], true, strict.text);
+  assert.equal((await admin.api('GET', '/policy')).json['level'], 'strict');
+  const { stdout } = await world.gateway.cli('config', 'get', 'policy.spam.reject');
+  assert.equal(stdout.trim(), '10');
+  await admin.api('PATCH', '/policy', { encryptedArchive: 'deliver' });
+  assert.equal((await admin.api('GET', '/policy')).json['level'], 'custom');
+  const forecast = await admin.api('GET', '/policy/forecast?tag=4&quarantine=6&reject=10');
+  assert.equal(forecast.status, 200, forecast.text);
+});
+
+test('a domain is added, changed and taken away, and what the gateway refuses changes nothing', async () => {
+  const second = { name: 'Second.Example', servers: [{ host: '192.0.2.9' }] };
+  assert.equal((await admin.api('POST', '/domains', second)).json['ok'], true);
+  assert.equal((await admin.api('POST', '/domains', second)).json['code'], 'NAME_TAKEN');
+  const changed = await admin.api('PUT', '/domains/second.example', { ...second, servers: [{ host: '192.0.2.10' }] });
+  assert.equal(changed.json['ok'], true, changed.text);
+  const domains = (await admin.api('GET', '/domains')).json['domains'] as Array<{
+    name: string;
+    servers: Array<{ host: string }>;
+  }>;
+  assert.deepEqual(
+    domains.map(({ name, servers }) => `${name} ${servers[0]?.host ?? ''}`),
+    ['office.example 127.0.0.1', 'second.example 192.0.2.10'],
+  );
+  assert.equal((await admin.api('DELETE', '/domains/second.example')).json['ok'], true);
+  assert.equal((await admin.api('DELETE', '/domains/second.example')).status, 404);
+  const bad = await admin.api('PUT', '/config', { path: 'policy.spam.tag', value: 'much' });
+  assert.deepEqual([bad.status, bad.json['ok']], [200, false]);
+});
+
+test('a certificate is taken only with its key, and is what the pages show from then on', async () => {
+  const now = Date.now();
+  const [one, two] = [
+    await makeSelfSigned({ names: ['one.example'], now, validMs: 86_400_000 }),
+    await makeSelfSigned({ names: ['two.example'], now, validMs: 86_400_000 }),
+  ];
+  const crossed = await admin.api('PUT', '/certificates/page', { certificate: one.cert, key: two.key });
+  assert.deepEqual([crossed.status, crossed.json['code']], [422, 'CERTIFICATE_BAD']);
+  const taken = await admin.api('PUT', '/certificates/page', { certificate: one.cert, key: one.key });
+  assert.equal(taken.json['fingerprint'], one.fingerprint, taken.text);
+  assert.equal((await box.visitor().api('GET', '/setup')).json['fingerprint'], one.fingerprint);
+  const back = await admin.api('DELETE', '/certificates/page');
+  assert.equal(back.json['source'], 'own', back.text);
+});
