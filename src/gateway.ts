@@ -3,7 +3,7 @@
  *
  *   node src/gateway.ts --config FILE --data DIR
  *     --sockets: listen only on what systemd handed over · --host-socket FILE: the machine's host · --degraded: say 421 and why,
- *     nothing else (--degraded-if FILE: when that file exists)
+ *     nothing else (--degraded-if FILE: when that file exists) · --inspect-socket FILE: the inspect workers' own unit
  *
  * SIGTERM, SIGINT: a clean stop (sessions end, attempts end or are cut, the spool closes with its marker). SIGHUP: reload the
  * configuration. Exit codes: 0 clean stop · 64 usage · 70 a bug · 75 the spool is not trusted any more or a step of the boot
@@ -64,6 +64,7 @@ interface Arguments {
   /** Sockets handed over, by name; undefined: the ports are opened here. */
   fds: ReadonlyMap<string, number> | undefined;
   hostSocket: string | undefined;
+  inspectSocket: string | undefined;
   /** Why nothing but 421 is said. */
   degraded: string | undefined;
 }
@@ -89,7 +90,7 @@ async function degradedMain(given: Arguments, reason: string): Promise<void> {
   process.on('SIGINT', stop);
 }
 
-async function main({ config: configFile, data, journald, fds, hostSocket }: Arguments): Promise<void> {
+async function main({ config: configFile, data, journald, fds, hostSocket, inspectSocket }: Arguments): Promise<void> {
   const stack = new AsyncDisposableStack();
   const hostClient = hostSocket === undefined ? undefined : createHostClient({ socket: hostSocket });
   const time = createKnownTime({ host: hostClient, wall: () => Date.now() });
@@ -210,6 +211,7 @@ async function main({ config: configFile, data, journald, fds, hostSocket }: Arg
     clock,
     runDir: path.join(data, 'run'),
     workerEntry: path.join(import.meta.dirname, 'inspect.ts'),
+    workerSocket: inspectSocket,
   });
   stack.use(inspectors);
   const sts = await StsPolicies.open({
@@ -355,6 +357,7 @@ function readArguments(): Arguments | undefined {
         journald: { type: 'boolean', default: false },
         sockets: { type: 'boolean', default: false },
         'host-socket': { type: 'string' },
+        'inspect-socket': { type: 'string' },
         degraded: { type: 'boolean', default: false },
         'degraded-if': { type: 'string' },
       },
@@ -367,6 +370,7 @@ function readArguments(): Arguments | undefined {
       journald: values.journald,
       fds: values.sockets ? fds : undefined,
       hostSocket: values['host-socket'],
+      inspectSocket: values['inspect-socket'],
       degraded: values.degraded ? 'The gateway was started so' : degradedReason(values['degraded-if']),
     };
   } catch {

@@ -42,6 +42,8 @@ export interface InspectorsOptions {
   runDir: string;
   /** The entry of the inspect process (src/inspect.ts). */
   workerEntry: string;
+  /** On the box the workers are a unit of their own, behind this socket. */
+  workerSocket?: string | undefined;
   /** The runtime that runs it; this process's own by default. */
   execPath?: string;
 }
@@ -70,6 +72,7 @@ export function createInspectors(options: InspectorsOptions): Inspectors {
     entry: path.resolve(options.workerEntry),
     execPath: options.execPath ?? process.execPath,
     runDir: path.resolve(options.runDir),
+    unitSocket: options.workerSocket,
     settings: () => engines().inspect,
     resolver: options.resolver,
     clock,

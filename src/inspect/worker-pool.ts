@@ -21,6 +21,8 @@ export interface WorkerPoolOptions {
   execPath: string;
   /** Each worker gets a private folder in it, gone with the worker. */
   runDir: string;
+  /** The socket of the workers' own unit; without it they are children. */
+  unitSocket?: string | undefined;
   settings: () => { workers: number; memoryMiB: number; timeoutMs: Milliseconds };
   resolver: Resolver;
   clock: Clock;
@@ -140,7 +142,7 @@ export class WorkerPool {
   }
 
   async #spawn(): Promise<WorkerProcess> {
-    const { entry, execPath, runDir, resolver, settings } = this.#options;
+    const { entry, execPath, runDir, unitSocket, resolver, settings } = this.#options;
     await mkdir(runDir, { recursive: true, mode: 0o700 });
     const folder = await mkdtemp(path.join(runDir, 'worker-'));
     const worker = new WorkerProcess({
@@ -148,6 +150,7 @@ export class WorkerPool {
       execPath,
       folder,
       memoryMiB: settings().memoryMiB,
+      unitSocket,
       resolver,
       // A stall must be noticed, and the suspect heard alone, both within the inspector's own deadline.
       stallMs: () => Math.max(1_000, Math.min(10_000, settings().timeoutMs / 3)),

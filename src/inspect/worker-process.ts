@@ -1,12 +1,9 @@
 /**
- * One inspect worker as a child process: own socket pair, empty environment, capped heap, Node's permission model (reads the
- * program, writes its private folder, no network, no children). Contract: `run` gives what the worker found, or rejects with
+ * One inspect worker: own socket, empty environment, capped heap, Node's permission model (reads the program, writes its
+ * private folder, no network, no children); worker-launch tells where it comes from. Contract: `run` gives what the worker found, or rejects with
  * `WORKER_DIED` when it crashed, stalled or broke the protocol; then the process is gone. Nothing is durable.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, realpathSync } from 'node:fs';
-import path from 'node:path';
 import type { Duplex, Readable } from 'node:stream';
 import { assertNever, type Milliseconds } from '../base/brand.ts';
 import { pause } from '../base/deadline.ts';
@@ -24,18 +21,13 @@ import {
   type WorkerJob,
   type WorkerPart,
 } from './protocol.ts';
+import { type Launched, type LaunchOptions, launchWorker } from './worker-launch.ts';
 
 export const WORKER_DIED = 'WORKER_DIED';
 const CHUNK = 65_536;
 const HEARTBEAT_MS = 500;
-const ERROR_TAIL = 4_096;
 
-export interface WorkerOptions {
-  entry: string;
-  execPath: string;
-  /** Exists, 0700, for this worker alone. */
-  folder: string;
-  memoryMiB: number;
+export interface WorkerOptions extends LaunchOptions {
   resolver: Resolver;
   /** Without a sign of life for this long while it has work, the worker is stalled. */
   stallMs: () => Milliseconds;
@@ -69,7 +61,7 @@ export class WorkerProcess {
   readonly ready: Promise<void>;
   version = '';
   readonly #options: WorkerOptions;
-  readonly #child: ChildProcess;
+  readonly #body: Launched;
   readonly #socket: Duplex;
   readonly #jobs = new Map<number, OpenJob>();
   readonly #pings = new Map<number, () => void>();
@@ -78,39 +70,24 @@ export class WorkerProcess {
   #counter = 0;
   #wasReady = false;
   #dead: SekishoError | undefined;
-  #errorTail = '';
   #unanswered = 0;
   #heartbeat: NodeJS.Timeout;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
-    this.#child = spawn(options.execPath, workerArguments(options), {
-      cwd: options.folder,
-      env: { TMPDIR: options.folder, UV_THREADPOOL_SIZE: '4' },
-      stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
-    });
+    this.#body = launchWorker(options);
     this.ready = this.#ready.promise;
     this.ready.catch(() => undefined);
-    this.#socket = this.#child.stdio[3] as Duplex;
-    this.#child.stderr?.on('data', (chunk: Buffer) => {
-      this.#errorTail = (this.#errorTail + chunk.toString('utf8')).slice(-ERROR_TAIL);
-    });
-    this.#child.once('error', (error) => {
-      this.#fail(`could not be started: ${describeError(error)}`);
-      this.#gone.resolve();
-    });
-    this.#child.once('exit', (code, signal) => {
-      this.#fail(signal === null ? `ended with code ${String(code)}` : `was ended by ${signal}`);
-    });
-    // 'close' comes when the last words on stderr are in
-    this.#child.once('close', () => this.#gone.resolve());
+    this.#socket = this.#body.socket;
+    this.#body.onEnd((how) => this.#fail(how));
+    void this.#body.gone.then(() => this.#gone.resolve());
     this.#socket.on('error', (error) => this.#fail(`lost its socket: ${describeError(error)}`));
     this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS);
     void this.#listen();
   }
 
   get pid(): number | undefined {
-    return this.#child.pid;
+    return this.#body.pid;
   }
 
   get load(): number {
@@ -299,7 +276,7 @@ export class WorkerProcess {
     if (this.#dead !== undefined) return;
     this.#dead = died(`${why}`);
     clearInterval(this.#heartbeat);
-    if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill('SIGKILL');
+    this.#body.end();
     void this.#bury(why);
   }
 
@@ -307,7 +284,7 @@ export class WorkerProcess {
   async #bury(why: string): Promise<void> {
     await Promise.race([this.#gone.promise, pause(1_000)]);
     this.#socket.destroy();
-    const tail = this.#errorTail.trim().split('\n').slice(-12).join(' | ').slice(0, 600);
+    const tail = this.#body.lastWords().trim().split('\n').slice(-12).join(' | ').slice(0, 600);
     const dead = died(tail === '' ? why : `${why} (${tail})`);
     this.#dead = dead;
     this.#ready.reject(dead);
@@ -317,33 +294,4 @@ export class WorkerProcess {
 
 function died(how: string): SekishoError {
   return new SekishoError(WORKER_DIED, `The inspect worker ${how}`, { retryable: true });
-}
-
-function workerArguments(options: WorkerOptions): string[] {
-  const { entry, folder, memoryMiB } = options;
-  return [
-    '--permission', // no network, no child process, no worker thread, no native addon
-    ...programPaths(entry).map((readable) => `--allow-fs-read=${readable}`),
-    `--allow-fs-read=${folder}`,
-    `--allow-fs-write=${folder}`,
-    `--max-old-space-size=${memoryMiB}`,
-    '--disable-warning=ExperimentalWarning',
-    '--disable-warning=SecurityWarning',
-    entry,
-  ];
-}
-
-/**
- * What the program is made of, and not one file more: the data folder may stand beside it. The root of the program is the
- * nearest folder upwards with a package.json.
- */
-function programPaths(entry: string): string[] {
-  const own = path.dirname(realpathSync(entry));
-  let root = own;
-  while (!existsSync(path.join(root, 'package.json'))) {
-    const parent = path.dirname(root);
-    if (parent === root) return [own];
-    root = parent;
-  }
-  return [own, ...['src', 'node_modules', 'package.json'].map((name) => path.join(root, name))];
 }

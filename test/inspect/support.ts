@@ -115,6 +115,7 @@ export async function withInspectors<T>(
     runDir,
     workerEntry: options.workerEntry ?? WORKER_ENTRY,
     execPath: options.execPath ?? process.execPath,
+    workerSocket: options.workerSocket,
   });
   try {
     return await work(inspectors);

@@ -1,0 +1,171 @@
+/**
+ * What the image tests stand on: one image built once (or named by SEKISHO_TEST_IMAGE), a copy of its disk with a configuration
+ * laid on its boot partition, and a mail server for the box behind QEMU's address of the host.
+ */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { request } from 'node:https';
+import path from 'node:path';
+import { cacheFolder } from '../support/peers.ts';
+import { runCommand } from '../../scripts/test.d/command.ts';
+import type { ConfigInput } from '../../src/config/schema.ts';
+import { smtpConnect } from '../support/smtp-client.ts';
+import { until } from '../support/process.ts';
+import type { Vm } from '../support/vm.ts';
+
+const ROOT = path.resolve(import.meta.dirname, '../..');
+const BUILD_MS = 15 * 60_000;
+
+/** What the tests' image calls itself, so that there are older and newer ones. */
+export const VERSION = '1.0.0';
+
+export interface BuiltImage {
+  /** Private to this test file, gone with it. */
+  folder: string;
+  /** Where the build's results lie, shared. */
+  out: string;
+  disk: string;
+  bundle: string;
+  name: string;
+}
+
+/** The development image of this checkout: built by the first that asks, as long as no source changes. */
+export async function builtImage(): Promise<BuiltImage> {
+  const base = path.join(cacheFolder(), 'image');
+  mkdirSync(base, { recursive: true });
+  const out = process.env['SEKISHO_TEST_IMAGE'] ?? path.join(base, `built-${sourcesDigest()}`);
+  if (!existsSync(out)) {
+    for (const old of readdirSync(base).filter((name) => name.startsWith('built-')))
+      rmSync(path.join(base, old), { recursive: true, force: true });
+    const built = await runCommand(
+      path.join(ROOT, 'build-image.sh'),
+      ['--dev', '--version', VERSION, '--out', `${out}.part`],
+      {
+        cwd: ROOT,
+        ms: BUILD_MS,
+        env: { ...process.env, LC_ALL: 'C.UTF-8' },
+      },
+    );
+    if (built.code !== 0) throw new Error(`build-image.sh ended with ${built.code}\n${built.output.slice(-4_000)}`);
+    renameSync(`${out}.part`, out);
+  }
+  const packed = readdirSync(out).find((name) => name.endsWith('-dev.img.zst'));
+  if (packed === undefined) throw new Error(`No development image in ${out}`);
+  const name = packed.replace(/\.img\.zst$/, '');
+  const folder = mkdtempSync(path.join(base, 'run-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const disk = path.join(folder, 'disk.img');
+  execFileSync('zstd', ['-dqf', '--sparse', '--long=27', path.join(out, packed), '-o', disk]);
+  return { folder, out, disk, bundle: path.join(out, `${name}.raucb`), name };
+}
+
+function sourcesDigest(): string {
+  const hash = createHash('sha256');
+  for (const place of ['build-image.sh', 'package.json', 'package-lock.json', 'rootfs', 'scripts', 'src', 'webui']) {
+    const full = path.join(ROOT, place);
+    if (!existsSync(full)) continue;
+    const files = statSync(full).isDirectory() ? readdirSync(full, { recursive: true, encoding: 'utf8' }) : [''];
+    for (const file of files.toSorted()) {
+      const one = path.join(full, file);
+      if (/^dist(?:\/|$)|node_modules/.test(file) || !statSync(one).isFile()) continue;
+      hash.update(`${one}\0`).update(readFileSync(one));
+    }
+  }
+  return hash.digest('hex').slice(0, 16);
+}
+
+/** Lays a file on the boot partition (it begins at 2 MiB) of a raw disk image. */
+export function layOnBootPartition(disk: string, file: { name: string; content: string }): void {
+  const local = `${disk}.file`;
+  writeFileSync(local, file.content);
+  execFileSync('mcopy', ['-o', '-i', `${disk}@@2M`, local, `::/${file.name}`]);
+}
+
+/** A box that takes mail for office.example and hands it to `port` of the host. */
+export function officeConfig(port: number): ConfigInput {
+  return {
+    version: 1,
+    language: 'en',
+    hostname: 'mx.office.example',
+    listeners: { mx: { address: '0.0.0.0', port: 25 }, relay: { enabled: false } },
+    // the test's disk is small
+    spool: { floorOctets: 134_217_728, floorPercent: 2 },
+    domains: [
+      { name: 'office.example', servers: [{ host: '10.0.2.2', port, tls: 'off' }], recipients: { check: 'any' } },
+    ],
+    engines: {
+      clamd: { socket: '/run/sekisho-engines/clamd/clamd.sock' },
+      rspamd: { url: '/run/sekisho-engines/rspamd/rspamd.sock' },
+    },
+    dns: { servers: ['127.0.0.1:53'] },
+  };
+}
+
+/** Claims the box as its owner does: the code that the console shows, typed into the page. Port 25 opens after that. */
+export async function claimBox(vm: Vm): Promise<void> {
+  await until('the pages', { ms: 400_000, every: 1_000 }, async () =>
+    (await askPages(vm, { path: '/setup' })).status === 200 ? true : undefined,
+  );
+  const shown = await vm.shell(`/usr/lib/sekisho/node -e '${ASK_CONSOLE}'`, { ms: 120_000 });
+  const { code } = JSON.parse(shown.output) as { code?: string };
+  if (code === undefined) throw new Error(`The console shows no code: ${shown.output}`);
+  const body = { code, user: 'owner', password: 'a long enough password 9', language: 'en' };
+  const claimed = await askPages(vm, { path: '/setup/claim', body });
+  if (claimed.status !== 200) throw new Error(`The claim was answered ${claimed.status}: ${claimed.text}`);
+}
+
+const ASK_CONSOLE = `require("http").get({socketPath:"/run/sekisho-host/console.sock",path:"/v1/setup-code"},(r)=>r.on("data",(d)=>process.stdout.write(d)))`;
+
+/** One question to the API; status 0 when nobody answered. */
+export function askPages(vm: Vm, asked: { path: string; body?: unknown }): Promise<{ status: number; text: string }> {
+  return new Promise((resolve) => {
+    const call = request(
+      {
+        host: '127.0.0.1',
+        port: vm.httpsPort,
+        path: `/api/v1${asked.path}`,
+        method: asked.body === undefined ? 'GET' : 'POST',
+        headers: { 'content-type': 'application/json' },
+        rejectUnauthorized: false,
+        timeout: 60_000,
+      },
+      (response) => {
+        let text = '';
+        response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+        response.once('close', () => resolve({ status: response.statusCode ?? 0, text }));
+      },
+    );
+    call.once('timeout', () => call.destroy());
+    call.once('error', () => resolve({ status: 0, text: '' }));
+    call.end(asked.body === undefined ? undefined : JSON.stringify(asked.body));
+  });
+}
+
+/** Waits for the banner on port 25; seconds since power on. */
+export async function untilBanner(vm: Vm, { ms = 300_000 }: { ms?: number } = {}): Promise<number> {
+  await until('220 from the box', { ms, every: 250 }, async () => {
+    if (!vm.running) throw new Error(`The machine is off\n${vm.serial().slice(-2_000)}`);
+    try {
+      const client = await smtpConnect({ port: vm.smtpPort, ms: 3_000 });
+      const said = client.greeting.code;
+      client.cut();
+      return said === 220 ? true : undefined;
+    } catch {
+      return undefined; // QEMU takes the connection before the guest listens
+    }
+  }).catch((error: unknown) => {
+    throw new Error(`${String(error)}\n${vm.serial().slice(-3_000)}`);
+  });
+  return (performance.now() - vm.poweredAt) / 1_000;
+}

@@ -1,0 +1,248 @@
+/**
+ * A virtual machine that boots an image, by QEMU's software emulation (no KVM: it is absent or broken on most test machines),
+ * in user space. Its disk is a throw-away layer over the image; its network is QEMU's own, whose host side is this process's
+ * network namespace. Words on the serial line are kept in a file; commands run in the shell that images built with --dev have
+ * on a virtual line. Every wait has a deadline; the machine is ended by its pid.
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import path from 'node:path';
+import { freePort } from './net.ts';
+import { type Child, startChild, until } from './process.ts';
+
+export interface VmOptions {
+  /** Private to this machine; kept between its starts. */
+  folder: string;
+  /** The raw disk image below. */
+  image: string;
+  firmware?: 'bios' | 'uefi';
+  memoryMiB?: number;
+  /** What the battery clock says at power on, ISO 8601; else the true time. */
+  clock?: string;
+  diskGiB?: number;
+  extra?: readonly string[];
+}
+
+export interface ShellResult {
+  code: number;
+  output: string;
+}
+
+const OVMF = ['/usr/share/OVMF/OVMF_CODE_4M.fd', '/usr/share/OVMF/OVMF_CODE.fd'];
+const OVMF_VARS = ['/usr/share/OVMF/OVMF_VARS_4M.fd', '/usr/share/OVMF/OVMF_VARS.fd'];
+
+export class Vm {
+  readonly #options: VmOptions;
+  #child: Child | undefined;
+  #shell: Socket | undefined;
+  #qmp: Socket | undefined;
+  #events: Array<{ event: string }> = [];
+  #counter = 0;
+  poweredAt = 0;
+  smtpPort = 0;
+  relayPort = 0;
+  httpsPort = 0;
+
+  constructor(options: VmOptions) {
+    this.#options = options;
+    mkdirSync(options.folder, { recursive: true });
+  }
+
+  get running(): boolean {
+    return this.#child !== undefined;
+  }
+
+  file(name: string): string {
+    return path.join(this.#options.folder, name);
+  }
+
+  serial(): string {
+    return existsSync(this.file('serial.log')) ? readFileSync(this.file('serial.log'), 'latin1') : '';
+  }
+
+  /** Power on. Resolves when QEMU runs. */
+  async start(): Promise<void> {
+    if (this.#child !== undefined) throw new Error('The machine runs already');
+    const { image, diskGiB = 6 } = this.#options;
+    const disk = this.file('disk.qcow2');
+    if (!existsSync(disk)) {
+      execFileSync('qemu-img', [
+        'create',
+        '-q',
+        '-f',
+        'qcow2',
+        '-F',
+        'raw',
+        '-b',
+        path.resolve(image),
+        disk,
+        `${diskGiB}G`,
+      ]);
+    }
+    for (const name of ['serial.log', 'serial.sock', 'shell.sock', 'qmp.sock'])
+      rmSync(this.file(name), { force: true });
+    this.#events = [];
+    this.smtpPort = await freePort();
+    this.relayPort = await freePort();
+    this.httpsPort = await freePort();
+    const child = await startChild('qemu-system-x86_64', this.#arguments(disk));
+    this.#child = child;
+    this.poweredAt = performance.now();
+    void child.ended.then(() => {
+      if (this.#child === child) this.#child = undefined;
+      this.#shell?.destroy();
+      this.#qmp?.destroy();
+      this.#shell = this.#qmp = undefined;
+    });
+    this.#qmp = await until('the monitor of the machine', { ms: 20_000, every: 50 }, async () => {
+      if (!child.running()) throw new Error(`QEMU ended: ${child.output().slice(-2_000)}`);
+      return dial(this.file('qmp.sock'));
+    });
+    let rest = '';
+    this.#qmp.on('data', (chunk: Buffer) => {
+      const lines = (rest + chunk.toString('utf8')).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) {
+        const said = JSON.parse(line) as { event?: string };
+        if (said.event !== undefined) this.#events.push({ event: said.event });
+      }
+    });
+    this.#qmp.write('{"execute":"qmp_capabilities"}\n');
+  }
+
+  #arguments(disk: string): string[] {
+    const { firmware = 'bios', memoryMiB = 2_048, clock, extra = [] } = this.#options;
+    const forward = (port: number, guest: number): string => `hostfwd=tcp:127.0.0.1:${port}-:${guest}`;
+    const network = [forward(this.smtpPort, 25), forward(this.relayPort, 10_025), forward(this.httpsPort, 443)];
+    const options: Array<[string, string]> = [
+      ['-machine', 'pc'],
+      ['-accel', 'tcg,thread=multi'],
+      ['-cpu', 'Nehalem'],
+      // one: with two, QEMU 7.2's emulation lets the kernel run into its own patching (int3) on a loaded machine
+      ['-smp', '1'],
+      ['-m', String(memoryMiB)],
+      ['-display', 'none'],
+      ['-device', 'VGA,romfile='],
+      ['-rtc', `base=${clock ?? 'utc'}`],
+      ['-drive', `if=none,id=disk,file=${disk},format=qcow2,cache=writeback,discard=unmap`],
+      ['-device', 'virtio-blk-pci,drive=disk,bootindex=1'],
+      ['-netdev', `user,id=net,${network.join(',')}`],
+      ['-device', 'virtio-net-pci,netdev=net,romfile='],
+      ['-device', 'virtio-rng-pci'],
+      ['-device', 'i6300esb'],
+      ['-action', 'watchdog=reset'],
+      [
+        '-chardev',
+        `socket,id=serial,path=${this.file('serial.sock')},server=on,wait=off,logfile=${this.file('serial.log')}`,
+      ],
+      ['-serial', 'chardev:serial'],
+      ['-device', 'virtio-serial-pci'],
+      ['-chardev', `socket,id=shell,path=${this.file('shell.sock')},server=on,wait=off`],
+      ['-device', 'virtconsole,chardev=shell'],
+      ['-qmp', `unix:${this.file('qmp.sock')},server=on,wait=off`],
+    ];
+    if (firmware === 'uefi') {
+      const vars = this.file('vars.fd');
+      const from = OVMF_VARS.find((file) => existsSync(file));
+      const code = OVMF.find((file) => existsSync(file));
+      if (from === undefined || code === undefined) throw new Error('There is no OVMF: ./scripts/test --only install');
+      if (!existsSync(vars)) execFileSync('cp', [from, vars]);
+      options.push(['-drive', `if=pflash,unit=0,format=raw,readonly=on,file=${code}`]);
+      options.push(['-drive', `if=pflash,unit=1,format=raw,file=${vars}`]);
+    }
+    return ['-nodefaults', '-no-user-config', ...options.flat(), ...extra];
+  }
+
+  /** What happened to the machine since its start: RESET, WATCHDOG, POWERDOWN, SHUTDOWN… */
+  events(name: string): number {
+    return this.#events.filter(({ event }) => event === name).length;
+  }
+
+  qmp(execute: string): void {
+    this.#qmp?.write(`${JSON.stringify({ execute })}\n`);
+  }
+
+  /** The cord is pulled: no signal reaches the guest. What QEMU had completed is on its disk. */
+  async powerCut(): Promise<void> {
+    await this.#child?.kill();
+  }
+
+  /** Waits for the machine to be off by itself. */
+  async off(ms: number): Promise<void> {
+    await until('the machine to be off', { ms, every: 100 }, () => (this.running ? undefined : true));
+  }
+
+  /** Types into the serial line. */
+  async type(text: string): Promise<void> {
+    const socket = await dial(this.file('serial.sock'));
+    if (socket === undefined) throw new Error('Nobody is at the serial line');
+    await new Promise<void>((resolve) => socket.end(text, () => resolve()));
+  }
+
+  /** Runs a shell command as root in the guest; its output and exit code. Waits for the shell as long as `ms`. */
+  async shell(command: string, { ms = 60_000 }: { ms?: number } = {}): Promise<ShellResult> {
+    const end = performance.now() + ms;
+    for (;;) {
+      const left = end - performance.now();
+      if (left <= 0)
+        throw new Error(`No answer in the guest within ${ms} ms: ${command}\n${this.serial().slice(-1_500)}`);
+      const result = await this.#ask(command, Math.min(left, ms)).catch(() => undefined);
+      if (result !== undefined) return result;
+      if (!this.running) throw new Error(`The machine is off: ${command}`);
+    }
+  }
+
+  async #ask(command: string, ms: number): Promise<ShellResult | undefined> {
+    this.#shell ??= await until('the shell of the machine', { ms, every: 200 }, () => dial(this.file('shell.sock')));
+    const socket = this.#shell;
+    // first a word that only a living shell gives back; it may be typed before anybody listens
+    const id = `${process.pid}x${(this.#counter += 1)}`;
+    const alive = await say(socket, {
+      text: `echo ALIVE$((1))${id}\n`,
+      answer: new RegExp(`ALIVE1${id}`),
+      ms: Math.min(ms, 3_000),
+    });
+    if (alive === undefined) return undefined;
+    const coded = Buffer.from(command).toString('base64');
+    const text = `stty -echo 2>/dev/null; echo BEGIN$((1))${id}; echo ${coded} | base64 -d | sh 2>&1; echo END$((1))${id}=$?=\n`;
+    const said = await say(socket, { text, answer: new RegExp(`BEGIN1${id}\\r?\\n([\\s\\S]*?)END1${id}=(\\d+)=`), ms });
+    if (said === undefined) throw new Error(`No end of the command within ${ms} ms: ${command}`);
+    return { code: Number(said[2]), output: (said[1] ?? '').replaceAll('\r', '') };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.powerCut();
+  }
+}
+
+function dial(file: string): Promise<Socket | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect(file);
+    socket.once('connect', () => resolve(socket));
+    socket.once('error', () => resolve(undefined));
+    socket.on('error', () => undefined);
+  });
+}
+
+function say(
+  socket: Socket,
+  wanted: { text: string; answer: RegExp; ms: number },
+): Promise<RegExpExecArray | undefined> {
+  return new Promise((resolve) => {
+    let heard = '';
+    const finish = (result: RegExpExecArray | undefined): void => {
+      clearTimeout(timer);
+      socket.removeListener('data', onData);
+      resolve(result);
+    };
+    const onData = (chunk: Buffer): void => {
+      heard += chunk.toString('utf8');
+      const match = wanted.answer.exec(heard);
+      if (match !== null) finish(match);
+    };
+    const timer = setTimeout(() => finish(undefined), wanted.ms);
+    socket.on('data', onData);
+    socket.write(wanted.text);
+  });
+}
