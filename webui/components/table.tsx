@@ -100,7 +100,7 @@ export function DataTable<Row>(props: Properties<Row>) {
               }}
             >
               {selection === undefined ? null : (
-                <td class="fit">
+                <td class="fit pick">
                   <input
                     type="checkbox"
                     aria-label={t(COMMON.selectRow, { what: name(row) })}

@@ -41,7 +41,7 @@ export const OVERVIEW = {
   alarms: { ja: '警報', en: 'Alarms' },
   noAlarms: { ja: '警報はありません', en: 'No alarms' },
   since: { ja: '{when} から', en: 'since {when}' },
-  watch: { ja: '観察モード', en: 'Watch only' },
+  watch: { ja: '見るだけの運転', en: 'Watch only' },
   watchText: {
     ja: '止めずに数えています: 拒否になるはずのメール {reject} 件、隔離になるはずのメール {quarantine} 件。',
     en: 'Counting without stopping: {reject} would have been rejected, {quarantine} quarantined.',

@@ -6,9 +6,9 @@ export const POLICY = {
   },
   level: { ja: '保護の強さ', en: 'Level of protection' },
   levelNow: { ja: '現在: {name}', en: 'Now: {name}' },
-  watch: { ja: '観察のみ', en: 'Watch only' },
+  watch: { ja: '見るだけ', en: 'Watch only' },
   normal: { ja: '標準', en: 'Normal' },
-  strict: { ja: '厳しい', en: 'Strict' },
+  strict: { ja: '厳格', en: 'Strict' },
   custom: { ja: 'カスタム', en: 'Custom' },
   customText: {
     ja: '個々の規則を変更しているため、どの強さとも一致しません。強さを選ぶと、規則はその内容に戻ります。',

@@ -207,7 +207,9 @@ function Sessions() {
     >
       {list.error === undefined ? null : <Trouble error={list.error} again={list.again} />}
       {list.value === undefined ? (
-        <Skeleton />
+        list.error === undefined ? (
+          <Skeleton />
+        ) : null
       ) : (
         <DataTable
           caption={t(ACCOUNT.sessions)}

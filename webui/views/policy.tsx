@@ -91,7 +91,7 @@ export function LevelForm(props: { policy: PolicyState; done: (level: Level) => 
         options={policy.levels.map((one) => ({
           value: one.level,
           label: t(one.title),
-          hint: one.consequences.map((line) => t(line)).join(' '),
+          hint: one.consequences.map((line) => t(line)).join('\n'),
         }))}
       />
       {may('config.change') ? (

@@ -173,7 +173,9 @@ function ProtectionStep({ next, label }: StepProperties) {
       <Head name="protection">{t(SETUP.protectionText)}</Head>
       {policy.error === undefined ? null : <Trouble error={policy.error} again={policy.again} />}
       {policy.value === undefined ? (
-        <Skeleton lines={8} />
+        policy.error === undefined ? (
+          <Skeleton lines={8} />
+        ) : null
       ) : (
         <Card title={t(STEP_NAMES.protection)}>
           <LevelForm policy={policy.value} label={label} done={next} />

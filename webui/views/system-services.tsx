@@ -30,7 +30,9 @@ function Engines() {
     <Card title={t(OVERVIEW.engines)}>
       {engines.error === undefined ? null : <Trouble error={engines.error} again={engines.again} />}
       {engines.value === undefined ? (
-        <Skeleton />
+        engines.error === undefined ? (
+          <Skeleton />
+        ) : null
       ) : (
         <DataTable
           caption={t(OVERVIEW.engines)}

@@ -34,7 +34,9 @@ export function SettingsTab() {
       </search>
       {reference.error === undefined ? null : <Trouble error={reference.error} again={reference.again} />}
       {keys === undefined || config.value === undefined ? (
-        <Skeleton lines={12} />
+        reference.error === undefined ? (
+          <Skeleton lines={12} />
+        ) : null
       ) : (
         <DataTable
           caption={t(SYSTEM.settingsIntro)}
@@ -141,7 +143,9 @@ function Generations({ done }: { done: () => void }) {
     <Card title={t(SYSTEM.history)}>
       {list.error === undefined ? null : <Trouble error={list.error} again={list.again} />}
       {list.value === undefined ? (
-        <Skeleton />
+        list.error === undefined ? (
+          <Skeleton />
+        ) : null
       ) : (
         <DataTable
           caption={t(SYSTEM.history)}

@@ -34,7 +34,7 @@ export function Tokens() {
     >
       <p class="soft">{t(ACCOUNT.tokensText)}</p>
       {list.error === undefined ? null : <Trouble error={list.error} again={list.again} />}
-      {list.value === undefined ? <Skeleton lines={2} /> : null}
+      {list.value === undefined && list.error === undefined ? <Skeleton lines={2} /> : null}
       {list.value?.tokens.length === 0 ? <p class="soft">{t(ACCOUNT.tokensNone)}</p> : null}
       {list.value === undefined || list.value.tokens.length === 0 ? null : (
         <DataTable
