@@ -77,11 +77,15 @@ export function DataTable<Row>(props: Properties<Row>) {
                 <SelectAll rows={rows} keyOf={keyOf} selection={selection} />
               </th>
             )}
-            {columns.map((column) => (
-              <th key={column.key} scope="col" class={column.class}>
-                {column.label}
-              </th>
-            ))}
+            {columns.map((column) =>
+              column.label === '' ? (
+                <td key={column.key} />
+              ) : (
+                <th key={column.key} scope="col" class={column.class}>
+                  {column.label}
+                </th>
+              ),
+            )}
           </tr>
         </thead>
         <tbody ref={body}>

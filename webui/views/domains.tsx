@@ -170,7 +170,7 @@ function DomainTable(props: { domains: readonly Domain[]; edit: (domain: Domain)
                   <button
                     type="button"
                     class="tiny danger"
-                    aria-label={`${t(DOMAINS.remove)}: ${row.displayName}`}
+                    aria-label={`${t(COMMON.remove)}: ${row.displayName}`}
                     onClick={() => void remove(row)}
                   >
                     {t(COMMON.remove)}
