@@ -1,7 +1,9 @@
 /** The layers of the rig, by name, in the order they run: what each proves, and how to run it. */
 import { clockLayer, clockLines } from './clock-layer.ts';
 import { damageLayer, damageLines } from './damage-layer.ts';
+import { diskLayer, diskLines } from './disk-layer.ts';
 import { diskGround, faultLayer, faultLines, memoryGround, untouched } from './fault-layer.ts';
+import { sizeLayer, sizeLines } from './size-layer.ts';
 import { killReport, killRig, problemsOf } from './kill-rig.ts';
 
 export interface LayerOptions {
@@ -24,6 +26,8 @@ export interface Layer {
 
 /** While it is up, with everything running. */
 const LEAST_PER_SECOND = 50;
+/** After there is room again. */
+const BACK_WITHIN_MS = 30_000;
 
 export const LAYERS: readonly Layer[] = [
   {
@@ -81,6 +85,25 @@ export const LAYERS: readonly Layer[] = [
     run: async ({ seed }) => {
       const report = await clockLayer({ seed });
       return { lines: clockLines(report), problems: report.problems };
+    },
+  },
+  {
+    name: 'full-disk',
+    proves: 'a disk full of octets or of inodes under load: only 4xx, nothing acknowledged is lost, back without help',
+    run: async ({ long, seed, count }) => {
+      const report = await diskLayer({ rounds: count ?? (long ? 60 : 6), seed });
+      const problems = [...report.problems];
+      const slowest = Math.max(...report.backMs);
+      if (slowest > BACK_WITHIN_MS) problems.push(`Back only ${slowest.toFixed(0)} ms after there was room`);
+      return { lines: diskLines(report), problems };
+    },
+  },
+  {
+    name: 'size',
+    proves: 'a spool with 100,000 messages opens within 10 s, without its database within 60 s',
+    run: async ({ count, tell }) => {
+      const report = await sizeLayer({ messages: count ?? 100_000, tell });
+      return { lines: sizeLines(report), problems: report.problems };
     },
   },
 ];
