@@ -4,6 +4,7 @@ import { damageLayer, damageLines } from './damage-layer.ts';
 import { diskLayer, diskLines } from './disk-layer.ts';
 import { diskGround, faultLayer, faultLines, memoryGround, untouched } from './fault-layer.ts';
 import { sizeLayer, sizeLines } from './size-layer.ts';
+import { flashLayer, flashLines, MOST_PER_OCTET, perOctet } from './flash-layer.ts';
 import { killReport, killRig, problemsOf } from './kill-rig.ts';
 
 export interface LayerOptions {
@@ -104,6 +105,15 @@ export const LAYERS: readonly Layer[] = [
     run: async ({ count, tell }) => {
       const report = await sizeLayer({ messages: count ?? 100_000, tell });
       return { lines: sizeLines(report), problems: report.problems };
+    },
+  },
+  {
+    name: 'flash',
+    proves: 'the spool writes at most four octets for each accepted one',
+    run: async () => {
+      const rows = await flashLayer();
+      const over = rows.filter((row) => perOctet(row) > MOST_PER_OCTET);
+      return { lines: flashLines(rows), problems: over.map(({ what }) => `${what}: more than ${MOST_PER_OCTET}`) };
     },
   },
 ];
