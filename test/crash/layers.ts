@@ -3,6 +3,7 @@ import { clockLayer, clockLines } from './clock-layer.ts';
 import { damageLayer, damageLines } from './damage-layer.ts';
 import { diskLayer, diskLines } from './disk-layer.ts';
 import { diskGround, faultLayer, faultLines, memoryGround, untouched } from './fault-layer.ts';
+import { guestLayer, guestLines } from './guest-layer.ts';
 import { sizeLayer, sizeLines } from './size-layer.ts';
 import { flashLayer, flashLines, MOST_PER_OCTET, perOctet } from './flash-layer.ts';
 import { killReport, killRig, problemsOf } from './kill-rig.ts';
@@ -114,6 +115,19 @@ export const LAYERS: readonly Layer[] = [
       const rows = await flashLayer();
       const over = rows.filter((row) => perOctet(row) > MOST_PER_OCTET);
       return { lines: flashLines(rows), problems: over.map(({ what }) => `${what}: more than ${MOST_PER_OCTET}`) };
+    },
+  },
+  {
+    name: 'guest',
+    proves:
+      'the power cut on a real kernel: the recorded writes of a guest (QEMU, ext4, LevelDB), replayed to 1,000 points',
+    longOnly: true,
+    run: async ({ count, tell, until }) => {
+      const points = count ?? 1_000;
+      const report = await guestLayer({ points, writeMs: 150_000, tell, ...(until === undefined ? {} : { until }) });
+      const problems = [...report.problems];
+      if (report.flushes < 100 || report.acked < 100) problems.push('The guest wrote too little to prove anything');
+      return { lines: guestLines(report), problems };
     },
   },
 ];
