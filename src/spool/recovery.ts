@@ -170,11 +170,25 @@ class Recovery {
       }
       orphans.push([id, undefined]);
     }
+    await this.#makeAbsenceDurable(orphans.map(([id]) => id));
     for (let at = 0; at < orphans.length; at += 500) {
       await this.#context.progress.write(orphans.slice(at, at + 500), { sync: false });
     }
     this.#queued.sort((a, b) => (a.id < b.id ? -1 : 1)); // oldest first
     this.#incoming.sort();
+  }
+
+  /** A file that went just before a kill may come back with the next power cut; its entry must not go before it. */
+  async #makeAbsenceDurable(ids: readonly QueueId[]): Promise<void> {
+    const { files, layout } = this.#context;
+    const directories = new Set<string>();
+    for (const folder of FOLDERS) for (const id of ids) directories.add(layout.directory(folder, id));
+    if (ids.length > 0) for (const folder of FOLDERS) directories.add(layout.path(folder));
+    for (const directory of directories) {
+      await files.syncDirectory(directory).catch((error: unknown) => {
+        if (errorCode(error) !== 'ENOENT') throw error;
+      });
+    }
   }
 
   async #settleFile(id: QueueId, place: Place): Promise<void> {

@@ -60,6 +60,8 @@ class Gateway {
   deaths = 0;
   /** Bodies whose first sending had a 4xx. */
   readonly resent = new Set<string>();
+  /** A DSN's body → who is bounced again when the database was lost, and his DSN with it: the parent stands for both. */
+  readonly standIns = new Map<string, { body: string; recipient: ForwardPath }>();
   /** Bodies whose file was damaged: kept in corrupt/, delivered to nobody. */
   readonly damaged = new Set<string>();
   readonly #ground: Ground;
@@ -289,6 +291,7 @@ async function bounced(gateway: Gateway, take: Take): Promise<void> {
     await spool.recordAttempt(id, [ALICE, BOB], 'hop');
     gateway.owe(body, [ALICE], 'doubt');
     gateway.owe(report, [CAROL], 'doubt');
+    gateway.standIns.set(sha(report), { body: sha(body), recipient: ALICE });
     await spool.bounce(id, [{ address: ALICE, outcome: 'bounced', reply: '550 no' }], {
       attempt: 1,
       transaction: transaction(gateway.clock, [CAROL]),
@@ -384,6 +387,9 @@ async function check(gateway: Gateway, what: string): Promise<void> {
   for (const [body, by] of gateway.debts) {
     for (const [recipient, debt] of by) {
       const times = found.get(body)?.get(recipient) ?? 0;
+      const standIn = gateway.standIns.get(body);
+      if (debt === 'owed' && standIn !== undefined && (found.get(standIn.body)?.get(standIn.recipient) ?? 0) > 0)
+        continue;
       const again = gateway.resent.has(body) ? 1 : 0;
       const right = debt === 'owed' ? times === 1 || times === 1 + again : debt === 'doubt' || times <= again;
       assert.ok(right, `${what}: ${recipient} of ${body.slice(0, 8)} is ${debt} and found ${times} times`);
