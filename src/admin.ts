@@ -3,7 +3,9 @@
  * gateway and the host for everything else over their control sockets.
  *
  *   node src/admin.ts --data DIR --gateway-socket FILE [--host-socket FILE] [--address ADDR] [--port N] [--plain-port N]
- *                     [--pages DIR] [--names a,b] [--journald]
+ *                     [--pages DIR] [--names a,b] [--own-setup-code] [--journald]
+ *
+ * --own-setup-code: admin makes the code itself (a trial); without it the host keeps it, where there is one.
  *
  * SIGTERM, SIGINT: a clean stop. SIGHUP: a new setup code and a new hour, while the box is not claimed. Exit codes: 0 clean
  * stop · 64 usage · 70 a bug · 75 a step of the start failed: start again.
@@ -23,6 +25,7 @@ interface Arguments {
   data: string;
   gatewaySocket: string;
   hostSocket: string | undefined;
+  ownSetupCode: boolean;
   address: string;
   port: number;
   plainPort: number | undefined;
@@ -94,6 +97,7 @@ function readArguments(): Arguments | undefined {
         data: { type: 'string' },
         'gateway-socket': { type: 'string' },
         'host-socket': { type: 'string' },
+        'own-setup-code': { type: 'boolean', default: false },
         address: { type: 'string', default: '0.0.0.0' },
         port: { type: 'string', default: '443' },
         'plain-port': { type: 'string' },
@@ -112,6 +116,7 @@ function readArguments(): Arguments | undefined {
       data: path.resolve(data),
       gatewaySocket,
       hostSocket: values['host-socket'],
+      ownSetupCode: values['own-setup-code'],
       address: values.address,
       port,
       plainPort,

@@ -21,7 +21,7 @@ export async function buildPages(options: { onlyIfNeeded: boolean; quiet: boolea
     root: path.join(ROOT, 'webui'),
     configFile: false,
     envDir: false,
-    logLevel: options.quiet ? 'warn' : 'info',
+    logLevel: options.quiet ? 'error' : 'info',
     oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
     plugins: [operationsTable()],
     build: {

@@ -20,6 +20,8 @@ export interface Layout {
   readyFile: string;
   controlSocket: string;
   adminSocket: string;
+  /** Where the host process has its sockets. */
+  hostRun: string;
   /** Of the process admin: users, audit, certificate; the setup code until the box is claimed. */
   adminData: string;
   setupCodeFile: string;
@@ -46,6 +48,7 @@ export function layoutOf(data: string, app = path.resolve(import.meta.dirname, '
     readyFile: path.join(run, 'ready.json'),
     controlSocket: path.join(run, 'control.sock'),
     adminSocket: path.join(run, 'admin.sock'),
+    hostRun: path.join(run, 'host'),
     adminData: path.join(data, 'admin'),
     setupCodeFile: path.join(data, 'admin', 'setup-code'),
     clamdSocket: path.join(run, 'clamd.sock'),

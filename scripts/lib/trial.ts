@@ -78,6 +78,7 @@ export class Trial {
     if (wanted.mailServer) await this.#startMailServer();
     await this.#buildPages();
     const gateway = this.#add(this.#gateway());
+    this.#add(this.#host());
     this.#add(this.#admin());
     const began = Date.now();
     await progress.during(WORDS.waiting, async () => {
@@ -155,15 +156,35 @@ export class Trial {
     }
   }
 
+  /** Shows the machine, changes nothing; mail and pages work without it, so nobody waits for it. */
+  #host(): Engine {
+    const { layout, env } = this.#options;
+    return {
+      spec: {
+        name: 'host',
+        command: path.join(layout.app, 'node_modules/.bin/node'),
+        args: [
+          path.join(layout.app, 'src/host.ts'),
+          ...['--mode', 'trial', '--data', path.join(layout.data, 'host'), '--run', layout.hostRun],
+        ],
+        logFile: path.join(layout.log, 'host.log'),
+        stopMs: ADMIN_STOP_MS,
+        env,
+      },
+      ready: async () => true,
+    };
+  }
+
   #admin(): Engine {
     const { layout, ports, env } = this.#options;
     const { adminData, adminSocket } = layout;
     const where = ['--data', adminData, '--gateway-socket', adminSocket, '--address', '127.0.0.1'];
+    const host = ['--host-socket', path.join(layout.hostRun, 'admin.sock'), '--own-setup-code'];
     return {
       spec: {
         name: 'admin',
         command: path.join(layout.app, 'node_modules/.bin/node'),
-        args: [path.join(layout.app, 'src/admin.ts'), ...where, '--port', String(ports.admin)],
+        args: [path.join(layout.app, 'src/admin.ts'), ...where, ...host, '--port', String(ports.admin)],
         logFile: path.join(layout.log, 'admin.log'),
         stopMs: ADMIN_STOP_MS,
         env,

@@ -28,6 +28,8 @@ export interface AdminOptions {
   data: string;
   gatewaySocket: string;
   hostSocket: string | undefined;
+  /** The setup code is made here, not asked of the host. */
+  ownSetupCode: boolean;
   address: string;
   port: number;
   plainPort: number | undefined;
@@ -71,7 +73,7 @@ export async function openAdmin(options: AdminOptions): Promise<Admin> {
     store,
     claimed,
     now,
-    host: options.hostSocket === undefined ? undefined : host('admin'),
+    host: options.hostSocket === undefined || options.ownSetupCode ? undefined : host('admin'),
   });
   await setupCode.renew();
   const certificates = await openPageCertificates({

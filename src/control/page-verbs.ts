@@ -55,6 +55,22 @@ export const PAGE_VERBS = {
       partial: z.boolean(),
     }),
   }),
+  /** Every setting: what it is for, its kind and default. */
+  'config.reference': verb('GET', '/v1/config/reference', {
+    callers: ADMIN,
+    request: z.strictObject({}),
+    response: z.object({
+      keys: z.array(
+        z.object({
+          path: z.string(),
+          type: z.string(),
+          default: z.unknown().optional(),
+          values: z.array(z.string()).optional(),
+          text: shape.text,
+        }),
+      ),
+    }),
+  }),
   'history.scores': verb('GET', '/v1/history/scores', {
     callers: ADMIN,
     request: z.strictObject({ from: whole }),

@@ -1,4 +1,5 @@
 /** What the pages ask besides the operators' verbs: the octets of a message, figures of the history. */
+import { configKeys } from '../config/reference.ts';
 import type { GatewayHandlers } from '../control/contract.ts';
 import type { PAGE_VERBS } from '../control/page-verbs.ts';
 import type { HandlerParts } from './handlers.ts';
@@ -25,6 +26,15 @@ export function pageHandlers({ spool, history }: HandlerParts): Pick<GatewayHand
       const { delays, ...rest } = await history.report(query);
       return { ...rest, ...(delays === undefined ? {} : { delays }) };
     },
+    'config.reference': () => ({
+      keys: configKeys().map(({ path, kind, default: usual, choices, words }) => ({
+        path,
+        type: kind,
+        ...(usual === undefined ? {} : { default: usual }),
+        ...(choices.length === 0 ? {} : { values: choices.map(String) }),
+        text: words ?? { ja: path, en: path },
+      })),
+    }),
     'history.scores': async ({ from }) => ({ scores: await history.scores(from) }),
   };
 }

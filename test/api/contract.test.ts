@@ -72,6 +72,7 @@ const GOOD_READS = new Set([
   'outgoing.show',
   'config.show',
   'config.generations',
+  'config.reference',
   'reports.show',
   'reports.csv',
   'certificates.list',

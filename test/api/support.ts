@@ -119,6 +119,7 @@ export async function startAdmin(options: { data: string; gatewaySocket: string;
     data: options.data,
     gatewaySocket: options.gatewaySocket,
     hostSocket: undefined,
+    ownSetupCode: true,
     address: '127.0.0.1',
     port: 0,
     plainPort: 0,

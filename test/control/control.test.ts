@@ -101,6 +101,7 @@ const INPUTS: { [V in VerbName]: VerbInput<V> } = {
   'config.rollback': { generation: 1 },
   'message.body': { id: ID },
   'history.report': { from: 0, to: 86_400_000, step: 3_600_000 },
+  'config.reference': {},
   'history.scores': { from: 0 },
   'metrics.text': {},
   'own.list': { ticket: 'v1.x.y' },

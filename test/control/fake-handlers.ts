@@ -302,6 +302,7 @@ export function fakeHandlers(calls: Call[] = [], options: { trouble?: boolean } 
       viruses: [],
       partial: false,
     }),
+    'config.reference': () => ({ keys: [] }),
     'history.scores': () => ({ scores: [] }),
     'metrics.text': () => ({ contentType: 'text/plain; version=0.0.4', text: 'sekisho_messages_total 5\n' }),
     'log.level': ({ level }) => ({ level: level ?? 'info' }),

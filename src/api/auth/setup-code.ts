@@ -27,7 +27,8 @@ export type CodeVerdict = { ok: true } | { ok: false; why: 'wrong' | 'expired' |
 
 export interface SetupCode {
   state(): SetupCodeState;
-  check(typed: string): Promise<CodeVerdict>;
+  /** `again`: the box is claimed, and its console asked for a reset of access. */
+  check(typed: string, options?: { again: boolean }): Promise<CodeVerdict>;
   /** A new code and a new hour. Undefined where the host keeps it. */
   renew(): Promise<string | undefined>;
   /** The box is claimed: no code opens anything any more. */
@@ -81,10 +82,11 @@ export function createSetupCode(options: SetupCodeOptions): SetupCode {
 
   return {
     state,
-    check: async (typed) => {
+    check: async (typed, { again } = { again: false }) => {
       const before = state();
       if (before.state === 'locked') return { ok: false, why: 'locked', retryAfterMs: before.retryAfterMs };
-      if (before.state !== 'open') return { ok: false, why: 'expired', retryAfterMs: 0 };
+      if (before.state !== 'open' && !(again && host !== undefined && before.retryAfterMs === 0))
+        return { ok: false, why: 'expired', retryAfterMs: 0 };
       // on record before the comparison: a crash in between must not give a try back
       const { count } = current();
       const last = count + 1 >= CODE_TRIES;

@@ -50,6 +50,8 @@ export const SETUP_OPERATIONS = {
       version: z.string(),
       /** Of the certificate of these pages: SHA-256 in pairs with colons, as browsers show it. */
       fingerprint: z.string(),
+      /** The console asked for a reset of access: POST /setup/claim with its new code sets a new password. */
+      resetPending: z.boolean(),
       code: z.object({
         /** open: a code is wanted · expired: ask the console for a new one · locked: too many tries · used: claimed. */
         state: z.enum(['open', 'expired', 'locked', 'used']),

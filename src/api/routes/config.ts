@@ -1,7 +1,8 @@
 /** The configuration as a whole: each operation is the gateway’s verb of the same name. */
 import type { Some } from '../server/call.ts';
 
-type Ids = `config.${'show' | 'set' | 'unset' | 'check' | 'reload' | 'generations' | 'diff' | 'rollback'}`;
+type Ids =
+  `config.${'show' | 'set' | 'unset' | 'check' | 'reload' | 'generations' | 'diff' | 'rollback' | 'reference'}`;
 
 export function configHandlers(): Some<Ids> {
   return {
@@ -12,6 +13,7 @@ export function configHandlers(): Some<Ids> {
     'config.reload': ({ gateway }) => gateway.call('config.reload', {}),
     'config.generations': ({ gateway }) => gateway.call('config.generations', {}),
     'config.diff': ({ gateway, query }) => gateway.call('config.diff', query),
+    'config.reference': ({ gateway }) => gateway.call('config.reference', {}),
     'config.rollback': ({ gateway, body }) => gateway.call('config.rollback', body),
   };
 }

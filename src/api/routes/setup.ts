@@ -1,4 +1,5 @@
 /** The claim, and where the wizard stands. The round trip has a file of its own. */
+import type { NewUser, User } from '../auth/users.ts';
 import type { Answer } from '../contract/client.ts';
 import type { Call, Some } from '../server/call.ts';
 import { sessionCookie } from '../server/identify.ts';
@@ -14,12 +15,13 @@ export function setupHandlers(parts: RouteParts): Some<'setup.show' | 'setup.cla
   const { users, setupCode, certificates, store } = parts;
   let claiming = Promise.resolve();
   return {
-    'setup.show': () => {
+    'setup.show': async () => {
       const { state, endsAt, triesLeft, retryAfterMs } = setupCode.state();
       return {
         claimed: isClaimed(users),
         ...parts.box(),
         version: parts.version,
+        resetPending: isClaimed(users) && (await pendingReset(parts)) !== undefined,
         fingerprint: certificates.current().fingerprint,
         code: {
           state,
@@ -51,8 +53,10 @@ async function claim(parts: RouteParts, call: Call<'setup.claim'>): Promise<Answ
   const { users, sessions, setupCode } = parts;
   const { body, client, note, setCookie } = call;
   note(body.user);
-  if (isClaimed(users)) throw new ApiProblem(409, 'CLAIMED');
-  const verdict = await setupCode.check(body.code);
+  // somebody at the console asked for it: the new code on the screen makes its reader an admin again
+  const reset = isClaimed(users) ? await pendingReset(parts) : undefined;
+  if (isClaimed(users) && reset === undefined) throw new ApiProblem(409, 'CLAIMED');
+  const verdict = await setupCode.check(body.code, { again: reset !== undefined });
   if (!verdict.ok) {
     const { why, retryAfterMs } = verdict;
     if (why === 'locked') throw new ApiProblem(429, 'LOCKED', { retryAfterMs });
@@ -60,19 +64,20 @@ async function claim(parts: RouteParts, call: Call<'setup.claim'>): Promise<Answ
       fields: [{ path: 'body.code', message: WRONG }],
     });
   }
-  const user = await users.create(
-    {
-      name: body.user,
-      fullName: '',
-      role: 'admin',
-      contentAllowed: true,
-      language: body.language,
-      password: body.password,
-      mustChangePassword: false,
-    },
-    { field: 'body.password' },
-  );
+  const user = await firstOrAgain(parts, {
+    name: body.user,
+    fullName: '',
+    role: 'admin',
+    contentAllowed: true,
+    language: body.language,
+    password: body.password,
+    mustChangePassword: false,
+  });
   await setupCode.end();
+  if (reset !== undefined) {
+    note(user.name, { reset: true });
+    await parts.host(user.name).call('access.reset-done', { id: reset });
+  }
   // the host opens the mail ports; where there is none they are open already, and where it is silent it asks us later
   await parts
     .host(user.name)
@@ -82,6 +87,26 @@ async function claim(parts: RouteParts, call: Call<'setup.claim'>): Promise<Answ
   const begun = sessions.begin(user, client);
   setCookie(sessionCookie(begun.cookie));
   return meOf(users.must(user.id), begun.session);
+}
+
+/** The id of the reset that the console asked for and nobody carried out yet. A silent host asked for none. */
+async function pendingReset(parts: RouteParts): Promise<string | undefined> {
+  const status = await parts
+    .host('admin')
+    .call('host.status', {})
+    .catch(() => undefined);
+  return status?.accessReset?.id;
+}
+
+/** A user of that name keeps it, is an admin and enabled, and everything that opened it before is gone. */
+async function firstOrAgain(parts: RouteParts, wanted: NewUser): Promise<User> {
+  const { users, sessions } = parts;
+  const known = users.byName(wanted.name);
+  if (known === undefined) return users.create(wanted, { field: 'body.password' });
+  await users.setPassword(known.id, wanted.password, { field: 'body.password', mustChange: false });
+  users.setTotp(known.id, { secret: null, pending: null });
+  sessions.endAll(known.id);
+  return users.update(known.id, { role: 'admin', enabled: true });
 }
 
 const WRONG = { ja: 'コードを確かめてください', en: 'Check the code' };

@@ -22,7 +22,7 @@ const MOST_UPDATE_OCTETS = 2 * 1024 * 1024 * 1024;
 export function systemHandlers(parts: RouteParts, inbox: string): Some<Ids> {
   const { certificates, showCertificate, now } = parts;
   const onlyPage = (use: 'page' | 'mail'): void => {
-    if (use !== 'page') throw new ApiProblem(501, 'NOT_OFFERED', { remedy: MAIL_CERTIFICATE });
+    if (use !== 'page') throw new ApiProblem(501, 'NOT_IN_RELEASE', { remedy: MAIL_CERTIFICATE });
   };
   return {
     'certificates.list': () => ({ certificates: [certificateRow(certificates.current(), now())] }),

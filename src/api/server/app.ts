@@ -58,7 +58,7 @@ export function createApp(parts: DispatchParts, options: { handlers: Handlers; p
 }
 
 function notOffered(): never {
-  throw new ApiProblem(501, 'NOT_OFFERED');
+  throw new ApiProblem(501, 'NOT_IN_RELEASE');
 }
 
 function securityHeaders() {
