@@ -165,7 +165,12 @@ export class Trial {
         command: path.join(layout.app, 'node_modules/.bin/node'),
         args: [
           path.join(layout.app, 'src/host.ts'),
-          ...['--mode', 'trial', '--data', path.join(layout.data, 'host'), '--run', layout.hostRun],
+          '--mode',
+          'trial',
+          '--data',
+          path.join(layout.data, 'host'),
+          '--run',
+          layout.hostRun,
         ],
         logFile: path.join(layout.log, 'host.log'),
         stopMs: ADMIN_STOP_MS,

@@ -10,6 +10,7 @@ import helmet from 'helmet';
 import { BASE_PATH, OPERATION_IDS, OPERATIONS } from '../contract/operations.ts';
 import type { Handler, Handlers } from './call.ts';
 import { dispatcher, type DispatchParts } from './dispatch.ts';
+import { docsPage, DOCS_POLICY } from './docs-page.ts';
 import { checkHost } from './guards.ts';
 import { openApiText } from './openapi.ts';
 import { PLAIN_PAGE_POLICY, unbuiltPage } from './own-pages.ts';
@@ -31,6 +32,13 @@ export function createApp(parts: DispatchParts, options: { handlers: Handlers; p
   });
   app.get('/api/openapi.json', (_request, response) => {
     response.type('application/json').set('cache-control', 'no-cache').send(openApiText());
+  });
+  app.get('/api/docs', (_request, response) => {
+    response
+      .set('content-security-policy', DOCS_POLICY)
+      .set('cache-control', 'no-cache')
+      .type('text/html')
+      .send(docsPage());
   });
   const serve = dispatcher(parts);
   // fixed paths before those with a parameter in the same place
