@@ -51,7 +51,7 @@ export function Frame({ children }: Children) {
             <a class="button plain tiny" href="/account" title={t(FRAME.account)}>
               <Icon name="users" />
               <span class="sr">{t(FRAME.account)}: </span>
-              {me.value?.user.name}
+              <span class="who">{me.value?.user.name}</span>
             </a>
           </div>
         </header>

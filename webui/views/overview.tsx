@@ -107,7 +107,7 @@ function FlowLine({ flow }: { flow: Picture['flow'] }) {
   const { state, text, since } = flow.value;
   return (
     <Notice tone={FLOW_TONES[state]} title={t(OVERVIEW[state])}>
-      {t(text)}{' '}
+      {t(text) === t(OVERVIEW[state]) ? null : `${t(text)} `}
       {since === undefined ? null : (
         <span class="soft small">
           <Time at={since} style="ago" />
