@@ -7,6 +7,8 @@ export interface Mark {
   /** What is demanded; empty: reported only. */
   mark: string;
   met: boolean;
+  /** How far the figure is from the mark, 1 = just met: on a busy machine times may be worse, and counts may not. */
+  strain?: number;
 }
 
 export interface ItemOptions {
@@ -19,16 +21,16 @@ export interface ItemOptions {
 export interface Item {
   name: string;
   what: string;
-  /** Items of the common site share one gateway; the others start what they need. */
+  /** `site`: the gateway that the floods and giants share, started at the first call. */
   run: (options: ItemOptions & { site: () => Promise<Site> }) => Promise<Mark[]>;
 }
 
 export function atMost(what: string, value: number, { limit, unit = '' }: { limit: number; unit?: string }): Mark {
-  return { what, figure: `${round(value)}${unit}`, mark: `≤ ${limit}${unit}`, met: value <= limit };
+  return { what, figure: `${round(value)}${unit}`, mark: `≤ ${limit}${unit}`, met: value <= limit, strain: value / limit };
 }
 
 export function atLeast(what: string, value: number, { limit, unit = '' }: { limit: number; unit?: string }): Mark {
-  return { what, figure: `${round(value)}${unit}`, mark: `≥ ${limit}${unit}`, met: value >= limit };
+  return { what, figure: `${round(value)}${unit}`, mark: `≥ ${limit}${unit}`, met: value >= limit, strain: limit / value };
 }
 
 export function reported(what: string, figure: string): Mark {
