@@ -35,21 +35,22 @@ export interface Bomb {
 export function bombs(): Bomb[] {
   const zeros = Buffer.alloc(CHUNK);
   const inner = zipOf(Array.from({ length: COPIES }, (_, at) => ({ name: `${at}.bin`, content: zeros })));
-  const gzip = Buffer.concat(Array.from({ length: COPIES }, () => gzipSync(zeros)));
+  const member = gzipSync(zeros);
+  const members = Array.from({ length: COPIES }, () => member);
   let nested = inner;
   for (let depth = 0; depth < 12; depth += 1) nested = zipOf([{ name: `${depth}.zip`, content: nested }]);
   return [
     { name: 'bomb.zip', octets: inner },
     { name: 'nested.zip', octets: nested },
-    { name: 'bomb.gz', octets: gzip },
-    { name: 'bomb.tar.gz', octets: tarBomb(zeros) },
+    { name: 'bomb.gz', octets: Buffer.concat(members) },
+    { name: 'bomb.tar.gz', octets: tarBomb(members) },
     { name: 'bomb.7z', octets: Buffer.from(SEVEN_ZIP, 'base64') },
     { name: 'quine.zip', octets: Buffer.from(QUINE, 'base64') },
   ];
 }
 
 /** A tar of one file of 4 GiB, gzip'd: the members of a gzip file are read one after the other. */
-function tarBomb(zeros: Buffer): Buffer {
+function tarBomb(members: readonly Buffer[]): Buffer {
   const header = Buffer.alloc(512);
   header.write('zeros.bin', 0);
   header.write('0000644\0', 100);
@@ -59,7 +60,7 @@ function tarBomb(zeros: Buffer): Buffer {
   header.write('        0ustar\u000000', 148, 'latin1');
   const sum = header.reduce((total, octet) => total + octet, 0);
   header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
-  return Buffer.concat([gzipSync(header), ...Array.from({ length: COPIES }, () => gzipSync(zeros))]);
+  return Buffer.concat([gzipSync(header), ...members]);
 }
 
 /** PKWARE APPNOTE §4.3: local headers and data, then the directory. */

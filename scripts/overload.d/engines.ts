@@ -25,7 +25,7 @@ export const ENGINES: readonly Item[] = [
   {
     name: 'engines',
     what: 'stopped, hanging, slow, cut, garbled, over limits, reloading, restarted in mid-scan; deadlines of 2 s',
-    run: (options) => trouble(options, options.short ? 100 : 1_000),
+    run: (options) => trouble(options, options.short ? 60 : 1_000),
   },
 ];
 

@@ -26,11 +26,23 @@ export interface Item {
 }
 
 export function atMost(what: string, value: number, { limit, unit = '' }: { limit: number; unit?: string }): Mark {
-  return { what, figure: `${round(value)}${unit}`, mark: `≤ ${limit}${unit}`, met: value <= limit, strain: value / limit };
+  return {
+    what,
+    figure: `${round(value)}${unit}`,
+    mark: `≤ ${limit}${unit}`,
+    met: value <= limit,
+    strain: value / limit,
+  };
 }
 
 export function atLeast(what: string, value: number, { limit, unit = '' }: { limit: number; unit?: string }): Mark {
-  return { what, figure: `${round(value)}${unit}`, mark: `≥ ${limit}${unit}`, met: value >= limit, strain: limit / value };
+  return {
+    what,
+    figure: `${round(value)}${unit}`,
+    mark: `≥ ${limit}${unit}`,
+    met: value >= limit,
+    strain: limit / value,
+  };
 }
 
 export function reported(what: string, figure: string): Mark {

@@ -15,7 +15,6 @@ import { smallMail } from './mails.ts';
 import { residentOf } from './peers.ts';
 
 const DEAD = 'dead.example';
-const OTHERS = 200;
 const FILL_MS = 3 * 3_600_000;
 
 export const QUEUES: readonly Item[] = [
@@ -23,7 +22,7 @@ export const QUEUES: readonly Item[] = [
     name: 'queue',
     what: '100,000 messages for one dead destination',
     run: async (options) => {
-      const marks = await waitFor(options, { messages: options.short ? 2_000 : 100_000, judged: true });
+      const marks = await waitFor(options, { messages: options.short ? 1_500 : 100_000, judged: true });
       if (options.million) marks.push(...(await waitFor(options, { messages: 1_000_000, judged: false })));
       return marks;
     },
@@ -46,7 +45,7 @@ async function waitFor(
   const full = residentOf(gateway.child().pid);
   tell(`${messages} wait after ${fillSeconds.toFixed(0)} s`);
 
-  const delays = await sendOthers(world, office);
+  const delays = await sendOthers(world, { office, others: options.short ? 40 : 200 });
   const later = residentOf(gateway.child().pid);
   const lists = await timeLists(world);
   const stopping = performance.now();
@@ -56,7 +55,7 @@ async function waitFor(
   const startSeconds = (performance.now() - starting) / 1_000;
   const started = residentOf(gateway.child().pid);
   const { counts } = (await gateway.call('status', {})).spool;
-  const drain = await drainTo(deadPort, { world, messages, most: options.short ? 15_000 : judged ? 60_000 : FILL_MS });
+  const drain = await drainTo(deadPort, { world, messages, most: options.short ? 5_000 : judged ? 60_000 : FILL_MS });
 
   const name = messages.toLocaleString('en');
   const mark = (made: Mark): Mark => (judged ? made : { ...made, mark: '', met: true });
@@ -113,17 +112,20 @@ async function fill(world: World, messages: number): Promise<void> {
 }
 
 /** Mails for a domain that lives: from the 250 to their arrival. */
-async function sendOthers({ gateway }: World, office: SmtpSink): Promise<number[]> {
+async function sendOthers(
+  { gateway }: World,
+  { office, others }: { office: SmtpSink; others: number },
+): Promise<number[]> {
   const before = office.messages.length;
   const taken = new Map<string, number>();
-  for (let turn = 0; turn < OTHERS; turn += 1) {
+  for (let turn = 0; turn < others; turn += 1) {
     const bytes = smallMail(turn);
     const said = await sendMail(gateway.relayPort, { from: 'a@nospf.example', to: 'taro@office.example', bytes });
     if (said.code !== 250) throw new Error(`Another mail was not taken: ${said.text}`);
     taken.set(`<overload-${turn}@nospf.example>`, performance.now());
     await sleep(50);
   }
-  await office.received(before + OTHERS, { ms: 180_000 });
+  await office.received(before + others, { ms: 180_000 });
   return office.messages.slice(before).map(({ bytes, at }) => {
     const id = /^Message-ID: (\S+)/im.exec(bytes.toString('latin1'))?.[1] ?? '';
     return Math.max(0, at - (taken.get(id) ?? 0));

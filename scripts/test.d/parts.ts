@@ -50,7 +50,7 @@ export const PARTS: readonly Part[] = [
   {
     name: 'crash',
     proves: 'no accepted message is lost to a kill, a damaged file or broken input',
-    minutes: 9,
+    minutes: 14,
     slow: true,
     folders: ['crash', 'fuzz'],
     concurrency: 2,
