@@ -4,6 +4,7 @@
  */
 import { chmod } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
+import { pipeline } from 'node:stream/promises';
 
 export const FAULTS = ['hang', 'slow', 'cut', 'garbage', 'over-limit', 'empty'] as const;
 export type Fault = (typeof FAULTS)[number];
@@ -42,7 +43,7 @@ export async function openFaultyProxy(options: {
     client.on('close', () => engine.destroy());
     if (fault === 'cut') {
       engine.once('data', () => client.destroy());
-      client.pipe(engine);
+      flow(client, engine);
     } else if (fault === 'slow') {
       client.pause();
       const waiting = setTimeout(() => pass(client, engine), 500 + options.random() * 3_000);
@@ -68,6 +69,11 @@ export async function openFaultyProxy(options: {
 }
 
 function pass(client: Socket, engine: Socket): void {
-  client.pipe(engine);
-  engine.pipe(client);
+  flow(client, engine);
+  flow(engine, client);
+}
+
+/** A line that breaks takes both ends with it; that is what is tested. */
+function flow(from: Socket, to: Socket): void {
+  pipeline(from, to).catch(() => undefined);
 }
