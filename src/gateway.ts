@@ -249,6 +249,8 @@ async function main({ config: configFile, data, journald, fds, hostSocket, inspe
     {
       timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
       catchUpMs: CATCH_UP_MS,
+      record: path.join(data, 'jobs.json'),
+      now: () => clock.wall(),
       onTrouble: (job, detail) => observe.log('error', 'Job failed', { job, detail }),
     },
   );
@@ -295,6 +297,7 @@ async function main({ config: configFile, data, journald, fds, hostSocket, inspe
     doors,
     startedAt,
     log,
+    jobs,
   });
   await Promise.all(early.map((server) => server.close()));
   for (const one of sockets) stack.use(await createControlServer({ ...one, handlers, observe }));

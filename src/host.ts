@@ -104,9 +104,9 @@ async function main({ mode, places, wipe }: Arguments): Promise<void> {
   stack.defer(() => notify.close());
   const timers = [setInterval(() => notify.watchdog(), PING_MS), setInterval(look, LOOK_MS)];
   stack.defer(() => timers.forEach((timer) => clearInterval(timer)));
+  // before READY: the gateway waits for it, and starts with its sockets in place
+  if (appliance) await applyListeners(parts);
   notify.ready();
-  // the ports after READY: they start the gateway, which waits for us
-  if (appliance) void applyListeners(parts);
 
   const stop = (): void => {
     noteCleanStop(parts.record, clock.bootId)

@@ -326,6 +326,18 @@ export const VERBS = {
     request: nothing,
     response: z.object({ contentType: z.string(), text: z.string() }),
   }),
+  'jobs.list': verb('GET', '/v1/jobs', {
+    callers: PEOPLE,
+    request: nothing,
+    response: z.object({ jobs: z.array(shape.job) }),
+  }),
+  /** Answers when the run has ended; a run under way is waited for, not doubled. */
+  'jobs.run': verb('POST', '/v1/jobs/run', {
+    callers: PEOPLE,
+    deadlineMs: 300_000,
+    request: z.strictObject({ name: word }),
+    response: shape.job,
+  }),
   'log.level': verb('POST', '/v1/log/level', {
     callers: PEOPLE,
     /** Without a level: only tells. Until the next start. */

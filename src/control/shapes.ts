@@ -262,6 +262,20 @@ export const difference = z.object({
   after: z.unknown().optional(),
 });
 
+export const job = z.object({
+  /** `expire-quarantine` */
+  name: z.string(),
+  /** As in crontab(5), in the box's time zone. */
+  schedule: z.string(),
+  running: z.boolean(),
+  nextAt: time.optional(),
+  /** Newest first; without `endedAt`: under way, or cut off by a stop. */
+  runs: z.array(
+    z.object({ startedAt: time, endedAt: time.optional(), ok: z.boolean(), detail: z.string().optional() }),
+  ),
+});
+export type JobAnswer = z.output<typeof job>;
+
 export const status = z.object({
   version: z.string(),
   state: z.enum(['starting', 'running', 'stopping', 'faulted']),

@@ -3,8 +3,10 @@
  * a SekishoError with a remedy; anything else is a bug and is told as such. Every change is durable before it is answered.
  */
 import type { Clock } from '../base/clock.ts';
+import { SekishoError } from '../base/errors.ts';
 import type { ChangeResult, ConfigStore } from '../config/store.ts';
 import type { GatewayHandlers, VerbAnswer } from '../control/contract.ts';
+import type { JobAnswer } from '../control/shapes.ts';
 import type { Delivery } from '../deliver/api.ts';
 import type { Inspectors } from '../inspect/api.ts';
 import type { History } from '../observe/history-api.ts';
@@ -36,6 +38,7 @@ export interface HandlerParts {
   clock: Clock;
   doors: Doors;
   log: Log;
+  jobs: { list(): JobAnswer[]; runNow(name: string): Promise<void> };
   /** Wall clock, ms. */
   startedAt: number;
 }
@@ -50,6 +53,21 @@ export function createHandlers(parts: HandlerParts): GatewayHandlers {
     ...pageHandlers(parts),
     ...storyHandlers(parts),
     ...configHandlers(parts),
+    ...jobHandlers(parts),
+  };
+}
+
+function jobHandlers({ jobs }: HandlerParts): Pick<GatewayHandlers, 'jobs.list' | 'jobs.run'> {
+  return {
+    'jobs.list': () => ({ jobs: jobs.list() }),
+    'jobs.run': async ({ name }) => {
+      const known = (): JobAnswer | undefined => jobs.list().find((job) => job.name === name);
+      if (known() === undefined) throw new SekishoError('NOT_FOUND', `There is no job "${name}"`);
+      await jobs.runNow(name);
+      const after = known();
+      if (after === undefined) throw new SekishoError('NOT_FOUND', `There is no job "${name}"`);
+      return after;
+    },
   };
 }
 

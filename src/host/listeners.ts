@@ -46,6 +46,12 @@ export function createListeners(options: {
       throw new SekishoError('SYSTEMD', `"systemctl ${args.join(' ')}" failed: ${describeResult(result)}`);
   }
 
+  /** While the machine starts: the gateway waits for us, and will find its sockets. */
+  async function atRest(): Promise<boolean> {
+    const result = await run('systemctl', ['is-active', GATEWAY_UNIT]);
+    return result.stdout.trim() === 'inactive';
+  }
+
   return {
     apply: async (places, open) => {
       const wanted = new Map(open ? places.map((place) => [`sekisho-${place.name}.socket`, unitOf(place)]) : []);
@@ -55,7 +61,8 @@ export function createListeners(options: {
       await mkdir(folder, { recursive: true });
       // A socket cannot start while its service runs: the gateway stops first. Its clients are idle ones told 421, the
       // others get their replies; who connects in these seconds is refused and comes again.
-      await systemctl('stop', GATEWAY_UNIT);
+      const rests = await atRest();
+      if (!rests) await systemctl('stop', GATEWAY_UNIT);
       try {
         for (const name of before.keys()) await systemctl('stop', name);
         for (const name of before.keys()) if (!wanted.has(name)) await rm(path.join(folder, name), { force: true });
@@ -66,7 +73,7 @@ export function createListeners(options: {
             options.log('A mail port cannot be opened', { unit: name, error: describeError(error) }),
           );
       } finally {
-        await systemctl('start', GATEWAY_UNIT);
+        if (!rests) await systemctl('start', GATEWAY_UNIT);
       }
       return true;
     },

@@ -1,8 +1,12 @@
 /**
  * Jobs by the clock (node-cron lives only here). A job never overlaps itself, its trouble is told and never thrown, and one
- * whose moment passed while the gateway was down runs soon after the start: jobs must bear running at any time.
+ * whose moment passed while the gateway was down runs soon after the start: jobs must bear running at any time. The last
+ * runs of each are kept in a small file, so that a restart does not make "never ran" of "ran an hour ago".
  */
+import { readFileSync } from 'node:fs';
 import cron from 'node-cron';
+import { z } from 'zod';
+import { writeFileAtomic } from '../base/atomic-file.ts';
 import { describeError } from '../base/errors.ts';
 
 export interface Job {
@@ -14,9 +18,31 @@ export interface Job {
   run: (signal: AbortSignal) => Promise<void>;
 }
 
+const runSchema = z.object({
+  startedAt: z.string(),
+  endedAt: z.string().optional(),
+  ok: z.boolean(),
+  detail: z.string().optional(),
+});
+/** One run of a job; without `endedAt` it is under way, or was cut off by a stop. */
+export type JobRun = z.output<typeof runSchema>;
+const recordSchema = z.record(z.string(), z.array(runSchema));
+const KEPT_RUNS = 20;
+
+export interface JobState {
+  name: string;
+  schedule: string;
+  running: boolean;
+  /** ISO 8601; absent when it never comes again. */
+  nextAt?: string;
+  /** Newest first. */
+  runs: JobRun[];
+}
+
 export interface JobScheduler {
   /** Runs one now, or waits for the run in progress; for operators and tests. Throws RangeError for an unknown name. */
   runNow(name: string): Promise<void>;
+  list(): JobState[];
   /** No new runs; those in progress end. */
   stop(): Promise<void>;
 }
@@ -29,19 +55,48 @@ export function startJobs(
     /** After the start, each job runs once after this many milliseconds. */
     catchUpMs: number;
     onTrouble: (job: string, detail: string) => void;
+    /** Wall clock, ms. */
+    now: () => number;
+    /** Where the last runs are kept; without it only until the stop. */
+    record?: string;
   },
 ): JobScheduler {
   const stopping = new AbortController();
   const running = new Map<string, Promise<void>>();
+  const { record, now } = options;
+  const past = new Map(Object.entries(readRecord(record)));
+  let writing: Promise<void> = Promise.resolve();
+
+  function keep(): void {
+    if (record === undefined) return;
+    const write = async (before: Promise<void>): Promise<void> => {
+      await before;
+      await writeFileAtomic(record, JSON.stringify(Object.fromEntries(past)));
+    };
+    // a view only: a full disk must not make a job fail that did its work
+    writing = write(writing).catch(() => undefined);
+  }
+
+  async function once(job: Job): Promise<void> {
+    const run: JobRun = { startedAt: new Date(now()).toISOString(), ok: true };
+    past.set(job.name, [run, ...(past.get(job.name) ?? [])].slice(0, KEPT_RUNS));
+    try {
+      await job.run(stopping.signal);
+    } catch (error) {
+      run.ok = false;
+      run.detail = describeError(error).slice(0, 500);
+      options.onTrouble(job.name, describeError(error));
+    }
+    run.endedAt = new Date(now()).toISOString();
+    running.delete(job.name);
+    keep();
+  }
 
   function start(job: Job): Promise<void> {
     const before = running.get(job.name);
     if (before !== undefined) return before;
     if (stopping.signal.aborted) return Promise.resolve();
-    const run = job
-      .run(stopping.signal)
-      .catch((error: unknown) => options.onTrouble(job.name, describeError(error)))
-      .finally(() => running.delete(job.name));
+    const run = once(job);
     running.set(job.name, run);
     return run;
   }
@@ -59,11 +114,34 @@ export function startJobs(
       if (job === undefined) throw new RangeError(`No job "${name}"`);
       return start(job);
     },
+    list: () =>
+      jobs.map((job, index) => {
+        const next = tasks[index]?.getNextRun();
+        return {
+          name: job.name,
+          schedule: job.schedule,
+          running: running.has(job.name),
+          ...(next === null || next === undefined ? {} : { nextAt: next.toISOString() }),
+          runs: [...(past.get(job.name) ?? [])],
+        };
+      }),
     stop: async () => {
       stopping.abort();
       clearTimeout(catchUp);
       for (const task of tasks) await task.destroy();
       await Promise.all(running.values());
+      await writing;
     },
   };
+}
+
+/** A record that cannot be read is no record: nothing depends on it. */
+function readRecord(file: string | undefined): Record<string, JobRun[]> {
+  if (file === undefined) return {};
+  try {
+    const parsed = recordSchema.safeParse(JSON.parse(readFileSync(file, 'utf8')));
+    return parsed.success ? parsed.data : {};
+  } catch {
+    return {};
+  }
 }

@@ -108,6 +108,8 @@ const INPUTS: { [V in VerbName]: VerbInput<V> } = {
   'own.show': { ticket: 'v1.x.y', id: ID },
   'own.release': { ticket: 'v1.x.y', id: ID },
   'own.ask': { ticket: 'v1.x.y', id: ID },
+  'jobs.list': {},
+  'jobs.run': { name: 'expire-history' },
   'log.level': { level: 'debug' },
 };
 

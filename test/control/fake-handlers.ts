@@ -305,6 +305,8 @@ export function fakeHandlers(calls: Call[] = [], options: { trouble?: boolean } 
     'config.reference': () => ({ keys: [] }),
     'history.scores': () => ({ scores: [] }),
     'metrics.text': () => ({ contentType: 'text/plain; version=0.0.4', text: 'sekisho_messages_total 5\n' }),
+    'jobs.list': () => ({ jobs: [] }),
+    'jobs.run': ({ name }) => ({ name, schedule: '* * * * *', running: false, runs: [] }),
     'log.level': ({ level }) => ({ level: level ?? 'info' }),
   };
   return recorded(handlers, calls);

@@ -1,7 +1,7 @@
 /** The host over its sockets: claim, ports, network that takes itself back, the brake, factory reset, who may ask what. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { NetworkSettings } from '../../src/control/host-shapes.ts';
@@ -55,6 +55,20 @@ test('no mail port opens before the claim; the right code claims the box and ope
   await host.cut();
   await host.start();
   assert.equal((await host.admin.call('host.status', {})).claimed, true, 'the claim survives a cut');
+});
+
+test('at the start of the machine the sockets stand before the gateway, which is neither stopped nor started', async () => {
+  await using host = await startHost();
+  await host.gateway.call('listeners.apply', { listeners: [...LISTENERS] });
+  await host.admin.call('claim.done', {});
+  await host.cut();
+  await rm(host.units, { recursive: true }); // /run is gone with the power
+  await rm(path.join(host.dir, 'systemctl.calls'));
+  await host.fake('systemctl', 'if [ "$1" = is-active ]; then echo inactive; exit 3; fi');
+  await host.start();
+  const calls = await host.calls('systemctl');
+  assert.ok(calls.includes('start sekisho-mx.socket'), calls.join('; '));
+  assert.ok(!calls.some((call) => /^(?:stop|start) sekisho-gateway/.test(call)), calls.join('; '));
 });
 
 test('ten wrong setup codes lock the right one out, too', async () => {

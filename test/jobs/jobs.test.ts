@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { it } from 'node:test';
 import { expireHistory } from '../../src/jobs/expire-history.ts';
 import { expireQuarantine } from '../../src/jobs/expire-quarantine.ts';
 import { type Job, startJobs } from '../../src/jobs/scheduler.ts';
 
-const QUIET = { timeZone: 'Asia/Tokyo', catchUpMs: 3_600_000, onTrouble: () => undefined };
+const QUIET = { timeZone: 'Asia/Tokyo', catchUpMs: 3_600_000, onTrouble: () => undefined, now: () => 0 };
 
 it('a job runs by its schedule', { timeout: 10_000 }, async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -87,4 +90,40 @@ it('expire-quarantine goes on while there is more, and tells how many went', asy
 it('expire-history says nothing when nothing was forgotten', async () => {
   const job = expireHistory({ expire: async () => 0, tell: () => assert.fail('Nothing to tell') });
   await job.run(new AbortController().signal);
+});
+
+it('the last runs and the next one are told, and a restart remembers', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'sekisho-jobs-'));
+  try {
+    const record = path.join(folder, 'jobs.json');
+    let now = Date.UTC(2026, 10, 21, 9);
+    const options = { ...QUIET, record, now: () => now };
+    const list: Job[] = [
+      { name: 'good', schedule: '0 2 * * *', run: () => Promise.resolve() },
+      { name: 'bad', schedule: '0 3 * * *', run: () => Promise.reject(new Error('No disk')) },
+    ];
+    const first = startJobs(list, options);
+    assert.deepEqual(
+      first.list().map((job) => job.runs),
+      [[], []],
+    );
+    await first.runNow('good');
+    now += 60_000;
+    await first.runNow('bad');
+    await first.stop();
+    const second = startJobs(list, options);
+    const [good, bad] = second.list();
+    assert.deepEqual(good?.runs, [
+      { startedAt: '2026-11-21T09:00:00.000Z', endedAt: '2026-11-21T09:00:00.000Z', ok: true },
+    ]);
+    assert.equal(bad?.runs[0]?.detail, 'No disk');
+    assert.match(good?.nextAt ?? '', /T17:00:00\.000Z$/, '02:00 in Tokyo');
+    await second.stop();
+    await writeFile(record, '{"good": 1');
+    const third = startJobs(list, options);
+    assert.deepEqual(third.list()[0]?.runs, [], 'a damaged record is no record');
+    await third.stop();
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 });
