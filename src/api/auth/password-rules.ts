@@ -31,7 +31,9 @@ export function passwordTrouble(password: string, user: string): Text | undefine
     };
   const plain = password.normalize('NFKC').toLowerCase();
   const stem = plain.replaceAll(/[^\p{L}]+/gu, '');
-  const letters = unleet(plain).replaceAll(/[^\p{L}]+/gu, '');
+  // signs at the ends are decoration, within they stand for letters: `P@ssw0rd!!`
+  const core = plain.replace(/^[^\p{L}]+/u, '').replace(/[^\p{L}]+$/u, '');
+  const letters = unleet(core).replaceAll(/[^\p{L}]+/gu, '');
   const known = [plain, stem, letters].some((form) => COMMON.has(form) || COMMON.has(halfOf(form)));
   if (known || isMonotonous(plain))
     return {
