@@ -19,7 +19,7 @@ const FAULTY_SHARE = 0.25;
 const SESSIONS = 10;
 const TRIES = 30;
 const RETRY_MS = 500;
-const SETTLE_MS = 180_000;
+const SETTLE_MS = { short: 45_000, full: 300_000 } as const;
 
 export const ENGINES: readonly Item[] = [
   {
@@ -58,7 +58,7 @@ async function trouble({ seed, short, tell }: ItemOptions, mails: number): Promi
   state.over = true;
   await disturbing;
   for (const proxy of proxies) proxy.share = 0;
-  const waited = await settle(world);
+  const waited = await settle(world, short ? SETTLE_MS.short : SETTLE_MS.full);
   tell(`${waited} ms until what waited was inspected`);
   const { counts } = (await world.gateway.call('status', {})).spool;
   const arrived = new Set(world.office.messages.map(({ bytes }) => numberOf(bytes)));
@@ -149,9 +149,9 @@ async function disturb({ clamd, rspamd }: World, over: () => boolean, everyMs: n
 }
 
 /** Until nothing waits to be inspected or delivered. What was late often is tried again only after minutes: that may stay. */
-async function settle({ gateway }: World): Promise<number> {
+async function settle({ gateway }: World, most: number): Promise<number> {
   const begun = performance.now();
-  while (performance.now() - begun < SETTLE_MS) {
+  while (performance.now() - begun < most) {
     const { counts } = (await gateway.call('status', {})).spool;
     if (counts.incoming === 0 && counts.queue === 0) break;
     await sleep(500);
