@@ -9,6 +9,7 @@ import { connect } from 'node:net';
 import path from 'node:path';
 import type { Duplex } from 'node:stream';
 import { describeError } from '../base/errors.ts';
+import { MAIL_PROCESS_FLAGS } from '../base/runtime-flags.ts';
 
 const ERROR_TAIL = 4_096;
 
@@ -95,6 +96,7 @@ function workerArguments(options: LaunchOptions): string[] {
     `--allow-fs-read=${folder}`,
     `--allow-fs-write=${folder}`,
     `--max-old-space-size=${memoryMiB}`,
+    ...MAIL_PROCESS_FLAGS,
     '--disable-warning=ExperimentalWarning',
     '--disable-warning=SecurityWarning',
     entry,

@@ -4,6 +4,7 @@ import type { Planted, Target } from './engine.ts';
 const LOADERS: Readonly<Record<string, () => Promise<{ target: Target; planted: Planted }>>> = {
   header: () => import('./targets/header.ts'),
   address: () => import('./targets/address.ts'),
+  mime: () => import('./targets/mime.ts'),
   smtp: () => import('./targets/smtp.ts'),
   dsn: () => import('./targets/dsn.ts'),
   archive: () => import('./targets/archive.ts'),

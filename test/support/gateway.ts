@@ -8,6 +8,7 @@ import { request } from 'node:http';
 import path from 'node:path';
 import type { ConfigInput } from '../../src/config/schema.ts';
 import { VERBS, type VerbAnswer, type VerbInput, type VerbName } from '../../src/control/contract.ts';
+import { MAIL_PROCESS_FLAGS } from '../../src/base/runtime-flags.ts';
 import { freePort, untilListening } from './net.ts';
 import { type Child, startChild, until } from './process.ts';
 
@@ -66,7 +67,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     );
   };
   const start = async (): Promise<void> => {
-    const args = [path.join(ROOT, 'src/gateway.ts'), '--config', configFile, '--data', dataFolder];
+    const args = [
+      ...MAIL_PROCESS_FLAGS,
+      path.join(ROOT, 'src/gateway.ts'),
+      '--config',
+      configFile,
+      '--data',
+      dataFolder,
+    ];
     const env = { ...process.env, UV_THREADPOOL_SIZE: '16', NODE_ENV: 'production', ...options.env };
     const started = await startChild(process.execPath, args, { cwd: folder, env });
     child = started;

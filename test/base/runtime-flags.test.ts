@@ -1,0 +1,16 @@
+/** The box starts the processes mail goes through as everybody else does. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { MAIL_PROCESS_FLAGS } from '../../src/base/runtime-flags.ts';
+
+const UNITS = path.join(import.meta.dirname, '../../rootfs/usr/lib/systemd/system');
+
+for (const unit of ['sekisho-gateway.service', 'sekisho-inspect@.service'])
+  test(`${unit} gives Node the flags of a mail process`, () => {
+    const [, program = '', words = ''] =
+      /^ExecStart=(\S+) (.*)$/m.exec(readFileSync(path.join(UNITS, unit), 'utf8')) ?? [];
+    assert.ok(program.endsWith('/node'));
+    for (const flag of MAIL_PROCESS_FLAGS) assert.ok(words.split(' ').includes(flag), flag);
+  });
