@@ -97,6 +97,9 @@ export interface Acceptor {
   close(options: { graceMs: number }): Promise<void>;
 }
 
+/** Sockets on their way out, or not heard yet; some 20 KB each. */
+const TURNED_AWAY = 2_048;
+
 /** Of the sessions; beyond it who is idle makes room sooner. */
 const PRESSURE = 0.8;
 
@@ -152,9 +155,12 @@ export async function createAcceptor(options: AcceptorOptions): Promise<Acceptor
   server.on('error', (error: Error) => options.observe.log('debug', `Session ended: ${describeError(error)}`));
   let watching: NodeJS.Timeout | undefined;
 
-  /** Beyond the limit a few sockets are needed to say 421; beyond those a cut connection has to do. */
+  /**
+   * Beyond the limit sockets are needed to say 421, and to hear from a balancer whom it speaks for: a known-good peer must not
+   * be cut unheard while thousands a second are turned away. Beyond those a cut connection has to do.
+   */
   function limitSockets(): void {
-    front.maxConnections = options.config().listeners[options.listener].maxSessions + 256;
+    front.maxConnections = options.config().listeners[options.listener].maxSessions + TURNED_AWAY;
   }
 
   function watch(): { address: string; port: number } {
