@@ -41,7 +41,8 @@ export function reportHistory(database: DatabaseSync, query: ReportQuery): Histo
   const high = query.to * PER_MILLISECOND - 1;
   const groups = database
     .prepare(
-      `SELECT (n - ?) / ? AS step, state, CASE WHEN id IS NULL THEN 'refused' ELSE reason END AS why,
+      // what a number is bound as is real, and real division would make a step of each message
+      `SELECT CAST((n - ?) / ? AS INTEGER) AS step, state, CASE WHEN id IS NULL THEN 'refused' ELSE reason END AS why,
               count(*) AS messages, sum(size) AS octets
          FROM messages WHERE n BETWEEN ? AND ? GROUP BY 1, 2, 3`,
     )

@@ -70,8 +70,18 @@ test('a test message goes round the box and is found by search, overview and rep
   const shown = await admin.api('GET', `/messages/${id}?language=ja`);
   assert.match(JSON.stringify(shown.json['trace']), /delivered/);
   const overview = await admin.api('GET', '/overview');
-  const today = overview.json['today'] as { ok: boolean; value: { totals: { delivered: number } } };
+  const today = overview.json['today'] as {
+    ok: boolean;
+    value: { totals: { delivered: number }; hours: Array<{ delivered: number }> };
+  };
   assert.deepEqual([today.ok, today.value.totals.delivered], [true, 1], overview.text);
+  assert.equal(
+    today.value.hours.reduce((sum, hour) => sum + hour.delivered, 0),
+    1,
+    overview.text,
+  );
+  const flow = overview.json['flow'] as { value: { lastDelivered: string } };
+  assert.equal(flow.value.lastDelivered, (found.json['entries'] as Array<{ arrivedAt: string }>)[0]?.arrivedAt);
   const report = await admin.api('GET', '/reports?period=month');
   assert.deepEqual((report.json['recipients'] as unknown[])[0], {
     name: 'alice@office.example',

@@ -107,6 +107,22 @@ describe('the history', () => {
     assert.deepEqual(await found({ text: '"; DROP TABLE messages; --' }), []);
   });
 
+  it('counts by step of time: messages of one hour are one figure, whatever their minute', async () => {
+    await using b = await bench();
+    const hour = 3_600_000;
+    for (const minute of [0, 1, 59, 60, 61, 119, 150])
+      b.history.record(received(queueId()), NOON + minute * 60_000 + 7);
+    const { groups } = await b.history.report({ from: NOON - hour, to: NOON + 4 * hour, step: hour });
+    assert.deepEqual(
+      groups.map(({ step, state, reason, messages, octets }) => [step, state, reason, messages, octets]),
+      [
+        [1, 'queued', 'clean', 3, 3 * 1_234],
+        [2, 'queued', 'clean', 3, 3 * 1_234],
+        [3, 'queued', 'clean', 1, 1_234],
+      ],
+    );
+  });
+
   it('pages through everything once, newest first, whatever drives the search', async () => {
     await using b = await bench();
     const ids = Array.from({ length: 53 }, () => queueId());

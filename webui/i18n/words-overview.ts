@@ -4,6 +4,9 @@ export const OVERVIEW = {
   degraded: { ja: 'メールは流れていますが、不調があります', en: 'Mail is flowing, with trouble' },
   stopped: { ja: 'メールが止まっています', en: 'Mail has stopped' },
   starting: { ja: '起動しています', en: 'Starting' },
+  lastDelivered: { ja: '最後に配送したメールの到着:', en: 'The last delivered message came in:' },
+  noneDelivered: { ja: '配送したメールはまだありません', en: 'No message has been delivered yet' },
+  runningSince: { ja: '起動:', en: 'Started:' },
   needs: { ja: '対応が必要なこと', en: 'What needs you' },
   nothing: { ja: '今、対応が必要なことはありません', en: 'Nothing needs you now' },
   nothingText: {

@@ -104,15 +104,25 @@ function Cards({ picture }: { picture: Picture }) {
 
 function FlowLine({ flow }: { flow: Picture['flow'] }) {
   if (!flow.ok) return <CardTrouble card={flow} />;
-  const { state, text, since } = flow.value;
+  const { state, text, since, lastDelivered } = flow.value;
   return (
     <Notice tone={FLOW_TONES[state]} title={t(OVERVIEW[state])}>
-      {t(text) === t(OVERVIEW[state]) ? null : `${t(text)} `}
-      {since === undefined ? null : (
-        <span class="soft small">
-          <Time at={since} style="ago" />
-        </span>
-      )}
+      {state === 'degraded' ? <p>{t(text)}</p> : null}
+      <span class="soft small">
+        {lastDelivered === undefined ? (
+          t(OVERVIEW.noneDelivered)
+        ) : (
+          <>
+            {t(OVERVIEW.lastDelivered)} <Time at={lastDelivered} style="ago" />
+          </>
+        )}
+        {since === undefined ? null : (
+          <>
+            {' · '}
+            {t(OVERVIEW.runningSince)} <Time at={since} style="ago" />
+          </>
+        )}
+      </span>
     </Notice>
   );
 }

@@ -24,6 +24,8 @@ export const flow = z.object({
   /** What it means, in a sentence. */
   text,
   since: time.optional(),
+  /** When the newest message that was delivered came in; absent when there is none. */
+  lastDelivered: time.optional(),
 });
 
 export const OVERVIEW_OPERATIONS = {

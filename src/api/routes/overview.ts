@@ -15,16 +15,18 @@ type Card<T> = { ok: true; value: T } | ({ ok: false } & ReturnType<typeof brief
 export function overviewHandlers(parts: RouteParts): Some<'overview.show'> {
   return {
     'overview.show': async ({ gateway }) => {
-      const [status, queue, today] = await Promise.all([
+      const [status, queue, today, last] = await Promise.all([
         card(gateway.call('status', {})),
         card(oldestOf(gateway, parts.now())),
         card(todayOf(parts, gateway)),
+        card(gateway.call('history.search', { state: 'delivered', limit: 1 })),
       ]);
+      const lastDelivered = last.ok ? last.value.entries[0]?.arrivedAt : undefined;
       const of = <T>(read: (value: StatusAnswer) => T): Card<T> =>
         status.ok ? { ok: true, value: read(status.value) } : status;
       return {
         at: iso(parts.now()),
-        flow: status.ok ? { ok: true, value: flowOf(status.value) } : status,
+        flow: of((value) => ({ ...flowOf(value), ...(lastDelivered === undefined ? {} : { lastDelivered }) })),
         engines: of(({ engines }) => engines),
         alarms: of(({ alarms }) => alarms),
         queue: queue.ok ? of((value) => queueOf(value, queue.value)) : queue,
