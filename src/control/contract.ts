@@ -172,6 +172,7 @@ export const VERBS = {
   'queue.delete': verb('POST', '/v1/queue/delete', { callers: PEOPLE, request: byId, response: deleteAnswer }),
   'queue.undelete': verb('POST', '/v1/queue/undelete', { callers: PEOPLE, request: byId, response: stateAnswer }),
 
+  /** Newest first: what came in since the last look stands above. */
   'quarantine.list': verb('GET', '/v1/quarantine/list', {
     callers: PEOPLE,
     request: z.strictObject({

@@ -38,7 +38,11 @@ export function quarantineHandlers(parts: HandlerParts): Pick<GatewayHandlers, Q
       let looked = 0;
       let more = true;
       while (entries.length < limit && looked < MOST_LOOKED_AT && more) {
-        const page = await quarantine.list({ limit: PAGE, ...(after === undefined ? {} : { after }) });
+        const page = await quarantine.list({
+          limit: PAGE,
+          newestFirst: true,
+          ...(after === undefined ? {} : { after }),
+        });
         more = page.next !== undefined;
         for (const entry of page.entries) {
           after = entry.id;

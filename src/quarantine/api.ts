@@ -67,11 +67,12 @@ export interface ExpiryResult {
 }
 
 export interface Quarantine {
-  /** Oldest first. `next` is the cursor of the following page, absent at the end. At most 200 a page (default 50). */
+  /** Oldest first unless `newestFirst`. `next` is the cursor of the following page, absent at the end. At most 200 a page (default 50). */
   list(options?: {
     folder?: 'quarantine' | 'held';
     after?: QueueId;
     limit?: number;
+    newestFirst?: boolean;
   }): Promise<{ entries: QuarantineEntry[]; next?: QueueId }>;
   /** Quarantined, held or queued mail. */
   show(id: QueueId): Promise<QuarantineDetail>;

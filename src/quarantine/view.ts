@@ -20,14 +20,15 @@ const MOST_A_PAGE = 200;
 
 export async function listEntries(
   parts: { spool: QuarantineSpool; observe: Observe },
-  options: { folder?: 'quarantine' | 'held'; after?: QueueId; limit?: number },
+  options: { folder?: 'quarantine' | 'held'; after?: QueueId; limit?: number; newestFirst?: boolean },
 ): Promise<{ entries: QuarantineEntry[]; next?: QueueId }> {
   const limit = Math.min(Math.max(1, options.limit ?? 50), MOST_A_PAGE);
   const folder = options.folder ?? 'quarantine';
-  const found = await parts.spool.list(
-    folder,
-    options.after === undefined ? { limit } : { after: options.after, limit },
-  );
+  const found = await parts.spool.list(folder, {
+    limit,
+    newestFirst: options.newestFirst ?? false,
+    ...(options.after === undefined ? {} : { after: options.after }),
+  });
   const entries: QuarantineEntry[] = [];
   for (const { id } of found) {
     const message = await readOrSkip(parts, id);

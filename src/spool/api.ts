@@ -161,6 +161,12 @@ export interface SpoolListEntry {
   deleted: boolean;
 }
 
+export interface PageOptions {
+  after?: QueueId;
+  limit?: number;
+  newestFirst?: boolean;
+}
+
 export interface Spool {
   /** Throws SPOOL_FULL when space is below the floor for `announcedSize` more octets. */
   begin(transaction: Transaction): Promise<Draft>;
@@ -169,7 +175,8 @@ export interface Spool {
 
   /** Undefined when no folder holds it. */
   read(id: QueueId): Promise<StoredMessage | undefined>;
-  list(folder: Folder, options?: { after?: QueueId; limit?: number }): Promise<SpoolListEntry[]>;
+  /** In order of arrival, or against it with `newestFirst`; `after`: the last of the page before. */
+  list(folder: Folder, options?: PageOptions): Promise<SpoolListEntry[]>;
   count(folder: Folder): number;
   /** Where it lies, also when it cannot be read. */
   folderOf(id: QueueId): Folder | undefined;

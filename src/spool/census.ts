@@ -38,13 +38,16 @@ export class Census {
     this.#count(place, -1);
   }
 
-  /** In order of arrival, after `after`. */
-  page(folder: Folder, options: { after?: QueueId; limit: number }): QueueId[] {
+  /** In order of arrival or against it, what comes after `after` in that order. */
+  page(folder: Folder, options: { after?: QueueId; limit: number; newestFirst?: boolean }): QueueId[] {
+    const { after, limit, newestFirst = false } = options;
     const ids: QueueId[] = [];
     for (const [id, place] of this.#places) {
-      if (place.folder === folder && (options.after === undefined || id > options.after)) ids.push(id);
+      if (place.folder !== folder) continue;
+      if (after === undefined || (newestFirst ? id < after : id > after)) ids.push(id);
     }
-    return ids.sort().slice(0, options.limit);
+    ids.sort();
+    return newestFirst ? ids.reverse().slice(0, limit) : ids.slice(0, limit);
   }
 
   #count(place: Place, by: 1 | -1): void {

@@ -98,7 +98,7 @@ export class SpoolStore extends SpoolCore implements Spool {
     }
   }
 
-  async list(folder: Folder, options: { after?: QueueId; limit?: number } = {}): Promise<SpoolListEntry[]> {
+  async list(folder: Folder, options: Parameters<Spool['list']>[1] = {}): Promise<SpoolListEntry[]> {
     const page = this.census.page(folder, { ...options, limit: options.limit ?? 1_000 });
     const rows = await Promise.all(
       page.map(async (id): Promise<SpoolListEntry | undefined> => {

@@ -118,6 +118,30 @@ describe('quarantine on the spool', () => {
     assert.equal((await bench.quarantine.release(id, { by: 'admin' })).already, false);
   });
 
+  it('lists by pages, oldest first or newest first, each message once', async () => {
+    const bench = await start();
+    const ids: QueueId[] = [];
+    for (let turn = 0; turn < 5; turn += 1) {
+      ids.push(await quarantineOne(bench));
+      bench.rig.clock.advance(1_000);
+    }
+    for (const newestFirst of [false, true]) {
+      const seen: QueueId[] = [];
+      let after: QueueId | undefined;
+      for (let page = 0; page < 3; page += 1) {
+        const found = await bench.quarantine.list({
+          limit: 2,
+          newestFirst,
+          ...(after === undefined ? {} : { after }),
+        });
+        seen.push(...found.entries.map(({ id }) => id));
+        after = found.next;
+      }
+      assert.equal(after, undefined);
+      assert.deepEqual(seen, newestFirst ? ids.toReversed() : ids);
+    }
+  });
+
   it('holds queued mail and lets it go', async () => {
     const bench = await start();
     const id = await quarantineOne(bench);

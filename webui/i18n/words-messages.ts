@@ -118,6 +118,12 @@ export const QUARANTINE = {
     en: 'Mail that may be spam or dangerous waits here for 14 days (a setting), then goes away unless it is released.',
   },
   search: { ja: '件名・差出人・宛先', en: 'Subject, from or recipient' },
+  asked: { ja: '受け取り希望', en: 'asked for by its recipient' },
+  askedBy: { ja: '受け取りを希望している宛先', en: 'Asked for by' },
+  askedText: {
+    ja: '宛先の人が自分のページで受け取りを希望しています。解放するかどうかを決めてください。',
+    en: 'They asked for it on their own page and wait for your decision.',
+  },
   total: { ja: '全 {n} 件', en: '{n} in all' },
   choose: {
     ja: '行を選ぶと、ここに理由と内容が表示されます',

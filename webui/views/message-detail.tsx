@@ -18,7 +18,7 @@ import { formatAgo, formatSize } from '../i18n/format.ts';
 import { language, t, word } from '../i18n/language.ts';
 import { COMMON, TROUBLE } from '../i18n/words-common.ts';
 import { DIRECTION_NAMES, FIELD, REASON_NAMES } from '../i18n/words-mail.ts';
-import { MESSAGE } from '../i18n/words-messages.ts';
+import { MESSAGE, QUARANTINE } from '../i18n/words-messages.ts';
 import * as act from './message-actions.ts';
 import { Content } from './message-content.tsx';
 
@@ -43,6 +43,7 @@ export function MessageDetail({ id, changed }: { id: string; changed?: () => voi
     <>
       <Summary shown={shown.value} />
       <Buttons key={id} shown={shown.value} done={done} />
+      <Asked by={shown.value.askedBy} />
       {stored?.deletedUntil === undefined ? null : (
         <Notice tone="warn">{t(MESSAGE.deletedUntil, { when: formatAgo(stored.deletedUntil) })}</Notice>
       )}
@@ -74,6 +75,15 @@ export function MessageDetail({ id, changed }: { id: string; changed?: () => voi
         )
       ) : null}
     </>
+  );
+}
+
+function Asked({ by }: { by: readonly string[] }) {
+  if (by.length === 0) return null;
+  return (
+    <Notice tone="warn" title={`${t(QUARANTINE.askedBy)}: ${by.join(', ')}`}>
+      {t(QUARANTINE.askedText)}
+    </Notice>
   );
 }
 

@@ -9,7 +9,7 @@ import { useList } from '../api/use-list.ts';
 import { go, hrefWith, query } from '../app/router.ts';
 import { may } from '../app/session.ts';
 import type { ViewProperties } from '../app/views.ts';
-import { Empty, PageHead, Skeleton, Time, Trouble } from '../components/basics.tsx';
+import { Empty, PageHead, Skeleton, State, Time, Trouble } from '../components/basics.tsx';
 import { ClearFilters, FilterText } from '../components/filter.tsx';
 import { Icon } from '../components/icon.tsx';
 import { ListFoot } from '../components/list-foot.tsx';
@@ -122,6 +122,11 @@ function Rows({ rows, opened, open, chosen, choose, done }: RowsProperties) {
           render: (row) => (
             <a href={hrefWith(`/quarantine/${row.id}`, query.value)}>
               <Subject text={row.subject} />
+              {row.askedBy === undefined ? null : (
+                <div class="small">
+                  <State tone="warn">{t(QUARANTINE.asked)}</State>
+                </div>
+              )}
             </a>
           ),
         },

@@ -65,6 +65,8 @@ export const MESSAGE_OPERATIONS = {
       actions: z.array(z.enum(MESSAGE_ACTIONS)),
       /** Release asks for `force`: a virus, or nobody could look. */
       needsForce: z.boolean(),
+      /** Recipients who asked for it by their own page, while it is quarantined. */
+      askedBy: z.array(z.string()),
     }),
   }),
   'messages.content': operation('GET', '/messages/{id}/content', {

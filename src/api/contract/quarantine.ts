@@ -6,7 +6,7 @@ import { bulkResult, byQueueId, count, cursor, ids, inLanguage, limit, mailAddre
 
 export const QUARANTINE_OPERATIONS = {
   'quarantine.list': operation('GET', '/quarantine', {
-    summary: { ja: '隔離', en: 'The quarantine' },
+    summary: { ja: '隔離（新しい順）', en: 'The quarantine, newest first' },
     access: 'mail.search',
     query: z.strictObject({
       text: word.exactOptional(),

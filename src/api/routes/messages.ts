@@ -22,6 +22,8 @@ export function messageHandlers(): Some<'messages.search' | 'messages.show'> {
         unlessUnknown(gateway.call('queue.show', { id })),
       ]);
       if (trace === undefined && stored === undefined) throw new ApiProblem(404, 'NOT_FOUND');
+      const kept =
+        stored?.state === 'quarantined' ? await unlessUnknown(gateway.call('quarantine.show', { id })) : undefined;
       return {
         id,
         ...(trace === undefined ? {} : { trace }),
@@ -29,6 +31,7 @@ export function messageHandlers(): Some<'messages.search' | 'messages.show'> {
         ...(stored === undefined ? {} : { stored }),
         actions: stored === undefined ? [] : actionsOf(stored, mustBe(who).permissions),
         needsForce: stored !== undefined && needsForce(stored.findings),
+        askedBy: kept?.askedBy ?? [],
       };
     },
   };

@@ -12,7 +12,7 @@ export const QUARANTINE_COMMANDS: readonly Command[] = [
   {
     name: 'quarantine list',
     args: '',
-    summary: { en: 'Mail held by policy', ja: '隔離されたメール' },
+    summary: { en: 'Mail held by policy, newest first', ja: '隔離されたメール（新しい順）' },
     options: [
       { name: 'text', value: 'TEXT', help: { en: 'words of subject or addresses', ja: '件名・アドレスに含まれる語' } },
       { name: 'sender', value: 'ADDRESS', help: { en: 'address, @domain or a part', ja: '差出人（一部でもよい）' } },
