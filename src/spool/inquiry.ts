@@ -22,18 +22,26 @@ export interface Inquiry {
 export async function keepAsFound(
   files: FileLayer,
   layout: Layout,
-  options: { wall: () => number; log: (message: string, facts: Record<string, unknown>) => void },
+  options: {
+    wall: () => number;
+    /** The start before this one died while it read: what it found first is what is kept. */
+    died: boolean;
+    log: (message: string, facts: Record<string, unknown>) => void;
+  },
 ): Promise<Inquiry> {
   const level = layout.path('level');
   const found = layout.path('inquiry', 'as-found');
   const inside = (...names: string[]): string => layout.path('inquiry', 'as-found', ...names);
   let kept = false;
   try {
-    await clear(files, found); // of a start that was cut off
-    const names = (await files.list(level)).filter((name) => !NOT_KEPT.test(name));
-    if (names.length > 0) await files.makeDirectory(found);
-    for (const name of names) await files.link(layout.path('level', name), inside(name));
-    kept = names.length > 0;
+    kept = options.died && (await files.list(found)).length > 0;
+    if (!kept) {
+      await clear(files, found); // of a start that was cut off
+      const names = (await files.list(level)).filter((name) => !NOT_KEPT.test(name));
+      if (names.length > 0) await files.makeDirectory(found);
+      for (const name of names) await files.link(layout.path('level', name), inside(name));
+      kept = names.length > 0;
+    }
   } catch (error) {
     options.log('Database is opened without a copy of how it was found', { error: describeError(error) });
   }

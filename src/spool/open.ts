@@ -37,6 +37,9 @@ export interface SpoolOptions {
   ballastOctets?: number;
 }
 
+/** Starts in a row that ended while the database was read; then it is rebuilt. */
+const MOST_DEATHS = 2;
+
 /** Kept in `sequence`: what the database and the queue ids had reached, at most a second ago. */
 export interface SequenceFile {
   database: number;
@@ -60,9 +63,14 @@ export async function openSpool(options: SpoolOptions): Promise<SpoolStore> {
     else observe.log('error', 'Database failed during recovery', { error: describeError(error) });
   };
   const warn = (message: string, facts: Record<string, unknown>): void => observe.log('warn', message, facts);
-  const inquiry = await keepAsFound(files, layout, { wall: () => clock.wall(), log: warn });
+  // LevelDB ends the whole process on some damage. A start that did not get past reading it is on record; after two of them
+  // the database is doubted, or the box would never come back.
+  const deaths = countOf(await readSmallFile(files, layout.path('opening')));
+  await writeSmallFile(files, layout, { name: 'opening', value: { starts: deaths + 1 } });
+  const doubted = options.rebuildDatabase === true || deaths >= MOST_DEATHS;
+  const inquiry = await keepAsFound(files, layout, { wall: () => clock.wall(), died: deaths > 0, log: warn });
   const known = { layout, inquiry, onFault: onDatabaseFault };
-  const opened = await openProgress(options, { ...known, expected });
+  const opened = await openProgress(options, { ...known, expected, doubted });
   const attempt = (progress: ProgressStore, databaseRebuilt: boolean) =>
     recover({ files, layout, progress, log: warn }, { cleanStop: stopped !== undefined, databaseRebuilt });
 
@@ -70,6 +78,8 @@ export async function openSpool(options: SpoolOptions): Promise<SpoolStore> {
   let recovered;
   try {
     recovered = await attempt(progress, opened.rebuilt);
+    // After a stop that was none: what would end the process in mid-work ends it here, where it is on record.
+    if (stopped === undefined) await progress.prove();
   } catch (error) {
     if (errorCode(error) !== 'DATABASE_DAMAGED') throw error;
     await progress.close().catch(() => undefined);
@@ -77,6 +87,8 @@ export async function openSpool(options: SpoolOptions): Promise<SpoolStore> {
     recovered = await attempt(progress, true);
   }
   await inquiry.forget();
+  await files.unlink(layout.path('opening'));
+  await files.syncDirectory(layout.root);
   if (recovered.report.databaseRebuilt || recovered.report.lost > 0 || recovered.report.corrupt > 0) {
     observe.raise('spool-recovered', 'spool', JSON.stringify(recovered.report));
   }
@@ -121,12 +133,12 @@ async function checkIdentity(layout: Layout, options: SpoolOptions): Promise<voi
 
 async function openProgress(
   options: SpoolOptions,
-  known: { layout: Layout; inquiry: Inquiry; expected: number; onFault: (error: unknown) => void },
+  known: { layout: Layout; inquiry: Inquiry; expected: number; doubted: boolean; onFault: (error: unknown) => void },
 ): Promise<{ progress: ProgressStore; rebuilt: boolean }> {
   const { layout, expected, onFault } = known;
   let why: string;
   try {
-    if (options.rebuildDatabase === true) throw new SekishoError('DATABASE_DAMAGED', 'Rebuilding was asked for');
+    if (known.doubted) throw new SekishoError('DATABASE_DAMAGED', 'Asked for, or starts ended while it was read');
     const database = await options.openDatabase(layout.path('level'));
     const progress = new ProgressStore(database, onFault);
     try {
@@ -156,6 +168,11 @@ async function rebuild(
   const progress = new ProgressStore(await options.openDatabase(layout.path('level')), known.onFault);
   await progress.open();
   return progress;
+}
+
+function countOf(opening: unknown): number {
+  const starts = Number((opening as { starts?: unknown } | undefined)?.starts ?? 0);
+  return Number.isFinite(starts) ? starts : MOST_DEATHS;
 }
 
 export function asSequence(value: unknown): SequenceFile {

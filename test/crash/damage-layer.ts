@@ -4,6 +4,7 @@
  * No altered body may come out, nothing may be missing without being shown, what was not damaged flows within 60 s, and the
  * state before any repair is kept (`corrupt/`, `inquiry/`), octet for octet.
  */
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cp, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,7 +12,7 @@ import path from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import type { ForwardPath } from '../../src/mail/address.ts';
 import { silentObserve } from '../../src/observe/events.ts';
-import { FOLDERS, type Folder } from '../../src/spool/api.ts';
+import { FOLDERS, type Folder, type SpoolRecovery } from '../../src/spool/api.ts';
 import { type Database, openLevelDatabase } from '../../src/spool/database.ts';
 import { diskFiles } from '../../src/spool/files.ts';
 import { openSpool } from '../../src/spool/open.ts';
@@ -27,6 +28,8 @@ export interface DamageReport {
   delivered: number;
   setAside: number;
   rebuilt: number;
+  /** Processes that the database took with it before one got through. */
+  deaths: number;
   requeued: number;
   servedAgain: number;
   slowestMs: number;
@@ -57,6 +60,7 @@ interface Damage {
 
 const MOST_TOLD = 20;
 const FLOWS_WITHIN_MS = 60_000;
+const MOST_STARTS = 4;
 
 export async function damageLayer(options: {
   count: number;
@@ -71,6 +75,7 @@ export async function damageLayer(options: {
     delivered: 0,
     setAside: 0,
     rebuilt: 0,
+    deaths: 0,
     requeued: 0,
     servedAgain: 0,
     slowestMs: 0,
@@ -241,6 +246,8 @@ async function openAndDeliver(
   const begun = performance.now();
   const before = await snapshot(root);
   let opened: Awaited<ReturnType<typeof openAt>>;
+  const mended = done.message === undefined ? await mendedByStarts(root, report) : undefined;
+  if (mended === 'never') return void broken('no start gets past it');
   try {
     opened = await openAt(root, original.clock);
   } catch (error) {
@@ -249,7 +256,7 @@ async function openAndDeliver(
   }
   const { spool, end } = opened;
   try {
-    const { recovery } = spool.status();
+    const recovery = mended ?? spool.status().recovery;
     if (recovery.databaseRebuilt) report.rebuilt += 1;
     report.requeued += recovery.requeued;
     const served = await serveAll(spool);
@@ -278,6 +285,34 @@ async function openAndDeliver(
   const elapsed = performance.now() - begun;
   report.slowestMs = Math.max(report.slowestMs, elapsed);
   if (elapsed > FLOWS_WITHIN_MS) broken(`it took ${elapsed.toFixed(0)} ms until the rest had flowed`);
+}
+
+/**
+ * LevelDB ends the whole process on some damage. Tried on a copy in a process of its own; where that one dies, the real
+ * folder is started as systemd would, again and again, until a start gets through. Undefined: it does not die of it.
+ */
+async function mendedByStarts(root: string, report: DamageReport): Promise<SpoolRecovery | 'never' | undefined> {
+  const copy = `${root}-copy`;
+  await cp(root, copy, { recursive: true });
+  const first = start(copy);
+  await rm(copy, { recursive: true, force: true });
+  if (first !== undefined) return undefined;
+  for (let turn = 1; turn <= MOST_STARTS; turn += 1) {
+    const recovery = start(root);
+    if (recovery === undefined) continue;
+    report.deaths += turn - 1;
+    return recovery;
+  }
+  return 'never';
+}
+
+/** What it told, or undefined when it was ended by a signal. */
+function start(root: string): SpoolRecovery | undefined {
+  const entry = path.join(import.meta.dirname, 'damage-open.ts');
+  const child = spawnSync(process.execPath, [entry, root], { encoding: 'utf8', timeout: 60_000 });
+  if (child.signal !== null) return undefined;
+  if (child.status !== 0) throw new Error(`The start failed: ${child.stderr}`);
+  return JSON.parse(child.stdout) as SpoolRecovery;
 }
 
 interface Served {
@@ -351,7 +386,7 @@ export function damageLines(report: DamageReport): string[] {
   const kinds = Object.entries(report.byKind).map(([kind, count]) => `${kind} ${count}`);
   return [
     `seed ${report.seed}: ${report.cases} damages (${kinds.join(', ')})`,
-    `served ${report.delivered}, set aside in corrupt/ ${report.setAside}, databases rebuilt ${report.rebuilt}, files queued anew ${report.requeued}, recipients served again ${report.servedAgain}`,
+    `served ${report.delivered}, set aside in corrupt/ ${report.setAside}, databases rebuilt ${report.rebuilt} (${report.deaths} processes died of theirs first), files queued anew ${report.requeued}, recipients served again ${report.servedAgain}`,
     `slowest from opening to all delivered ${report.slowestMs.toFixed(0)} ms; broken ${report.problems.length}`,
   ];
 }

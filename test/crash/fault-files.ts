@@ -150,6 +150,7 @@ export function faultyDatabase(database: Database, shared: Faults, life: Life): 
   return {
     get: (key) => database.get(key),
     page: (prefix, options) => database.page(prefix, options),
+    prove: () => database.prove(),
     close: () => database.close(),
     batch: async (writes, options) => {
       await faults.called('database write', options.sync ? 'synced' : 'not synced');

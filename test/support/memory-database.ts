@@ -47,6 +47,7 @@ export class MemoryDatabase {
           .toSorted(([a], [b]) => (a < b ? -1 : 1))
           .slice(0, options.limit)
           .map(([key, value]) => ({ key, value })),
+      prove: async () => undefined,
       close: async () => {
         this.isOpen = false;
       },
