@@ -125,6 +125,23 @@ test('a domain is added, changed and taken away, and what the gateway refuses ch
   assert.deepEqual([bad.status, bad.json['ok']], [200, false]);
 });
 
+test('digest and portal are switched by one setting each, and a time or an address that is none changes nothing', async () => {
+  const put = async (path: string, value: unknown) => (await admin.api('PUT', '/config', { path, value })).json;
+  const shown = async (path: string) => (await admin.api('GET', `/config?path=${path}`)).json['value'];
+  const portal = { enabled: true, url: 'https://mail.office.example:8443', selfRelease: 'none', linkDays: 7 };
+  assert.equal((await put('portal', portal))['ok'], true);
+  assert.equal((await put('quarantine.digest', { enabled: true, at: ['08:30', '13:00'] }))['ok'], true);
+  assert.deepEqual(await shown('portal'), portal);
+  assert.deepEqual(await shown('quarantine.digest'), { enabled: true, at: ['08:30', '13:00'] });
+  const late = await put('quarantine.digest', { enabled: true, at: ['25:00'] });
+  assert.deepEqual(
+    [late['ok'], (late['problems'] as Array<{ path: string }>).map(({ path }) => path)],
+    [false, ['quarantine.digest.at.0']],
+  );
+  assert.equal((await put('portal', { ...portal, url: 'http://mail.office.example' }))['ok'], false);
+  assert.deepEqual(await shown('quarantine.digest'), { enabled: true, at: ['08:30', '13:00'] });
+});
+
 test('a certificate is taken only with its key, and is what the pages show from then on', async () => {
   const now = Date.now();
   const [one, two] = [

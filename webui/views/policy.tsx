@@ -1,4 +1,4 @@
-/** The level with its consequences, thresholds with a forecast from one's own mail, single rules, and the lists. */
+/** The level with its consequences, thresholds with a forecast from one's own mail, single rules, the lists, and what recipients are told. */
 import { useState } from 'preact/hooks';
 import { type Answer, call } from '../api/client.ts';
 import { useAction, useLoad } from '../api/use.ts';
@@ -12,6 +12,7 @@ import { PAGES } from '../i18n/words-frame.ts';
 import { POLICY } from '../i18n/words-policy.ts';
 import { needOk } from './message-actions.ts';
 import { Lists } from './policy-lists.tsx';
+import { Notify } from './policy-notify.tsx';
 import { Rules } from './policy-rules.tsx';
 
 export type PolicyState = Answer<'policy.show'>;
@@ -34,6 +35,7 @@ export function Policy() {
         </>
       )}
       <Lists />
+      <Notify />
       <Card title={t(POLICY.later)}>
         <p class="soft">{t(POLICY.laterText)}</p>
       </Card>

@@ -1,0 +1,39 @@
+/** Words of the card about recipients: the mail that tells them what was kept back, and their own page. */
+export const NOTIFY = {
+  title: { ja: '利用者へのお知らせ', en: 'Telling the recipients' },
+  intro: {
+    ja: '隔離したメールを宛先の本人に知らせると、管理者への問い合わせが減ります。新しく隔離したものがある人にだけ送ります。',
+    en: 'Recipients who know what was kept back ask less. Only those with something new get this mail.',
+  },
+  digest: { ja: '隔離のお知らせメールを送る', en: 'Send a digest of quarantined mail' },
+  at: { ja: '送る時刻（例: 08:30, 13:00）', en: 'Times of day (08:30, 13:00)' },
+  atHint: {
+    ja: '「システム」の「時刻」で選んだタイムゾーンの時刻です',
+    en: 'In the zone chosen under “System”, “Time”',
+  },
+  portal: { ja: '利用者ページを使う', en: 'Offer a page of their own' },
+  portalText: {
+    ja: 'お知らせメールのリンクから、パスワードなしで自分宛の隔離メールだけを見られます。',
+    en: 'A link in the digest shows each recipient their own quarantined mail, without a password, and nothing else.',
+  },
+  url: { ja: '利用者ページの URL', en: 'Address of that page' },
+  urlHint: {
+    ja: '利用者のブラウザーから開ける https:// のアドレスです（例: https://mail.office.example:8443）',
+    en: 'As browsers of the recipients reach it, with https:// (https://mail.office.example:8443)',
+  },
+  urlNeeded: {
+    ja: 'URL を入れるまで、お知らせメールにリンクは付きません。',
+    en: 'Without an address the digest holds no links.',
+  },
+  noLinks: {
+    ja: 'リンクのないお知らせになります。必要なメールは管理者に頼むことになります。',
+    en: 'The digest will hold no links: whoever needs a message asks the administrator.',
+  },
+  selfRelease: { ja: '本人が受け取れるメール', en: 'What recipients may deliver to themselves' },
+  spam: { ja: '点数だけで隔離した迷惑メール', en: 'Mail that only its spam score kept back' },
+  none: { ja: 'なし（すべて管理者が決める）', en: 'Nothing: the administrator decides' },
+  selfReleaseHint: {
+    ja: 'ほかのメールは「受け取り希望」として、隔離の一覧に表示されます。ウイルスは本人には渡しません。',
+    en: 'For the rest they can ask, which shows in the quarantine. A virus is never theirs to take.',
+  },
+} as const;
