@@ -32,7 +32,7 @@ prepare_base() {
 }
 
 fetch_release() {
-  if ! /usr/lib/apt/apt-helper download-file "$1/dists/$2/InRelease" "$WORK/InRelease" > "$WORK/log" 2>&1; then
+  if ! /usr/lib/apt/apt-helper -o APT::Sandbox::User=root download-file "$1/dists/$2/InRelease" "$WORK/InRelease" > "$WORK/log" 2>&1; then
     echo "missing $2" >> "$WORK/releases"
     return
   fi
