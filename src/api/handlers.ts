@@ -4,6 +4,8 @@ import { auditHandlers } from './routes/audit.ts';
 import { contentHandlers } from './routes/content.ts';
 import { configHandlers } from './routes/config.ts';
 import { domainHandlers } from './routes/domains.ts';
+import { jobHandlers } from './routes/jobs.ts';
+import { listHandlers } from './routes/lists.ts';
 import { machineHandlers } from './routes/machine.ts';
 import { messageHandlers } from './routes/messages.ts';
 import { overviewHandlers } from './routes/overview.ts';
@@ -32,6 +34,8 @@ export function createApiHandlers(parts: RouteParts, feed: LiveFeed, { inbox }: 
     ...queueHandlers(parts),
     ...quarantineHandlers(),
     ...policyHandlers(parts),
+    ...listHandlers(),
+    ...jobHandlers(),
     ...domainHandlers(),
     ...probeHandlers(parts),
     ...configHandlers(),

@@ -31,6 +31,10 @@ export const ADVICE = {
     en: 'a forwarder you trust: the network of its servers like "192.0.2.0/24", or the domain its mail passes SPF for, like "forward.example"',
     ja: '信頼する転送サービス: "192.0.2.0/24" のような送信サーバーのネットワーク、または "forward.example" のような SPF に合格するドメイン',
   },
+  listMatch: {
+    en: 'an address like "info@shop.example", a domain with all below it like "@shop.example", or a network like "192.0.2.0/24"',
+    ja: '"info@shop.example" のようなアドレス、"@shop.example" のようなドメイン（サブドメインも含む）、または "192.0.2.0/24" のようなネットワーク',
+  },
   sealer: {
     en: 'a mail domain that seals with ARC and whose checks you trust, like "lists.example"',
     ja: '"lists.example" のように、ARC の署名を付け、その確認結果を信頼できるメールドメイン',

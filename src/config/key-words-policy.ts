@@ -124,6 +124,32 @@ export const POLICY_WORDS: Readonly<Record<string, Text>> = {
     en: 'Domains that seal with ARC, mailing lists above all, and whose word you believe. If the chain is intact and such a sealer saw the author authenticated, a DMARC fail is not acted on, and mail of your own people that comes back from a list is not taken for a forgery. Subdomains are included.',
     ja: 'ARC の署名を付けるメーリングリストなどのうち、その確認結果を信じるドメインです（サブドメインも含みます）。ARC の連なりが正しく、差出人を確認したとの記録があれば、DMARC の不合格を理由にせず、メーリングリストから戻ってきた自社の人のメールもなりすましとは扱いません。',
   },
+  'policy.lists': {
+    en: 'Senders you name yourself, for mail from outside. They are kept on the policy page.',
+    ja: '外からのメールについて、自分で名指しする差出人です。画面のポリシーのページで編集できます。',
+  },
+  'policy.lists.allow': {
+    en: 'Their mail is not stopped or tagged for its spam score. It holds only where the sender is proved: the address or domain by SPF, by an aligned DKIM signature or by DMARC; a network by the address of the client. Viruses, forgeries and attachments are treated as ever.',
+    ja: '迷惑メールの点数では止めず、印も付けません。効くのは差出人を確認できたときだけです（アドレスとドメインは SPF、差出人と一致する DKIM、または DMARC の合格、ネットワークは接続元のアドレス）。ウイルス、なりすまし、添付ファイルの扱いは変わりません。',
+  },
+  'policy.lists.allow[].match': {
+    en: 'Who: an address, "@domain" with everything below it, or a network of clients.',
+    ja: '相手です。アドレス、"@ドメイン"（サブドメインも含む）、または接続元のネットワークを書きます。',
+  },
+  'policy.lists.allow[].note': { en: 'Why, for whoever reads it next year.', ja: '理由などのメモです。' },
+  'policy.lists.block': {
+    en: 'Their mail is not wanted: by the address of the client, the envelope sender or the author in From, proved or not. It is stronger than the allow list.',
+    ja: '受け取りたくない相手です。接続元のアドレス、封筒の差出人、From の差出人のどれかに当たれば、本物かどうかにかかわらず効きます。許可リストより優先します。',
+  },
+  'policy.lists.block[].match': {
+    en: 'Who: an address, "@domain" with everything below it, or a network of clients.',
+    ja: '相手です。アドレス、"@ドメイン"（サブドメインも含む）、または接続元のネットワークを書きます。',
+  },
+  'policy.lists.block[].note': { en: 'Why, for whoever reads it next year.', ja: '理由などのメモです。' },
+  'policy.lists.blocked': {
+    en: 'What the block list does: "reject" refuses with 550, "quarantine" keeps the mail until somebody decides.',
+    ja: '拒否リストに当たったときの扱いです。"reject" は 550 で断り、"quarantine" は隔離します。',
+  },
   'policy.disguisedExecutable': {
     en: 'Programs that pretend to be something else: an invoice.pdf that is an .exe inside, also within archives. Hardly anything honest looks like that; "reject" is a sound choice.',
     ja: 'ほかのものに見せかけたプログラムの扱いです。中身が .exe の invoice.pdf などで、圧縮ファイルの中も調べます。正当なものはまずないので、"reject" にしてもかまいません。',

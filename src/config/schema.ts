@@ -8,6 +8,7 @@ import { LANGUAGES } from '../base/i18n.ts';
 import { parseNetwork } from '../base/network.ts';
 import { parseDomain } from '../mail/address.ts';
 import { ADVICE } from './advice.ts';
+import { senderList } from './sender-list.ts';
 
 const port = z.number().int().min(1).max(65_535).meta({ advice: ADVICE.port });
 const address = z
@@ -255,6 +256,14 @@ export const configSchema = z.strictObject({
       executable: policyAction.default('quarantine'),
       encryptedArchive: policyAction.default('deliver'),
       unscannable: policyAction.default('quarantine'),
+      /** Senders the owner named himself; `blocked`: what the block list does. */
+      lists: z
+        .strictObject({
+          allow: senderList,
+          block: senderList,
+          blocked: z.enum(['reject', 'quarantine']).default('reject'),
+        })
+        .prefault({}),
     })
     .prefault({}),
   engines: z

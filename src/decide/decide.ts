@@ -8,6 +8,8 @@
  *   4 too complex         quarantine
  *   5 disguised program, program or script, unscannable, locked archive      as policy says
  *   6 spam                inbound: reject, quarantine, tag · outbound: quarantine at the refusal threshold, else nothing
+ *                 nothing for its score where the allow list has its sender, proved (lists.ts)
+ *     block list  inbound: policy.lists.blocked
  *   7 DMARC               inbound: what the author's domain publishes, as far as policy.dmarc lets it; defer where DNS
  *                         left open whether it fails; nothing where somebody trusted stands for it (trust.ts)
  *   8 own domain          inbound: header From or reverse-path is ours and nothing vouches: policy.ownDomainFromOutside
@@ -27,6 +29,7 @@ import { type Domain, domainOf, type ForwardPath } from '../mail/address.ts';
 import type { Action, Decision, Reason } from '../mail/decision.ts';
 import type { Envelope, Origin } from '../mail/envelope.ts';
 import { type AttachmentTrait, type Finding, type Inspection, isSuspiciousFrom } from '../mail/finding.ts';
+import { allowedBy, blockedBy, type ListInput } from './lists.ts';
 import { dmarcOverride, isRelated, isWithin, vouchingSealer } from './trust.ts';
 
 export interface DecideInput {
@@ -53,7 +56,18 @@ type FindingOf<Kind extends Finding['kind']> = Extract<Finding, { kind: Kind }>;
 
 const CLEAN: Proposal = { action: 'deliver', reason: 'clean' };
 
-const RULES: readonly Rule[] = [poison, virus, notInspected, tooComplex, attachments, spam, dmarc, ownDomain, author];
+const RULES: readonly Rule[] = [
+  poison,
+  virus,
+  notInspected,
+  tooComplex,
+  attachments,
+  spam,
+  blocked,
+  dmarc,
+  ownDomain,
+  author,
+];
 
 export function decide(input: DecideInput): Decision[] {
   let strongest = CLEAN;
@@ -137,12 +151,23 @@ function spam(input: DecideInput): Proposal[] {
     if (!isInbound(input)) {
       return score >= limits.reject ? [{ action: 'quarantine', reason: 'spam-reject', because }] : [];
     }
+    if (score >= limits.tag && allowedBy(listInput(input)) !== undefined)
+      return [{ action: 'deliver', reason: 'allowed', because }];
     if (score >= limits.reject) return [{ action: 'reject', reason: 'spam-reject', because }];
     if (score >= limits.quarantine) return [{ action: 'quarantine', reason: 'spam-quarantine', because }];
     if (!(score >= limits.tag)) return [];
     const tag = limits.subjectTag === '' ? {} : { tag: limits.subjectTag };
     return [{ action: 'deliver', reason: 'spam-tag', because, ...tag }];
   });
+}
+
+function blocked(input: DecideInput): Proposal[] {
+  if (!isInbound(input) || blockedBy(listInput(input)) === undefined) return [];
+  return [{ action: input.policy.lists.blocked, reason: 'blocked' }];
+}
+
+function listInput({ envelope, origin, inspection, policy }: DecideInput): ListInput {
+  return { envelope, origin, findings: inspection.findings, policy };
 }
 
 function dmarc(input: DecideInput): Proposal[] {

@@ -45,6 +45,17 @@ export const REASON_WORDS: Readonly<Record<Reason, Words>> = {
       en: 'The spam score reached the threshold for tagging the subject.',
     },
   },
+  allowed: {
+    label: { ja: '許可リスト', en: 'on the allow list' },
+    sentence: {
+      ja: '迷惑メールの点数は基準以上でしたが、差出人が許可リストにあり、本物と確認できたので届けました。',
+      en: 'The spam score was high, but its sender is on the allow list and shown to be genuine.',
+    },
+  },
+  blocked: {
+    label: { ja: '拒否リスト', en: 'on the block list' },
+    sentence: { ja: '差出人が拒否リストにあります。', en: 'Its sender is on the block list.' },
+  },
   'dmarc-reject': {
     label: { ja: 'DMARC により拒否', en: 'refused by DMARC' },
     sentence: {

@@ -91,6 +91,9 @@ function refusal({ reason, because }: Decision, id: QueueId): Reply {
     case 'spam-quarantine':
     case 'spam-tag':
       return reply(550, '5.7.1', `Message refused: it looks like spam, id ${id}`);
+    case 'allowed':
+    case 'blocked':
+      return reply(550, '5.7.1', `Message refused: its sender is not welcome here, id ${id}`);
     case 'dmarc-reject':
     case 'dmarc-quarantine': {
       const domain = because?.kind === 'dmarc' ? ` of ${word(because.domain)}` : '';

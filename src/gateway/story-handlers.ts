@@ -78,7 +78,7 @@ function because(reason: Reason, findings: Inspection['findings']): Pick<Decisio
   const kind =
     reason === 'virus'
       ? 'virus'
-      : reason.startsWith('spam')
+      : reason.startsWith('spam') || reason === 'allowed'
         ? 'spam'
         : reason.startsWith('dmarc')
           ? 'dmarc'

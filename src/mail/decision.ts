@@ -14,6 +14,8 @@ export const REASONS = [
   'spam-reject',
   'spam-quarantine',
   'spam-tag',
+  'allowed', // its spam score would have stopped it, but its sender is on the allow list and proved
+  'blocked', // on the block list
   'dmarc-reject',
   'dmarc-quarantine',
   'own-domain-from-outside', // the header From is ours, the client is not, and nothing vouches for it

@@ -7,7 +7,9 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { makeSelfSigned } from '../../src/base/self-signed.ts';
 import { startWorld, type World } from '../e2e/world.ts';
+import { plainMail } from '../support/mime-samples.ts';
 import { until } from '../support/process.ts';
+import { sendMail } from '../support/smtp-client.ts';
 import { startAdmin, type TestAdmin, type Visitor } from './support.ts';
 
 let world: World;
@@ -123,6 +125,43 @@ test('a domain is added, changed and taken away, and what the gateway refuses ch
   assert.equal((await admin.api('DELETE', '/domains/second.example')).status, 404);
   const bad = await admin.api('PUT', '/config', { path: 'policy.spam.tag', value: 'much' });
   assert.deepEqual([bad.status, bad.json['ok']], [200, false]);
+});
+
+test('an address on the block list is refused from the next message on, and taken off it is taken again', async () => {
+  const send = () =>
+    sendMail(world.gateway.mxPort, { from: 'news@shop.example', to: 'alice@office.example', bytes: plainMail() });
+  const added = await admin.api('POST', '/policy/lists/block', { match: 'Shop.Example', note: 'too much' });
+  assert.equal(added.json['ok'], true, added.text);
+  // another spelling of the same is the same entry
+  await admin.api('POST', '/policy/lists/block', { match: '@shop.example', note: 'far too much' });
+  const shown = (await admin.api('GET', '/policy/lists')).json as { allow: unknown[]; block: Array<{ id: string }> };
+  const [entry] = shown.block;
+  assert.deepEqual(shown, {
+    allow: [],
+    block: [{ id: entry?.id, match: '@shop.example', kind: 'domain', note: 'far too much' }],
+  });
+  const refused = await send();
+  assert.equal(refused.code, 550, refused.text);
+  assert.match(refused.text, /5\.7\.1 .*not welcome/);
+  const both = await Promise.all(
+    ['one@a.example', 'two@a.example'].map((match) => admin.api('POST', '/policy/lists/allow', { match })),
+  );
+  assert.deepEqual(
+    both.map(({ json }) => json['ok']),
+    [true, true],
+  );
+  assert.equal(((await admin.api('GET', '/policy/lists')).json['allow'] as unknown[]).length, 2);
+  const wrong = await admin.api('POST', '/policy/lists/block', { match: 'nobody at all' });
+  assert.equal(wrong.json['ok'], false, wrong.text);
+  assert.equal((await admin.api('DELETE', `/policy/lists/block/${entry?.id ?? ''}`)).json['ok'], true);
+  assert.equal((await admin.api('DELETE', `/policy/lists/block/${entry?.id ?? ''}`)).status, 404);
+  assert.equal((await send()).code, 250);
+});
+
+test('the jobs by the clock are told with their names', async () => {
+  const jobs = (await admin.api('GET', '/jobs')).json['jobs'] as Array<{ name: string; title: { ja: string } }>;
+  assert.deepEqual(jobs.map(({ name }) => name).toSorted(), ['expire-history', 'expire-quarantine', 'send-digest']);
+  assert.ok(jobs.every(({ name, title }) => title.ja !== name));
 });
 
 test('digest and portal are switched by one setting each, and a time or an address that is none changes nothing', async () => {

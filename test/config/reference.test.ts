@@ -43,6 +43,7 @@ test('every key of the schema is in the reference, found by filling a configurat
       destinations: [{ domain: 'far.example', tls: 'required', dane: false, mtaSts: false }],
     },
     delivery: { overrides: [{ ...server, domain: 'office.example' }] },
+    policy: { lists: { allow: [{ match: '@shop.example' }], block: [{ match: '192.0.2.7' }] } },
     metrics: { port: 9_000 },
     portal: { url: 'https://mail.office.example:8443' },
   });

@@ -37,6 +37,87 @@ export const CASES: Case[] = [
     outcome: 'deliver clean',
   },
 
+  // Lists
+  {
+    name: 'a blocked envelope sender is refused, whatever the score',
+    found: [spam(0), from('example.com')],
+    policy: { lists: { block: [{ match: 'Hanako@Example.com' }] } },
+    outcome: 'reject blocked',
+  },
+  {
+    name: 'a blocked domain counts for the author too, and for what lies below it',
+    found: [from('news.shop.example')],
+    policy: { lists: { block: [{ match: 'shop.example' }] } },
+    outcome: 'reject blocked',
+  },
+  {
+    name: 'a name that only ends like the blocked one is another',
+    found: [from('myshop.example')],
+    policy: { lists: { block: [{ match: '@shop.example' }] } },
+    outcome: 'deliver clean',
+  },
+  {
+    name: 'the block list can quarantine',
+    found: [],
+    policy: { lists: { block: [{ match: '192.0.2.0/24' }], blocked: 'quarantine' } },
+    outcome: 'quarantine blocked',
+  },
+  {
+    name: 'the block list is stronger than the allow list',
+    found: [spf('pass', 'example.com'), spam(20)],
+    policy: { lists: { allow: [{ match: '@example.com' }], block: [{ match: 'hanako@example.com' }] } },
+    outcome: 'reject blocked',
+  },
+  {
+    name: 'the office may write what it likes: the block list is for mail from outside',
+    found: [],
+    by: 'office',
+    policy: { lists: { block: [{ match: '@example.com' }] } },
+    outcome: 'deliver clean',
+  },
+  {
+    name: 'an allowed sender with SPF is spared the spam score',
+    found: [spf('pass', 'example.com'), spam(20)],
+    policy: { lists: { allow: [{ match: 'hanako@example.com' }] } },
+    outcome: 'deliver allowed',
+  },
+  {
+    name: 'an allowed author with an aligned signature is spared the spam score',
+    found: [spf('fail', 'example.com'), dkim('pass', 'shop.example'), from('shop.example'), spam(9)],
+    policy: { lists: { allow: [{ match: '@shop.example' }] } },
+    outcome: 'deliver allowed',
+  },
+  {
+    name: 'an allowed sender nobody proves is not spared',
+    found: [spf('softfail', 'example.com'), dkim('pass', 'evil.example', false), from('example.com'), spam(9)],
+    policy: { lists: { allow: [{ match: '@example.com' }] } },
+    outcome: 'quarantine spam-quarantine',
+  },
+  {
+    name: 'SPF of the HELO name proves nothing of the envelope sender',
+    found: [spf('pass', 'client.example'), from('example.com'), spam(9)],
+    policy: { lists: { allow: [{ match: '@example.com' }] } },
+    outcome: 'quarantine spam-quarantine',
+  },
+  {
+    name: 'an allowed network is spared the spam score',
+    found: [spam(9)],
+    policy: { lists: { allow: [{ match: '192.0.2.1' }] } },
+    outcome: 'deliver allowed',
+  },
+  {
+    name: 'a virus of an allowed sender is refused',
+    found: [spf('pass', 'example.com'), spam(20), virus('X')],
+    policy: { lists: { allow: [{ match: '@example.com' }] } },
+    outcome: 'reject virus',
+  },
+  {
+    name: 'a forgery of DMARC through an allowed network is refused',
+    found: [spf('fail', 'bank.example'), from('bank.example'), dmarc('fail', 'bank.example', 'reject'), spam(9)],
+    policy: { lists: { allow: [{ match: '192.0.2.0/24' }] } },
+    outcome: 'reject dmarc-reject',
+  },
+
   // Viruses
   { name: 'a virus is refused', found: [virus('Eicar-Test-Signature')], outcome: 'reject virus' },
   {

@@ -34,6 +34,8 @@ export const REASON_NAMES = {
   'spam-reject': { ja: '迷惑メール（拒否の点数）', en: 'Spam (score to reject)' },
   'spam-quarantine': { ja: '迷惑メール', en: 'Spam' },
   'spam-tag': { ja: '迷惑メールの疑い（印付き）', en: 'Perhaps spam (tagged)' },
+  allowed: { ja: '許可リスト', en: 'Allow list' },
+  blocked: { ja: '拒否リスト', en: 'Block list' },
   'dmarc-reject': { ja: '差出人のなりすまし（DMARC）', en: 'Forged sender (DMARC)' },
   'dmarc-quarantine': { ja: '差出人のなりすましの疑い（DMARC）', en: 'Perhaps a forged sender (DMARC)' },
   'own-domain-from-outside': { ja: '自社ドメインをかたる外部メール', en: 'Our own domain, from outside' },

@@ -84,10 +84,13 @@ export const POLICY = {
   allow: { ja: '許可', en: 'Allow' },
   block: { ja: '拒否', en: 'Block' },
   allowHint: {
-    ja: '迷惑メールの点数で止めません。ウイルスとなりすましの検査は続きます。',
-    en: 'Never stopped for their spam score; viruses and forgeries still are.',
+    ja: '差出人が本物と確認できたとき（SPF、DKIM）、迷惑メールの点数で止めません。ウイルスとなりすましの検査は続きます。',
+    en: 'Where SPF or DKIM proves the sender, not stopped for its spam score; viruses and forgeries still are.',
   },
-  blockHint: { ja: 'すべて断ります。', en: 'All of it is refused.' },
+  blockHint: {
+    ja: 'すべて断ります。名乗っているだけの差出人にも効き、許可リストより優先します。',
+    en: 'All of it is refused, also where the sender is only claimed. Stronger than the allow list.',
+  },
   match: { ja: 'アドレス、@ドメイン、ネットワーク', en: 'Address, @domain or network' },
   note: { ja: 'メモ', en: 'Note' },
   listEmpty: { ja: '登録はありません', en: 'Nothing here' },

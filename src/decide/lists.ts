@@ -1,0 +1,65 @@
+/**
+ * The owner's allow and block list (policy.lists) against one inbound message. Pure.
+ *
+ * Block: the client's network, the reverse-path, or any author of the header From; what a forger claims is enough, for
+ * nothing is given away by refusing it. Allow: only a sender who is proved. The reverse-path counts where SPF passes for its
+ * domain, the author where an aligned DKIM signature or DMARC passes, the client's address by itself (a TCP connection from
+ * it is no claim). Allowing spares a message its spam score and nothing else.
+ */
+import { inNetworks } from '../base/network.ts';
+import type { Config } from '../config/schema.ts';
+import { domainOf, parseForwardPath } from '../mail/address.ts';
+import type { Envelope, Origin } from '../mail/envelope.ts';
+import { type Finding, isSuspiciousFrom } from '../mail/finding.ts';
+import { listKind, matchesAddress } from '../mail/sender-list.ts';
+
+export interface ListInput {
+  envelope: Envelope;
+  origin: Origin;
+  findings: readonly Finding[];
+  policy: Config['policy'];
+}
+
+type From = Extract<Finding, { kind: 'from' }>;
+
+/** The entry that blocks it. */
+export function blockedBy({ envelope, origin, findings, policy }: ListInput): string | undefined {
+  const from = findings.find((finding) => finding.kind === 'from');
+  const claimed = [envelope.reversePath, ...(from === undefined ? [] : claimedBy(from))].filter((one) => one !== '');
+  return entryFor(policy.lists.block, { origin, addresses: claimed });
+}
+
+/** The entry that spares it the spam score. */
+export function allowedBy({ envelope, origin, findings, policy }: ListInput): string | undefined {
+  if (policy.lists.allow.length === 0) return undefined;
+  const proved: string[] = [];
+  const pathDomain = domainOf(envelope.reversePath);
+  if (findings.some((one) => one.kind === 'spf' && one.result === 'pass' && one.domain === pathDomain))
+    proved.push(envelope.reversePath);
+  const from = findings.find((finding) => finding.kind === 'from');
+  const vouched = findings.some(
+    (one) =>
+      (one.kind === 'dkim' && one.result === 'pass' && one.aligned) || (one.kind === 'dmarc' && one.result === 'pass'),
+  );
+  // a From that two programs read differently proves nobody
+  if (from !== undefined && vouched && !isSuspiciousFrom(from)) proved.push(...claimedBy(from));
+  return entryFor(policy.lists.allow, { origin, addresses: proved });
+}
+
+function entryFor(
+  list: ReadonlyArray<{ match: string }>,
+  { origin, addresses }: { origin: Origin; addresses: readonly string[] },
+): string | undefined {
+  return list.find(({ match }) =>
+    listKind(match) === 'network'
+      ? inNetworks(origin.clientAddress, [match])
+      : addresses.some((address) => matchesAddress(match, address)),
+  )?.match;
+}
+
+/** The author's address where the field shows one plainly; in any case each domain, as an address of nobody there. */
+function claimedBy({ text, domains }: From): string[] {
+  const shown = parseForwardPath((/<([^<>]*)>\s*$/.exec(text)?.[1] ?? text).trim());
+  const plain = shown !== undefined && domains.some((domain) => domain === domainOf(shown)) ? [shown] : [];
+  return [...plain, ...domains.map((domain) => `@${domain}`)];
+}
