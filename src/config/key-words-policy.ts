@@ -45,7 +45,7 @@ export const POLICY_WORDS: Readonly<Record<string, Text>> = {
   },
   'outbound.dane': {
     en: 'Obeys DANE (RFC 7672): a domain outside that publishes under DNSSEC which certificate its mail servers have gets mail only over TLS with that very certificate; otherwise it waits. It counts only while every server in `dns.servers` is on this machine, as the built-in validating resolver is.',
-    ja: 'DANE（RFC 7672）に従います。宛先のドメインがメールサーバーの証明書を DNSSEC で公開していれば、その証明書の TLS でだけ送り、合わなければ待たせます。`dns.servers` がすべてこの箱の中（付属の検証リゾルバーなど）にあるときだけ働きます。',
+    ja: 'DANE（RFC 7672）に従います。宛先のドメインがメールサーバーの証明書を DNSSEC で公開していれば、その証明書の TLS でだけ送り、合わなければ待たせます。`dns.servers` がすべてこの機器の中（付属の検証リゾルバーなど）にあるときだけ働きます。',
   },
   'outbound.mtaSts': {
     en: 'Obeys MTA-STS (RFC 8461): where a domain outside announces a policy in DNS, the box fetches it by HTTPS from `mta-sts.<domain>` and keeps it as long as it says. With the mode `enforce` mail goes only to the servers named there, over TLS with a valid certificate; otherwise it waits.',

@@ -81,7 +81,7 @@ export const ALARM_WORDS: Readonly<Record<AlarmName, { title: Text; remedy: Text
   'mail-server-down': {
     title: { ja: '社内メールサーバーに接続できません', en: 'The mail server cannot be reached' },
     remedy: {
-      ja: 'メールはこの箱で預かっています（既定 7 日）。サーバーの電源、ネットワーク、ポートを確認してください。復帰すればすぐに配送します。',
+      ja: 'メールはこの機器で預かっています（既定 7 日）。サーバーの電源、ネットワーク、ポートを確認してください。復帰すればすぐに配送します。',
       en: 'The box keeps the mail (7 days by default). Check the server’s power, network and port; delivery goes on as soon as it is back.',
     },
   },

@@ -70,7 +70,7 @@ export const EVENT_WORDS = {
     ja: '{client}（{helo}、{protocol}）から受信し、「{reply}」と返答',
     en: 'Received from {client} ({helo}, {protocol}); answered "{reply}"',
   },
-  receivedLocal: { ja: 'この箱が作成', en: 'Made by this box' },
+  receivedLocal: { ja: 'この機器が作成', en: 'Made by this box' },
   decided: { ja: '後から検査し、判定: {reasons}', en: 'Inspected later and decided: {reasons}' },
   attempt: { ja: '{hop} へ {recipients} 宛の配送を試行', en: 'Trying {hop} for {recipients}' },
   delivered: { ja: '{hop} が {recipients} 宛を受け取りました: {reply}', en: '{hop} took it for {recipients}: {reply}' },

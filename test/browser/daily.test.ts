@@ -25,7 +25,7 @@ test('a first visitor claims the box with the setup code, and afterwards only th
   await page.locator('input[autocomplete="off"]').first().fill('WRONG-CODE0');
   await page.locator('input[type="password"]').nth(0).fill(PASSWORD);
   await page.locator('input[type="password"]').nth(1).fill(PASSWORD);
-  await page.getByRole('button', { name: 'この箱の管理者になる' }).click();
+  await page.getByRole('button', { name: 'この機器の管理者になる' }).click();
   await page.getByRole('alert').waitFor();
   await claim(world, page);
   await page.getByRole('heading', { level: 1 }).waitFor();
@@ -160,11 +160,11 @@ test('a lost connection is said, mail keeps flowing, and the page goes on by its
   await page.goto('/messages');
   await page.locator('tr[data-row]').first().waitFor();
   await world.stopAdmin();
-  await page.getByText('箱との通信が切れました').waitFor({ timeout: 30_000 });
+  await page.getByText('本機との通信が切れました').waitFor({ timeout: 30_000 });
   const bytes = japaneseMail('切断中に届いたメール', 'lost.1@example.com');
   assert.equal((await sendMail(mx(), { from, to: 'suzuki@office.example', bytes })).code, 250);
   await world.startAdmin();
-  await page.getByText('箱との通信が切れました').waitFor({ state: 'detached', timeout: 30_000 });
+  await page.getByText('本機との通信が切れました').waitFor({ state: 'detached', timeout: 30_000 });
   await page.getByRole('link', { name: '切断中に届いたメール' }).first().waitFor({ timeout: 30_000 });
 });
 

@@ -54,12 +54,12 @@ export const COMMON = {
 
 export const TROUBLE = {
   lost: {
-    ja: '箱との通信が切れました。つながりしだい自動で続きから表示します。メールの処理は続いています。',
+    ja: '本機との通信が切れました。つながりしだい自動で続きから表示します。メールの処理は続いています。',
     en: 'No connection to the box. This page goes on by itself as soon as it is back; mail keeps flowing.',
   },
-  lostShort: { ja: '箱につながりません', en: 'The box cannot be reached' },
+  lostShort: { ja: '本機につながりません', en: 'The box cannot be reached' },
   lostRemedy: {
-    ja: 'ネットワークと箱の電源を確かめて、もう一度お試しください。',
+    ja: 'ネットワークと本機の電源を確かめて、もう一度お試しください。',
     en: 'Check the network and the power of the box, then try again.',
   },
   ended: { ja: 'ログインの有効期限が切れました', en: 'Your session has ended' },
@@ -69,7 +69,7 @@ export const TROUBLE = {
   },
   forbidden: { ja: 'この操作をする権限がありません', en: 'Your role does not allow this' },
   forbiddenRemedy: { ja: '管理者に依頼してください。', en: 'Ask an administrator.' },
-  busy: { ja: '箱が混み合っています', en: 'The box is busy' },
+  busy: { ja: '本機が混み合っています', en: 'The box is busy' },
   tooMany: { ja: '試行回数が多すぎます', en: 'Too many tries' },
   tooManyRemedy: { ja: 'しばらく待ってから、もう一度お試しください。', en: 'Wait a while, then try again.' },
   notFound: { ja: '見つかりません', en: 'Not found' },

@@ -24,7 +24,7 @@ export const FRAME = {
   theme: { ja: '明るさ: {name}', en: 'Theme: {name}' },
   languageSwitch: { ja: 'English', en: '日本語' },
   keys: { ja: 'キー操作', en: 'Keys' },
-  box: { ja: 'この箱', en: 'This box' },
+  box: { ja: 'この機器', en: 'This box' },
   notFoundTitle: { ja: 'このページはありません', en: 'There is no such page' },
   notFoundText: {
     ja: 'リンクが古いか、アドレスが間違っています。',
@@ -65,7 +65,7 @@ export const LOGIN = {
   go: { ja: 'ログイン', en: 'Log in' },
   forgot: { ja: 'ログインできないとき', en: 'If you cannot log in' },
   forgotText: {
-    ja: '別の管理者が「利用者」の画面で新しいパスワードを設定できます。管理者が全員ログインできないときは、箱につないだ画面とキーボード（コンソール）で「アクセスの再設定」を選んでください。',
+    ja: '別の管理者が「利用者」の画面で新しいパスワードを設定できます。管理者が全員ログインできないときは、本機につないだ画面とキーボード（コンソール）で「アクセスの再設定」を選んでください。',
     en: 'Another admin can set a new password on the page “Users”. If no admin can log in, choose “Reset access” on the console: the screen and keyboard connected to the box.',
   },
   newPassword: { ja: '新しいパスワード', en: 'New password' },

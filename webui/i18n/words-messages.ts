@@ -1,7 +1,7 @@
 /** Words of the pages Messages, Quarantine and Queue, and of a message's own page. */
 export const MESSAGES = {
   intro: {
-    ja: '箱を通ったメールを探し、何が起きたかを確かめます。',
+    ja: '本機を通ったメールを探し、何が起きたかを確かめます。',
     en: 'Find any mail that came through, and see what became of it.',
   },
   text: { ja: '件名・差出人・アドレス・受付番号', en: 'Subject, from, address or queue id' },
@@ -50,7 +50,7 @@ export const MESSAGE = {
   cut: { ja: '長いため途中まで表示しています。', en: 'Long: only the beginning is shown.' },
   noText: { ja: '文章の部分がありません。', en: 'There is no text part.' },
   notStored: {
-    ja: 'このメールの本体はもう箱にありません（配送済みか、拒否したため）。経過だけが残っています。',
+    ja: 'このメールの本体はもう本機にありません（配送済みか、拒否したため）。経過だけが残っています。',
     en: 'The mail itself is no longer in the box (delivered or refused). Its trail is kept.',
   },
   release: { ja: '解放して配送する', en: 'Release and deliver' },

@@ -35,7 +35,7 @@ export const OVERVIEW = {
   oldest: { ja: '最も古いメール', en: 'Oldest waiting' },
   hopDown: { ja: '{hop} が応答しません（{n} 件待ち）', en: '{hop} does not answer ({n} waiting)' },
   hopDownText: {
-    ja: 'メールは箱の中で安全に待っています。サーバーが戻ると自動で配送されます。',
+    ja: 'メールは本機の中で安全に待っています。サーバーが戻ると自動で配送されます。',
     en: 'The mail waits safely in the box and leaves by itself as soon as the server is back.',
   },
   disk: { ja: 'ディスク', en: 'Disk' },

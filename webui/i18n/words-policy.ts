@@ -41,7 +41,7 @@ export const POLICY = {
   rules: { ja: '規則', en: 'Rules' },
   virus: { ja: 'ウイルス', en: 'Viruses' },
   virusHint: {
-    ja: '断ると、送信側のサーバーにその場で伝わります。隔離すると、箱の中に保管されます。',
+    ja: '断ると、送信側のサーバーにその場で伝わります。隔離すると、本機の中に保管されます。',
     en: 'Refuse: the sending server learns it at once. Quarantine: it is kept in the box.',
   },
   dmarc: { ja: '差出人のなりすまし（DMARC）', en: 'Forged senders (DMARC)' },

@@ -3,7 +3,7 @@ export const PROBLEMS = {
   LOGIN_FAILED: {
     title: { ja: 'ユーザー名かパスワードが違います', en: 'The name or the password is wrong' },
     remedy: {
-      ja: '大文字と小文字を確かめてください。忘れたときは、別の管理者か箱のコンソールで再設定できます。',
+      ja: '大文字と小文字を確かめてください。忘れたときは、別の管理者か本機のコンソールで再設定できます。',
       en: 'Mind upper and lower case. If it is forgotten, another admin or the console of the box can set a new one.',
     },
   },
@@ -14,7 +14,7 @@ export const PROBLEMS = {
   CODE_EXPIRED: {
     title: { ja: 'セットアップコードの期限が切れました', en: 'The setup code has expired' },
     remedy: {
-      ja: '箱を再起動するか、コンソールの「新しいセットアップコード」を選んでください。',
+      ja: '本機を再起動するか、コンソールの「新しいセットアップコード」を選んでください。',
       en: 'Restart the box, or choose “New setup code” on its console.',
     },
   },
@@ -32,7 +32,7 @@ export const PROBLEMS = {
   READ_ONLY: {
     title: { ja: 'この環境では変更できません', en: 'This cannot be changed here' },
     remedy: {
-      ja: '試用環境では機械そのものの設定（ネットワーク、時刻、電源）は読み取り専用です。実際の箱では変更できます。',
+      ja: '試用環境では機械そのものの設定（ネットワーク、時刻、電源）は読み取り専用です。実際の機器では変更できます。',
       en: 'In the trial the machine’s own settings (network, time, power) are read-only. On the box they can be changed.',
     },
   },

@@ -45,7 +45,7 @@ export const AUDIT = {
   intact: { ja: '{n} 件すべて、改ざんはありません', en: 'All {n} entries fit: nothing was changed' },
   broken: { ja: '{n} 番の記録が前の記録と合いません', en: 'Entry {n} does not fit the one before' },
   brokenText: {
-    ja: '記録が書き換えられた可能性があります。書き出して保管し、箱に触れる人を確かめてください。',
+    ja: '記録が書き換えられた可能性があります。書き出して保管し、本機に触れる人を確かめてください。',
     en: 'The record may have been changed. Export it, keep it safe, and find out who had access to the box.',
   },
   actor: { ja: '誰が', en: 'Who' },

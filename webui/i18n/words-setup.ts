@@ -19,12 +19,12 @@ export const SETUP = {
   chooseLanguage: { ja: '表示言語 / Language', en: 'Language / 表示言語' },
   code: { ja: 'セットアップコード', en: 'Setup code' },
   codeHint: {
-    ja: '箱につないだ画面に表示されています（試用環境では起動したコマンドの表示）。大文字と小文字、ハイフンは区別しません。',
+    ja: '本機につないだ画面に表示されています（試用環境では起動したコマンドの表示）。大文字と小文字、ハイフンは区別しません。',
     en: 'Shown on the screen of the box (in the trial: by the command that started it). Case and hyphens do not matter.',
   },
   triesLeft: { ja: 'あと {n} 回入力できます', en: '{n} {n|try|tries} left' },
   codeExpired: {
-    ja: 'コードの期限が切れました。箱を再起動するか、コンソールで新しいコードを作ってから、この画面を再読み込みしてください。',
+    ja: 'コードの期限が切れました。本機を再起動するか、コンソールで新しいコードを作ってから、この画面を再読み込みしてください。',
     en: 'The code has expired. Restart the box or make a new one on its console, then reload this page.',
   },
   codeLocked: {
@@ -35,21 +35,21 @@ export const SETUP = {
   userHint: { ja: '小文字の英数字。例: tanaka', en: 'Lower-case letters and digits, for example: tanaka' },
   password: { ja: 'パスワード', en: 'Password' },
   again: { ja: 'パスワード（確認）', en: 'Password again' },
-  claim: { ja: 'この箱の管理者になる', en: 'Claim this box' },
+  claim: { ja: 'この機器の管理者になる', en: 'Claim this box' },
   fingerprint: { ja: '証明書の指紋 (SHA-256)', en: 'Fingerprint of the certificate (SHA-256)' },
   fingerprintText: {
-    ja: '箱の画面に表示されたものと同じなら、この画面は本物の箱につながっています。',
+    ja: '本機の画面に表示されたものと同じなら、この画面は本物の機器につながっています。',
     en: 'If the screen of the box shows the same, this page really comes from it.',
   },
   // account
   accountText: {
-    ja: '管理者を登録しました。二段階認証を設定すると、パスワードが漏れても箱を守れます（あとからでも設定できます）。',
+    ja: '管理者を登録しました。二段階認証を設定すると、パスワードが漏れても本機を守れます（あとからでも設定できます）。',
     en: 'You are the admin now. A second factor protects the box even if the password leaks; it can be set up later too.',
   },
   restore: { ja: 'バックアップから復元する場合', en: 'Restoring from a backup?' },
   // the steps
   networkText: {
-    ja: '箱のアドレスと名前です。今の設定でこの画面が見えているので、固定アドレスにする必要がなければそのまま進めます。',
+    ja: '本機のアドレスと名前です。今の設定でこの画面が見えているので、固定アドレスにする必要がなければそのまま進めます。',
     en: 'Address and name of the box. You see this page with the present ones: go on unless you want a fixed address.',
   },
   timeText: {
@@ -57,7 +57,7 @@ export const SETUP = {
     en: 'Used for records and for the times on these pages.',
   },
   domainsText: {
-    ja: 'メールアドレスの @ の後ろと、いまのメールサーバーです。箱が実際に接続して確かめます。',
+    ja: 'メールアドレスの @ の後ろと、いまのメールサーバーです。本機が実際に接続して確かめます。',
     en: 'What stands behind the @ of your addresses, and your mail server. The box tries it for real.',
   },
   domainAdded: { ja: '登録済みのドメイン', en: 'Domains so far' },
@@ -68,13 +68,13 @@ export const SETUP = {
     en: 'If in doubt take “Normal”. It can be changed under “Policy” at any time.',
   },
   dnsText: {
-    ja: '外の世界に箱を知らせる登録です。今すべてを登録しなくても先に進めます。MX を向けた時点から、外のメールが流れ始めます。',
+    ja: '外の世界に本機を知らせる登録です。今すべてを登録しなくても先に進めます。MX を向けた時点から、外のメールが流れ始めます。',
     en: 'They tell the world about the box. You can go on without all of them; mail from outside flows once the MX points here.',
   },
   dnsOf: { ja: '{name} のレコード', en: 'Records of {name}' },
   certificate: { ja: '証明書', en: 'Certificate' },
   certificateText: {
-    ja: '今は箱が自分で作った証明書を使っています。そのままでもメールは暗号化されます。会社の証明書があれば登録できます。',
+    ja: '今は本機が自分で作った証明書を使っています。そのままでもメールは暗号化されます。会社の証明書があれば登録できます。',
     en: 'The box made a certificate of its own; mail is encrypted with it. If you have one for its name, install it.',
   },
   needDomain: {
@@ -82,7 +82,7 @@ export const SETUP = {
     en: 'Add a domain first, in the step “Domains”.',
   },
   roundTripText: {
-    ja: '本物のメールを 1 通、箱に送ります。受け付け、検査、メールサーバーへの配送までを確かめます。',
+    ja: '本物のメールを 1 通、本機に送ります。受け付け、検査、メールサーバーへの配送までを確かめます。',
     en: 'A real message goes through the box: taken, inspected, delivered to your mail server.',
   },
   recipient: { ja: '受け取れるメールアドレス', en: 'A mailbox you can read' },

@@ -6,7 +6,7 @@ export const TABS = {
   services: { ja: 'サービス', en: 'Services' },
   certificates: { ja: '証明書', en: 'Certificates' },
   updates: { ja: '更新と電源', en: 'Updates and power' },
-  outward: { ja: '箱の外へ出るもの', en: 'What leaves the box' },
+  outward: { ja: '本機の外へ出るもの', en: 'What leaves the box' },
   privacy: { ja: 'プライバシー', en: 'Privacy' },
   backup: { ja: 'バックアップ', en: 'Backup' },
   settings: { ja: 'すべての設定', en: 'All settings' },
@@ -14,7 +14,7 @@ export const TABS = {
 } as const;
 
 export const SYSTEM = {
-  intro: { ja: '箱そのものの状態と設定です。', en: 'State and settings of the box itself.' },
+  intro: { ja: '本機そのものの状態と設定です。', en: 'State and settings of the box itself.' },
   notAllowed: { ja: 'この部分を見る権限がありません', en: 'Your role does not show this part' },
   // machine
   facts: { ja: '機器の情報', en: 'The machine' },
@@ -54,7 +54,7 @@ export const SYSTEM = {
   },
   degradedEnd: { ja: '通常運転に戻す', en: 'Start in full' },
   // network
-  hostname: { ja: '箱の名前', en: 'Name of the box' },
+  hostname: { ja: '本機の名前', en: 'Name of the box' },
   hostnameHint: {
     ja: '例 mail.example.co.jp。MX と PTR もこの名前にします。',
     en: 'mail.example.co.jp, for example; MX and PTR say the same.',
@@ -69,13 +69,13 @@ export const SYSTEM = {
   addresses: { ja: 'アドレス（例 192.168.1.10/24）', en: 'Address, e.g. 192.168.1.10/24' },
   gateway: { ja: 'ゲートウェイ', en: 'Gateway' },
   dns: {
-    ja: 'DNS サーバー（空欄なら箱が自分で調べる）',
+    ja: 'DNS サーバー（空欄なら本機が自分で調べる）',
     en: 'DNS servers (empty: the box asks the root servers itself)',
   },
   ntp: { ja: '時刻サーバー', en: 'Time servers' },
   inside: { ja: '画面を開いてよいネットワーク', en: 'Networks that may open these pages' },
   insideHint: {
-    ja: '空欄なら、箱がつながっている社内のネットワークだけです。1 行に 1 つ。',
+    ja: '空欄なら、本機がつながっている社内のネットワークだけです。1 行に 1 つ。',
     en: 'Empty: only the private networks the box is directly on. One a line.',
   },
   networkTry: { ja: '試す（2 分以内に確定）', en: 'Try it (confirm within 2 minutes)' },
@@ -92,7 +92,7 @@ export const SYSTEM = {
   linkUp: { ja: '接続中', en: 'Connected' },
   linkDown: { ja: '未接続', en: 'Not connected' },
   // time
-  clockNow: { ja: '箱の時刻', en: 'Clock of the box' },
+  clockNow: { ja: '本機の時刻', en: 'Clock of the box' },
   zone: { ja: 'タイムゾーン', en: 'Time zone' },
   synchronised: { ja: '時刻は合っています', en: 'In step with the time servers' },
   notSynchronised: { ja: '時刻サーバーと合っていません', en: 'Not in step with any time server' },
@@ -153,14 +153,14 @@ export const SYSTEM = {
   rebooting: { ja: '再起動しています', en: 'Restarting' },
   powerOff: { ja: '電源を切る', en: 'Switch off' },
   powerOffText: {
-    ja: '電源ボタンを押すまで、メールは届きません。長く止める場合は、先に箱を経路から外してください。',
+    ja: '電源ボタンを押すまで、メールは届きません。長く止める場合は、先に本機を経路から外してください。',
     en: 'No mail until somebody presses its power button. For longer, take the box out of the way first.',
   },
-  powerOffLink: { ja: '箱を経路から外すには', en: 'How to take the box out of the way' },
+  powerOffLink: { ja: '本機を経路から外すには', en: 'How to take the box out of the way' },
   powerOffWord: { ja: '電源を切る', en: 'switch off' },
   // outward
   outwardIntro: {
-    ja: 'メールの配送以外に、箱が外と通信するものの一覧です。',
+    ja: 'メールの配送以外に、本機が外と通信するものの一覧です。',
     en: 'Everything the box says to anybody besides delivering mail.',
   },
   outwardTo: { ja: '相手', en: 'To' },
@@ -176,7 +176,7 @@ export const SYSTEM = {
   },
   person: { ja: '1 人分のデータ', en: 'One person’s data' },
   personText: {
-    ja: 'メールアドレスを指定して、箱に残っている記録を書き出すか、消去します。配送を待っているメールには触れません。',
+    ja: 'メールアドレスを指定して、本機に残っている記録を書き出すか、消去します。配送を待っているメールには触れません。',
     en: 'Export or forget what is kept about one address. Mail that waits is not touched.',
   },
   personAddress: { ja: 'メールアドレス', en: 'Address' },
@@ -238,7 +238,7 @@ export const SYSTEM = {
   newer: { ja: '新しい行を読む', en: 'Read newer lines' },
   diagnostics: { ja: '診断', en: 'Tests' },
   diagnosticsText: {
-    ja: '箱から見て、相手に届くかどうかを確かめます。',
+    ja: '本機から見て、相手に届くかどうかを確かめます。',
     en: 'What the box can reach, as seen from the box.',
   },
   test: { ja: '検査', en: 'Test' },

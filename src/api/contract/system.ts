@@ -66,7 +66,7 @@ export const SYSTEM_OPERATIONS = {
     response: z.object({ jobs: z.array(job) }),
   }),
   'outward.list': operation('GET', '/outward', {
-    summary: { ja: '箱の外へ出るもの', en: 'What leaves the box besides mail, and its switches' },
+    summary: { ja: '本機の外へ出るもの', en: 'What leaves the box besides mail, and its switches' },
     access: 'config.read',
     response: z.object({
       items: z.array(

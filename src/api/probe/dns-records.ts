@@ -32,14 +32,14 @@ export async function checkDns(asked: {
     record('mx', { name: domain, type: 'MX', wanted: `10 ${hostname}.` }, mx, {
       need: 'required',
       text: {
-        ja: 'このドメインのメールが届く先です。ないと、メールはこの箱に来ません',
+        ja: 'このドメインのメールが届く先です。ないと、メールはこの機器に来ません',
         en: 'Where mail for the domain goes; without it none comes to this box',
       },
       good: (found) => found.some((one) => same(one.split(' ')[1] ?? '', hostname)),
     }),
     record('a', { name: hostname, type: 'A', wanted: addresses.find((one) => !one.includes(':')) ?? '' }, a, {
       need: 'required',
-      text: { ja: 'この箱の名前と IP アドレスを結びます', en: 'Ties this box’s name to its address' },
+      text: { ja: 'この機器の名前と IP アドレスを結びます', en: 'Ties this box’s name to its address' },
       good: (found) => found.length > 0 && (addresses.length === 0 || found.some((one) => addresses.includes(one))),
     }),
     record(

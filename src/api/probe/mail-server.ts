@@ -56,7 +56,7 @@ export async function probeMailServer(asked: {
 }
 
 const UNREACHABLE = {
-  ja: '名前とポート、メールサーバー側の受信許可（この箱の IP アドレスからの 25 番）、間のファイアウォールを確かめてください',
+  ja: '名前とポート、メールサーバー側の受信許可（この機器の IP アドレスからの 25 番）、間のファイアウォールを確かめてください',
   en: 'Check name and port, that the mail server takes connections from this box on port 25, and any firewall between',
 };
 

@@ -23,7 +23,7 @@ export function productOf(reply: Reply): Product | undefined {
 const HINTS: Readonly<Partial<Record<Product, readonly Text[]>>> = {
   exchange: [
     {
-      ja: '受信コネクタの「リモート ネットワーク」にこの箱の IP アドレスだけを入れ、匿名ユーザーを許可してください',
+      ja: '受信コネクタの「リモート ネットワーク」にこの機器の IP アドレスだけを入れ、匿名ユーザーを許可してください',
       en: 'In the receive connector list only this box’s address as remote network, and permit anonymous users',
     },
     {
@@ -31,41 +31,41 @@ const HINTS: Readonly<Partial<Record<Product, readonly Text[]>>> = {
       en: 'Switch recipient filtering on: Set-RecipientFilterConfig -RecipientValidationEnabled $true (first Install-AntispamAgents.ps1)',
     },
     {
-      ja: '送信コネクタのスマート ホストにこの箱を指定してください',
+      ja: '送信コネクタのスマート ホストにこの機器を指定してください',
       en: 'Name this box as smart host of the send connector',
     },
   ],
   'microsoft-365': [
     {
-      ja: 'Exchange 管理センターで、この箱の IP アドレスからの「組織のメール サーバー」コネクタを作り、ほかからの受信を拒否してください',
+      ja: 'Exchange 管理センターで、この機器の IP アドレスからの「組織のメール サーバー」コネクタを作り、ほかからの受信を拒否してください',
       en: 'In the Exchange admin centre make a connector “from your organisation’s server” for this box’s address, and refuse others',
     },
     {
-      ja: '「拡張フィルタリング」にこの箱の IP アドレスを加えてください',
+      ja: '「拡張フィルタリング」にこの機器の IP アドレスを加えてください',
       en: 'Add this box’s address to enhanced filtering for connectors',
     },
   ],
   google: [
     {
-      ja: 'Google 管理コンソールの「受信ゲートウェイ」にこの箱の IP アドレスを加えてください',
+      ja: 'Google 管理コンソールの「受信ゲートウェイ」にこの機器の IP アドレスを加えてください',
       en: 'Add this box’s address under “Inbound gateway” in the Google admin console',
     },
   ],
   postfix: [
     {
-      ja: 'mynetworks にこの箱の IP アドレスを加え、reject_unlisted_recipient が有効（既定）であることを確かめてください',
+      ja: 'mynetworks にこの機器の IP アドレスを加え、reject_unlisted_recipient が有効（既定）であることを確かめてください',
       en: 'Add this box’s address to mynetworks, and keep reject_unlisted_recipient on (the default)',
     },
   ],
   zimbra: [
     {
-      ja: 'zimbraMtaMyNetworks にこの箱の IP アドレスを加えてください',
+      ja: 'zimbraMtaMyNetworks にこの機器の IP アドレスを加えてください',
       en: 'Add this box’s address to zimbraMtaMyNetworks',
     },
   ],
   cybozu: [
     {
-      ja: 'サイボウズの管理画面で、受信を許可する IP アドレスにこの箱を加えてください',
+      ja: 'サイボウズの管理画面で、受信を許可する IP アドレスにこの機器を加えてください',
       en: 'Add this box to the addresses that may deliver, in Cybozu’s administration',
     },
   ],

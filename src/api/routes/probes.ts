@@ -98,8 +98,8 @@ async function send(
       'accept',
       taken ? 'ok' : 'failed',
       taken
-        ? { ja: '箱が試験メールを受け取り、検査しました', en: 'The box took the test message and inspected it' }
-        : { ja: '箱が試験メールを断りました', en: 'The box refused the test message' },
+        ? { ja: '本機が試験メールを受け取り、検査しました', en: 'The box took the test message and inspected it' }
+        : { ja: '本機が試験メールを断りました', en: 'The box refused the test message' },
       { detail: `${reply.code} ${reply.text}` },
     );
     return { ...base, state: taken ? 'running' : 'failed', ...(queueId === undefined ? {} : { queueId }) };
@@ -107,7 +107,7 @@ async function send(
     steps.add(
       'accept',
       'failed',
-      { ja: '箱の受信の窓口と話せません', en: 'Cannot talk to the box’s own listener' },
+      { ja: '本機の受信の窓口と話せません', en: 'Cannot talk to the box’s own listener' },
       { detail: describeError(error) },
     );
     return { ...base, state: 'failed' };

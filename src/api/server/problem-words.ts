@@ -32,7 +32,7 @@ export const PROBLEM_WORDS: Readonly<Record<string, Words>> = {
   WRONG_HOST: {
     message: { ja: 'この名前ではページを表示しません', en: 'The pages do not answer to this name' },
     remedy: {
-      ja: 'IP アドレスか、箱のホスト名で開いてください。別の名前を使うには設定 pages.names に加えます',
+      ja: 'IP アドレスか、本機のホスト名で開いてください。別の名前を使うには設定 pages.names に加えます',
       en: 'Open them by IP address or by the box’s host name; other names go into the setting pages.names',
     },
   },
@@ -53,7 +53,7 @@ export const PROBLEM_WORDS: Readonly<Record<string, Words>> = {
   LOGIN_FAILED: {
     message: { ja: 'ユーザー名かパスワードが違います', en: 'User name or password is wrong' },
     remedy: {
-      ja: 'パスワードを忘れた場合は、他の管理者に再設定を頼むか、箱のコンソールで再設定してください',
+      ja: 'パスワードを忘れた場合は、他の管理者に再設定を頼むか、本機のコンソールで再設定してください',
       en: 'If the password is forgotten, another admin can set a new one, or the box’s console can',
     },
   },
@@ -122,7 +122,7 @@ export const PROBLEM_WORDS: Readonly<Record<string, Words>> = {
   CODE_EXPIRED: {
     message: { ja: 'セットアップコードの期限が切れました', en: 'The setup code has expired' },
     remedy: {
-      ja: 'コンソールで新しいコードを表示するか、箱を再起動してください',
+      ja: 'コンソールで新しいコードを表示するか、本機を再起動してください',
       en: 'Have the console show a new one, or restart the box',
     },
   },
@@ -199,7 +199,7 @@ export const PROBLEM_WORDS: Readonly<Record<string, Words>> = {
   },
   READ_ONLY: {
     message: { ja: 'この環境では機器の設定を変えられません', en: 'The machine cannot be changed here' },
-    remedy: { ja: 'これは試用環境です。箱では変更できます', en: 'This is a trial; on a box it works' },
+    remedy: { ja: 'これは試用環境です。実際の機器では変更できます', en: 'This is a trial; on a box it works' },
   },
   GATEWAY_NOT_RUNNING: gone(GATEWAY),
   GATEWAY_NOT_PERMITTED: gone(GATEWAY),
