@@ -1,6 +1,7 @@
 /** All handlers of the API, put together. */
 import type { LiveFeed } from './live/feed.ts';
 import { auditHandlers } from './routes/audit.ts';
+import { backupHandlers } from './routes/backup.ts';
 import { contentHandlers } from './routes/content.ts';
 import { configHandlers } from './routes/config.ts';
 import { domainHandlers } from './routes/domains.ts';
@@ -42,6 +43,7 @@ export function createApiHandlers(parts: RouteParts, feed: LiveFeed, { inbox }: 
     ...reportHandlers(parts),
     ...systemHandlers(parts, inbox),
     ...machineHandlers(),
+    ...backupHandlers(parts),
     ...auditHandlers(parts),
   };
 }

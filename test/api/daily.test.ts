@@ -5,12 +5,13 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { sealBackup } from '../../src/api/backup/seal.ts';
 import { makeSelfSigned } from '../../src/base/self-signed.ts';
 import { startWorld, type World } from '../e2e/world.ts';
 import { plainMail } from '../support/mime-samples.ts';
 import { until } from '../support/process.ts';
 import { sendMail } from '../support/smtp-client.ts';
-import { startAdmin, type TestAdmin, type Visitor } from './support.ts';
+import { PASSWORD, startAdmin, type TestAdmin, type Visitor } from './support.ts';
 
 let world: World;
 let box: TestAdmin;
@@ -179,6 +180,49 @@ test('digest and portal are switched by one setting each, and a time or an addre
   );
   assert.equal((await put('portal', { ...portal, url: 'http://mail.office.example' }))['ok'], false);
   assert.deepEqual(await shown('quarantine.digest'), { enabled: true, at: ['08:30', '13:00'] });
+});
+
+test('a backup holds settings and users, opens by its passphrase alone, and brings back what was', async () => {
+  const passphrase = 'a long phrase for the drawer';
+  assert.equal(
+    (await admin.api('PUT', '/config', { path: 'policy.spam.subjectTag', value: '[迷惑]' })).json['ok'],
+    true,
+  );
+  await box.user(admin, 'jiro', 'helpdesk');
+  const { octets: made } = await admin.api('POST', '/backup', { passphrase });
+  assert.equal(made.subarray(0, 17).toString('latin1'), 'SEKISHO-BACKUP-1\n');
+  assert.ok(!made.includes('hanako'));
+  const file = made.toString('base64');
+  const wrong = await admin.api('POST', '/backup/inspect', { passphrase: 'another long phrase', file });
+  assert.deepEqual([wrong.status, wrong.json['code']], [422, 'BACKUP_BAD']);
+  const flipped = Buffer.from(made);
+  flipped[made.length - 5] = (flipped[made.length - 5] ?? 0) ^ 1;
+  const damaged = await admin.api('POST', '/backup/inspect', { passphrase, file: flipped.toString('base64') });
+  assert.equal(damaged.json['code'], 'BACKUP_BAD');
+  const inside = await admin.api('POST', '/backup/inspect', { passphrase, file });
+  assert.deepEqual(inside.json['parts'], ['config', 'users'], inside.text);
+
+  await admin.api('DELETE', '/config?path=policy.spam.subjectTag');
+  await admin.api('PUT', '/config', { path: 'quarantine.days', value: 3 });
+  await box.user(admin, 'saburo', 'helpdesk');
+  const restored = await admin.api('POST', '/backup/restore', { passphrase, file, parts: ['config', 'users'] });
+  assert.deepEqual([restored.status, restored.json['restored']], [200, ['config', 'users']], restored.text);
+  assert.equal((await admin.api('GET', '/users')).status, 401, 'every session ended');
+  admin = box.visitor();
+  assert.equal((await admin.api('POST', '/session', { user: 'hanako', password: PASSWORD })).status, 200);
+  const shown = async (where: string) => (await admin.api('GET', `/config?path=${where}`)).json['value'];
+  assert.deepEqual([await shown('policy.spam.subjectTag'), await shown('quarantine.days')], ['[迷惑]', 14]);
+  const names = (await admin.api('GET', '/users')).json['users'] as Array<{ name: string }>;
+  assert.deepEqual(names.map(({ name }) => name).toSorted(), ['hanako', 'jiro']);
+});
+
+test('a backup in which nobody could log in is refused, whoever made it', async () => {
+  const passphrase = 'a long phrase for the drawer';
+  const forged = { madeAt: new Date().toISOString(), version: '1', hostname: 'x', config: {}, users: [] };
+  const file = (await sealBackup(forged, passphrase)).toString('base64');
+  const answer = await admin.api('POST', '/backup/restore', { passphrase, file, parts: ['users'] });
+  assert.deepEqual([answer.status, answer.json['code']], [422, 'LAST_ADMIN'], answer.text);
+  assert.equal((await admin.api('GET', '/users')).status, 200);
 });
 
 test('a certificate is taken only with its key, and is what the pages show from then on', async () => {

@@ -13,6 +13,7 @@ export interface Answer {
   status: number;
   headers: Record<string, string | string[] | undefined>;
   text: string;
+  octets: Buffer;
   /** Undefined: it is no JSON. */
   json: Record<string, unknown>;
 }
@@ -67,9 +68,10 @@ export class Visitor {
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
         response.once('error', reject);
         response.once('end', () => {
-          const text = Buffer.concat(chunks).toString('utf8');
+          const octets = Buffer.concat(chunks);
+          const text = octets.toString('utf8');
           for (const cookie of response.headers['set-cookie'] ?? []) this.#keep(cookie);
-          resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json: parse(text) });
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, text, octets, json: parse(text) });
         });
       });
       request.once('error', reject);

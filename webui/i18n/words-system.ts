@@ -204,8 +204,8 @@ export const SYSTEM = {
   },
   restoreGo: { ja: '復元する', en: 'Restore' },
   restoreText: {
-    ja: '今の設定は置き換わります。設定は履歴から戻せます。',
-    en: 'Present settings are replaced; earlier ones stay in the history of changes.',
+    ja: '今の設定は置き換わります。設定は履歴から戻せます。利用者を復元すると、今の利用者は置き換わり、全員がログインし直します。',
+    en: 'Present settings are replaced; earlier ones stay in the history of changes. Restoring users replaces those of now, and everybody logs in again.',
   },
   restored: { ja: '復元しました', en: 'Restored' },
   parts: { ja: '復元するもの', en: 'What to restore' },

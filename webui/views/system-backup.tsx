@@ -72,7 +72,11 @@ export function Restore({ done }: { done: () => void }) {
     void action.run(async () => setInside(await call('backup.inspect', { body: { passphrase, file } })));
   const restore = (): void =>
     void action.run(async () => {
-      needOk(await call('backup.restore', { body: { passphrase, file, parts: [...parts] } }));
+      needOk(
+        await call('backup.restore', {
+          body: { passphrase, file, parts: [...parts].filter((part) => inside?.parts.includes(part)) },
+        }),
+      );
       toast(t(SYSTEM.restored));
       done();
     });

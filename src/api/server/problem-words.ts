@@ -190,6 +190,16 @@ export const PROBLEM_WORDS: Readonly<Record<string, Words>> = {
       en: 'It may still take effect; look before asking again',
     },
   },
+  BACKUP_BAD: {
+    message: {
+      ja: '合言葉が違うか、バックアップのファイルが壊れています',
+      en: 'The passphrase is wrong, or the file is damaged or no backup',
+    },
+    remedy: {
+      ja: '合言葉を確かめ、ファイルをもう一度選んでください',
+      en: 'Check the passphrase and choose the file again',
+    },
+  },
   CERTIFICATE_BAD: {
     message: { ja: 'この証明書と鍵は使えません', en: 'This certificate and key cannot be used' },
     remedy: {
