@@ -14,6 +14,8 @@ export async function writeFileAtomic(
   try {
     const handle = await open(temporary, 'w', options.mode ?? 0o600);
     try {
+      // a mode that was asked for is meant for other users too, whatever the process's own mask
+      if (options.mode !== undefined) await handle.chmod(options.mode);
       await handle.writeFile(content);
       await handle.sync();
     } finally {

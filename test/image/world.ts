@@ -136,7 +136,8 @@ export function askPages(vm: Vm, asked: { path: string; body?: unknown }): Promi
         port: vm.httpsPort,
         path: `/api/v1${asked.path}`,
         method: asked.body === undefined ? 'GET' : 'POST',
-        headers: { 'content-type': 'application/json' },
+        // as a browser says of a form of its own page
+        headers: { 'content-type': 'application/json', 'sec-fetch-site': 'same-origin' },
         rejectUnauthorized: false,
         timeout: 60_000,
       },

@@ -119,8 +119,8 @@ export class Vm {
       ['-machine', 'pc'],
       ['-accel', 'tcg,thread=multi'],
       ['-cpu', 'Nehalem'],
-      // one: with two, QEMU 7.2's emulation lets the kernel run into its own patching (int3) on a loaded machine
-      ['-smp', '1'],
+      // on a machine with other work QEMU 7.2's emulation can let the kernel run into its own patching (int3): run it alone
+      ['-smp', '2'],
       ['-m', String(memoryMiB)],
       ['-display', 'none'],
       ['-device', 'VGA,romfile='],
