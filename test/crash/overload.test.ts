@@ -19,9 +19,11 @@ const open = (): Promise<Site> => (site ??= openSite(options));
 
 after(async () => (await site?.catch(() => undefined))?.[Symbol.asyncDispose]());
 
-function isBroken({ met, mark, strain }: Mark): boolean {
+function isBroken({ what, met, mark, strain }: Mark): boolean {
   if (met) return false;
-  return !/ m?s$| %$/.test(mark) || strain === undefined || !(strain <= SLACK);
+  // Memory divided by the 2,000 messages of the short form is a figure like a time: a heap that was just collected or not.
+  const figure = / m?s$| %$/.test(mark) || what.startsWith('octets of memory');
+  return !figure || strain === undefined || !(strain <= SLACK);
 }
 
 async function keepsItsMarks(name: string): Promise<void> {
@@ -36,6 +38,7 @@ test('the judge of these tests sees a missed count, a late time only beyond its 
   const cases: ReadonlyArray<[Mark, boolean]> = [
     [{ ...time, strain: 4 }, false],
     [{ ...time, strain: 6 }, true],
+    [{ ...time, what: 'octets of memory a waiting message', mark: '≤ 4096', strain: 1.1 }, false],
     [{ ...time, strain: Number.NaN }, true],
     [{ what: 'passed unscanned', figure: '1', mark: '≤ 0', met: false, strain: Number.POSITIVE_INFINITY }, true],
     [{ what: 'gateway', figure: 'died', mark: 'lives', met: false }, true],
