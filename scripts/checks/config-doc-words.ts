@@ -26,7 +26,15 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
     hostname: 'mx.office.example',
     listeners: { relay: { address: '192.168.1.5', networks: ['192.168.1.10'] } },
     domains: [{ name: 'office.example', servers: [{ host: '192.168.1.10', port: 24, protocol: 'lmtp' }] }],
-    outbound: { smarthost: { host: 'smtp.provider.example', tls: 'required' } },
+    outbound: {
+      smarthost: {
+        host: 'smtp.provider.example',
+        port: 587,
+        tls: 'required',
+        user: 'office@provider.example',
+        password: 'what the provider gave',
+      },
+    },
     delivery: { perMinutePerHop: 60 },
   },
   strict: {

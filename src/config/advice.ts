@@ -19,6 +19,10 @@ export const ADVICE = {
     en: 'a host name like "mail.office.example", or an IP address like "192.0.2.25"',
     ja: '"mail.office.example" のようなホスト名、または "192.0.2.25" のような IP アドレス',
   },
+  loginWord: {
+    en: 'the login as your provider gave it: up to 500 characters, no control characters',
+    ja: 'プロバイダーから渡されたとおりのログイン情報（500 文字まで、制御文字は不可）',
+  },
   domainName: {
     en: 'a mail domain like "office.example" or "会社.example"',
     ja: '"office.example" や "会社.example" のようなメールドメイン',

@@ -54,6 +54,39 @@ export const HALF_TLS: Words = {
     ja: '両方を指定してください。両方とも無ければゲートウェイが証明書を自分で作ります',
   },
 };
+export const HALF_LOGIN: Words = {
+  message: {
+    en: 'User and password belong together, and one is missing',
+    ja: 'ユーザー名とパスワードは両方必要ですが、片方がありません',
+  },
+  remedy: {
+    en: 'Set both as your provider gave them, or neither',
+    ja: 'プロバイダーから渡されたものを両方書くか、両方とも省いてください',
+  },
+};
+export const HIDDEN_PASSWORD: Words = {
+  message: {
+    en: 'This is what the settings show in place of a password, not a password',
+    ja: 'これは設定の表示でパスワードの代わりに出る文字で、パスワードではありません',
+  },
+  remedy: { en: 'Write the password itself', ja: 'パスワードそのものを書いてください' },
+};
+export const LOGIN_IN_CLEAR: Words = {
+  message: {
+    en: 'Without TLS the password would cross the network in clear',
+    ja: 'TLS なしでは、パスワードが平文で流れてしまいます',
+  },
+  allowed: { en: '"required"', ja: '"required"' },
+  remedy: {
+    en: 'Set it to "required": port 587 takes STARTTLS, port 465 is TLS from the start',
+    ja: '"required" にしてください。ポート 587 は STARTTLS、465 は最初から TLS です',
+  },
+};
+export const LMTP_LOGIN: Words = {
+  message: { en: 'A login is given over SMTP only', ja: 'ログインできるのは SMTP だけです' },
+  allowed: { en: '"smtp"', ja: '"smtp"' },
+  remedy: { en: 'Leave "protocol" out', ja: '「protocol」を省いてください' },
+};
 export const NOT_A_RESOLVER: Words = {
   message: { en: 'This is not the address of a DNS server', ja: 'DNS サーバーのアドレスとして読めません' },
   allowed: ADVICE.resolver,

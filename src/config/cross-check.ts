@@ -8,7 +8,9 @@ import * as words from './cross-check-words.ts';
 import type { Words } from './cross-check-words.ts';
 import type { ConfigProblem, Place } from './problems.ts';
 import { placeOf, showValue } from './problems.ts';
-import type { Config, MailServer } from './schema.ts';
+import { HIDDEN } from './redact.ts';
+import type { Config, MailServer, Smarthost } from './schema.ts';
+import { SUBMISSIONS_PORT } from './schema-parts.ts';
 
 export interface CrossCheckOptions {
   /** The machine's own addresses: a mail server on one of them and on a port of ours is ourselves. Loopback is known. */
@@ -59,9 +61,25 @@ function checkDomains(config: Config, options: CrossCheckOptions): ConfigProblem
 function checkSmarthost(config: Config, options: CrossCheckOptions): ConfigProblem[] {
   const smarthost = config.outbound.smarthost;
   if (smarthost === undefined) return [];
+  const problems = checkLogin(smarthost);
   const listener = isOurselves(smarthost, config, options);
-  if (listener === undefined) return [];
-  return [problem(['outbound', 'smarthost'], `${smarthost.host}:${smarthost.port}`, words.loop(listener))];
+  if (listener !== undefined)
+    problems.push(problem(['outbound', 'smarthost'], `${smarthost.host}:${smarthost.port}`, words.loop(listener)));
+  return problems;
+}
+
+function checkLogin({ user, password, tls, port, protocol }: Smarthost): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  const say = (key: string, value: unknown, told: Words): number =>
+    problems.push(problem(['outbound', 'smarthost', key], value, told));
+  if (password === HIDDEN) say('password', password, words.HIDDEN_PASSWORD);
+  if ((user === undefined) !== (password === undefined))
+    say(user === undefined ? 'user' : 'password', undefined, words.HALF_LOGIN);
+  // RFC 4954 §4: a password in clear belongs to whoever listens; port 465 has no clear text at all.
+  if (tls === 'off' && (user !== undefined || port === SUBMISSIONS_PORT)) say('tls', tls, words.LOGIN_IN_CLEAR);
+  // RFC 2033 §5: LMTP is for a store next door, not for a provider
+  if (protocol === 'lmtp' && user !== undefined) say('protocol', protocol, words.LMTP_LOGIN);
+  return problems;
 }
 
 function checkOverrides(config: Config, options: CrossCheckOptions): ConfigProblem[] {

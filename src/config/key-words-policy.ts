@@ -43,6 +43,14 @@ export const POLICY_WORDS: Readonly<Record<string, Text>> = {
     en: 'A server that takes everything outward, instead of the MX of each recipient. Needed where the provider blocks port 25 or wants all mail to pass its own server. Leave it out to deliver directly.',
     ja: '宛先の MX に直接送る代わりに、外あてのメールをすべて渡すサーバーです。プロバイダーがポート 25 を止めているときや、自社のサーバーを通すよう求めているときに必要です。省略すると直接送ります。',
   },
+  'outbound.smarthost.user': {
+    en: 'The name your provider gave you for its submission server (port 587 with STARTTLS, or 465). Where the access line blocks port 25 (OP25B) this is the way out. With a login TLS and a certificate that is valid for the name are always demanded, whatever "tls" says.',
+    ja: 'プロバイダーの送信サーバー（STARTTLS の 587 番か、465 番）にログインするときのユーザー名です。回線の 25 番ポートが止められている（OP25B）ときは、これで外へ送ります。ログインするときは「tls」の値にかかわらず、TLS と、名前の合う正しい証明書を必ず求めます。',
+  },
+  'outbound.smarthost.password': {
+    en: 'The password that belongs to "user". It is never shown: `config show`, differences, logs, exports and support bundles say `[hidden]`; a `config set` with `[hidden]` keeps the one that is there. It stands in the configuration file and its generations, which only the gateway and root can read. If the provider refuses it, mail waits and an alarm says so.',
+    ja: '「user」のパスワードです。画面や `config show`、設定の差分、ログ、書き出し、サポート用の資料には `[hidden]` としか出ません。`config set` で `[hidden]` と書くと、今のパスワードを残します。保存先は設定ファイルとその世代で、読めるのはゲートウェイと root だけです。プロバイダーに断られたときは、メールを預かったまま警報を出します。',
+  },
   'outbound.dane': {
     en: 'Obeys DANE (RFC 7672): a domain outside that publishes under DNSSEC which certificate its mail servers have gets mail only over TLS with that very certificate; otherwise it waits. It counts only while every server in `dns.servers` is on this machine, as the built-in validating resolver is.',
     ja: 'DANE（RFC 7672）に従います。宛先のドメインがメールサーバーの証明書を DNSSEC で公開していれば、その証明書の TLS でだけ送り、合わなければ待たせます。`dns.servers` がすべてこの機器の中（付属の検証リゾルバーなど）にあるときだけ働きます。',

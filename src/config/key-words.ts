@@ -160,6 +160,11 @@ const PRIORITY_OF_ONE: Text = {
   ja: 'サーバーは 1 つだけなので、ここでは効きません。サーバーの項目に共通のものです。',
 };
 
+const SMARTHOST_PORT: Text = {
+  en: 'The port of the server. Providers take mail with a login on 587 (encrypted by STARTTLS) or 465 (TLS from the first octet); a server of your own usually on 25.',
+  ja: 'サーバーのポートです。プロバイダーの送信サーバーはログインつきで 587 番（STARTTLS で暗号化）か 465 番（最初から TLS）、自社のサーバーならふつう 25 番です。',
+};
+
 /** The keys of one next hop: a mail server of a domain, the smarthost, an override. */
 function serverWords(prefix: string, { only = false } = {}): Record<string, Text> {
   return {
@@ -195,5 +200,6 @@ export const KEY_WORDS: Readonly<Record<string, Text>> = {
   ...POLICY_WORDS,
   ...serverWords('domains[].servers[]'),
   ...serverWords('outbound.smarthost', { only: true }),
+  'outbound.smarthost.port': SMARTHOST_PORT,
   ...serverWords('delivery.overrides[]', { only: true }),
 };

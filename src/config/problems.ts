@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import type { Text } from '../base/i18n.ts';
-import { HIDDEN, isSecret } from './redact.ts';
+import { HIDDEN, isSecret, redact } from './redact.ts';
 import { configSchema } from './schema.ts';
 
 export interface ConfigProblem {
@@ -37,7 +37,7 @@ const LABEL = { allowed: { en: 'allowed', ja: '指定できる値' }, found: { e
 export function showValue(value: unknown, path: Place): string | undefined {
   if (value === undefined) return undefined;
   if (isSecret(path)) return HIDDEN;
-  const text = JSON.stringify(value) ?? typeof value; // what JSON cannot say can only come from a program
+  const text = JSON.stringify(redact(value, path)) ?? typeof value; // what JSON cannot say can only come from a program
   return text.length > 80 ? `${text.slice(0, 79)}…` : text;
 }
 

@@ -19,6 +19,30 @@ export function isSecret(path: ReadonlyArray<string | number>): boolean {
   return words.some((word) => SECRET_WORDS.has(word) || SECRET_WORDS.has(word.replace(/s$/, '')));
 }
 
+/** Does anything in this configuration have to be kept from other users of the machine? */
+export function holdsSecret(value: unknown, path: ReadonlyArray<string | number> = []): boolean {
+  if (value === null || value === undefined) return false;
+  if (isSecret(path)) return true;
+  return typeof value === 'object' && Object.entries(value).some(([key, item]) => holdsSecret(item, [...path, key]));
+}
+
+/**
+ * What was shown as hidden and comes back unchanged means the secret that stands at the same place of `standing`: whoever
+ * edits what `config show` printed keeps it. Where none stands `[hidden]` stays, and the check refuses it.
+ */
+export function reveal(value: unknown, standing: unknown, path: ReadonlyArray<string | number> = []): unknown {
+  if (value === HIDDEN && isSecret(path)) return typeof standing === 'string' ? standing : value;
+  if (typeof value !== 'object' || value === null) return value;
+  const inside = (key: string | number): unknown =>
+    typeof standing === 'object' && standing !== null && Object.hasOwn(standing, key)
+      ? (standing as Record<string | number, unknown>)[key]
+      : undefined;
+  if (Array.isArray(value)) return value.map((item, index) => reveal(item, inside(index), [...path, index]));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [key, reveal(item, inside(key), [...path, key])]),
+  );
+}
+
 /** A copy with every secret hidden. `path` is where the value stands in the configuration. */
 export function redact(value: unknown, path: ReadonlyArray<string | number> = []): unknown {
   if (isSecret(path) && value !== null && value !== undefined && value !== '') return HIDDEN;

@@ -2,75 +2,23 @@
  * The one schema of the configuration: file, CLI, API and pages are checked by it. Every key has a default a small office
  * can live with; unknown keys are errors. Times are in the unit the key names; sizes in octets. Sources: DEFAULTS in docs.
  */
-import { isIP } from 'node:net';
 import { z } from 'zod';
 import { LANGUAGES } from '../base/i18n.ts';
-import { parseNetwork } from '../base/network.ts';
-import { parseDomain } from '../mail/address.ts';
 import { ADVICE } from './advice.ts';
+import {
+  address,
+  domainName,
+  forwarder,
+  hostName,
+  mailServer,
+  ms,
+  network,
+  octets,
+  port,
+  smarthost,
+  tlsMode,
+} from './schema-parts.ts';
 import { senderList } from './sender-list.ts';
-
-const port = z.number().int().min(1).max(65_535).meta({ advice: ADVICE.port });
-const address = z
-  .string()
-  .refine((text) => isIP(text) !== 0, ADVICE.address.en)
-  .meta({ advice: ADVICE.address });
-const network = z
-  .string()
-  .regex(/^[0-9a-fA-F:.]+(?:\/\d{1,3})?$/, ADVICE.network.en)
-  .meta({ advice: ADVICE.network });
-const hostName = z
-  .string()
-  .regex(
-    /^(?=.{1,253}$)[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*$/,
-    ADVICE.hostName.en,
-  )
-  .meta({ advice: ADVICE.hostName });
-const hostOrAddress = z.union([hostName, address]).meta({ advice: ADVICE.hostOrAddress });
-/** Any spelling goes in; what comes out is the lower-case A-label (mail/address), so that comparing is `===`. */
-const domainName = z
-  .string()
-  .min(1)
-  .max(253)
-  .transform((text, context): string => {
-    const domain = parseDomain(text);
-    if (domain !== undefined && !domain.startsWith('[')) return domain;
-    context.addIssue({ code: 'custom', message: ADVICE.domainName.en });
-    return z.NEVER;
-  })
-  .meta({ advice: ADVICE.domainName });
-/** A network as written, or a domain as `domainName` gives it. */
-const forwarder = z
-  .string()
-  .min(1)
-  .max(253)
-  .transform((text, context): string => {
-    const network = parseNetwork(text);
-    // a whole address family would be to trust everybody
-    if (network !== undefined && network.bits > 0) return text;
-    const domain = parseDomain(text);
-    // `999.1.1.1` is a slip of the pen, not a domain
-    if (domain !== undefined && !domain.startsWith('[') && !/(?:^|\.)\d+$/.test(domain)) return domain;
-    context.addIssue({ code: 'custom', message: ADVICE.forwarder.en });
-    return z.NEVER;
-  })
-  .meta({ advice: ADVICE.forwarder });
-const octets = z.number().int().min(0);
-const ms = z.number().int().min(0);
-
-/** TLS towards a next hop. opportunistic: STARTTLS when offered, any certificate; required: a valid certificate or deferred. */
-export const TLS_MODES = ['opportunistic', 'required', 'off'] as const;
-const tlsMode = z.enum(TLS_MODES);
-
-export const mailServer = z.strictObject({
-  host: hostOrAddress,
-  port: port.default(25),
-  /** Lower is tried first; equal ones share. */
-  priority: z.number().int().min(0).max(65_535).default(10),
-  tls: tlsMode.default('opportunistic'),
-  /** lmtp (RFC 2033): for a mail store such as Dovecot that takes mail without a queue of its own; one answer a recipient. */
-  protocol: z.enum(['smtp', 'lmtp']).default('smtp'),
-});
 
 const recipients = z.strictObject({
   /** How a recipient is known: list (a file), call-ahead (ask the mail server), any (take all). */
@@ -168,7 +116,7 @@ export const configSchema = z.strictObject({
   outbound: z
     .strictObject({
       /** Everything outward goes here instead of by MX. */
-      smarthost: mailServer.optional(),
+      smarthost: smarthost.optional(),
       tls: tlsMode.default('opportunistic'),
       /** Hold servers outside to what their domain publishes under DNSSEC (RFC 7672). */
       dane: z.boolean().default(true),
@@ -383,6 +331,7 @@ export type Config = z.output<typeof configSchema>;
 export type ConfigInput = z.input<typeof configSchema>;
 export type RelayDomain = Config['domains'][number];
 export type MailServer = RelayDomain['servers'][number];
+export type Smarthost = NonNullable<Config['outbound']['smarthost']>;
 
 /** All defaults: what an empty file means. */
 export function defaultConfig(): Config {

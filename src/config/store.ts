@@ -17,7 +17,7 @@ import type { CrossCheckOptions } from './cross-check.ts';
 import { type Generation, type Generations, type GenerationSummary, openGenerations } from './generations.ts';
 import { type Difference, differences, getAt, parsePath, setAt, unsetAt } from './path.ts';
 import type { ConfigProblem } from './problems.ts';
-import { redact } from './redact.ts';
+import { holdsSecret, redact, reveal } from './redact.ts';
 import type { Config, ConfigInput } from './schema.ts';
 import { ConfigRefused, createIfMissing, notApplied, notWritten, readText, resolveFile } from './store-file.ts';
 
@@ -181,7 +181,8 @@ class FileConfigStore implements ConfigStore {
   set(at: string, value: unknown, author: Author): Promise<ChangeResult> {
     return this.#turn.run(async () => {
       await this.#unchangedOnDisk();
-      return this.#change(setAt(this.#now().input, at, value), { why: `set ${at}`, ...author });
+      const { input } = this.#now();
+      return this.#change(reveal(setAt(input, at, value), input), { why: `set ${at}`, ...author });
     });
   }
 
@@ -241,7 +242,8 @@ class FileConfigStore implements ConfigStore {
         (found) => found.mode & 0o777,
         () => 0o600,
       );
-      await writeFileAtomic(this.file, text, { mode });
+      // a password is for the gateway and root alone, however the file stood before
+      await writeFileAtomic(this.file, text, { mode: holdsSecret(input) ? mode & 0o600 : mode });
     });
     this.#text = text;
     this.#clearRefusal();

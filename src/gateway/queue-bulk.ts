@@ -8,7 +8,7 @@ import { errorCode, SekishoError } from '../base/errors.ts';
 import type { GatewayHandlers, VerbAnswer } from '../control/contract.ts';
 import { type Domain, domainOf, type ForwardPath, parseDomain } from '../mail/address.ts';
 import type { QueueId } from '../mail/queue-id.ts';
-import { mailServer } from '../config/schema.ts';
+import { mailServer } from '../config/schema-parts.ts';
 import { showVia } from '../deliver/route.ts';
 import type { StoredMessage, Via } from '../spool/api.ts';
 import type { HandlerParts } from './handlers.ts';

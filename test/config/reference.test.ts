@@ -39,7 +39,7 @@ test('every key of the schema is in the reference, found by filling a configurat
     accept: { dnsbl: { zones: [{ zone: 'bl.example' }] } },
     domains: [{ name: 'office.example', servers: [server], recipients: { file: 'list' }, perMinute: 1 }],
     outbound: {
-      smarthost: server,
+      smarthost: { ...server, user: 'office', password: 'pass' },
       destinations: [{ domain: 'far.example', tls: 'required', dane: false, mtaSts: false }],
     },
     delivery: { overrides: [{ ...server, domain: 'office.example' }] },
