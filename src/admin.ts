@@ -16,6 +16,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { openAdmin } from './api/admin.ts';
 import { describeError, SekishoError } from './base/errors.ts';
+import { sourceStack } from './base/source-stack.ts';
 import { createLog } from './observe/log.ts';
 
 const USAGE =
@@ -46,7 +47,7 @@ async function main(given: Arguments): Promise<void> {
     );
   };
   process.on('uncaughtException', (error) => {
-    log.write('error', 'Admin ends because of a bug', { error: describeError(error), stack: error.stack });
+    log.write('error', 'Admin ends because of a bug', { error: describeError(error), stack: sourceStack(error) });
     end(70);
   });
   mkdirSync(given.data, { recursive: true, mode: 0o700 });

@@ -17,6 +17,7 @@ import { systemClock } from './base/clock.ts';
 import { describeError, errorCode, SekishoError } from './base/errors.ts';
 import { createSecureResolver } from './base/secure-dns.ts';
 import { createServiceNotifier } from './base/service-notify.ts';
+import { sourceStack } from './base/source-stack.ts';
 import { openConfigStore } from './config/store.ts';
 import { createHostClient } from './control/host-client.ts';
 import { createControlServer } from './control/server.ts';
@@ -118,7 +119,7 @@ async function main({ config: configFile, data, journald, fds, hostSocket, inspe
   const observe = createObserver({ log, metrics, history, clock });
   const end = exitWith((deadlineMs) => log.flush(deadlineMs));
   process.on('uncaughtException', (error) => {
-    observe.log('error', 'Gateway ends because of a bug', { error: describeError(error), stack: error.stack });
+    observe.log('error', 'Gateway ends because of a bug', { error: describeError(error), stack: sourceStack(error) });
     end(70);
   });
 

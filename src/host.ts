@@ -17,6 +17,7 @@ import { parseArgs } from 'node:util';
 import { systemClock } from './base/clock.ts';
 import { describeError } from './base/errors.ts';
 import { createServiceNotifier } from './base/service-notify.ts';
+import { sourceStack } from './base/source-stack.ts';
 import { HOST_CALLERS, HOST_VERBS, type HostCaller } from './control/host-contract.ts';
 import { createServerOf } from './control/server.ts';
 import { assembleHost, type HostPlaces } from './host/assemble.ts';
@@ -52,7 +53,7 @@ async function main({ mode, places, wipe }: Arguments): Promise<void> {
   const log = createLog({ level: 'info', journald: mode === 'appliance', name: 'host' });
   const end = (code: number): void => void log.flush(1_000).finally(() => process.exit(code));
   process.on('uncaughtException', (error) => {
-    log.write('error', 'Host ends because of a bug', { error: describeError(error), stack: error.stack });
+    log.write('error', 'Host ends because of a bug', { error: describeError(error), stack: sourceStack(error) });
     end(70);
   });
   const appliance = mode === 'appliance';

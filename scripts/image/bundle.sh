@@ -73,7 +73,7 @@ END
 # Before the root is closed: the box shows them on its console and page.
 write_papers() {
   "$NODE" "$IMAGE/papers.ts" --arch "$ARCH" --version "$VERSION" --dpkg "$WORK/dpkg-status" --doc "$WORK/doc" \
-    --app "$TREE/usr/lib/sekisho" --time "$SOURCE_DATE_EPOCH" --sbom "$OUT/$NAME.cdx.json" --notices "$OUT/$NAME-licences.txt" \
+    --licence "$ROOT/LICENSE" --modules "$RUNTIME/node_modules" --packages "$WORK/bundled" --packages "$WORK/external" --time "$SOURCE_DATE_EPOCH" --sbom "$OUT/$NAME.cdx.json" --notices "$OUT/$NAME-licences.txt" \
     --sources "$OUT/$NAME-sources.txt"
   install -m 644 "$OUT/$NAME-licences.txt" "$TREE/usr/share/sekisho/licences.txt"
   install -m 644 "$OUT/$NAME.cdx.json" "$TREE/usr/share/sekisho/sbom.cdx.json"

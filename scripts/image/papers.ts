@@ -1,6 +1,6 @@
 /**
  * The papers of an image: a parts list (CycloneDX 1.6 JSON) of Debian's and npm's packages, their licences in full, and where
- * the source of each Debian package is. Reads dpkg's status file, the copyright files and the run-time tree; same input, same
+ * the source of each Debian package is. Reads dpkg's status file, the copyright files and the npm packages; same input, same
  * output. Throws when a package has no licence text: then something was forgotten.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -30,23 +30,28 @@ function main(): void {
       version: { type: 'string' },
       dpkg: { type: 'string' },
       doc: { type: 'string' },
-      app: { type: 'string' },
+      licence: { type: 'string' },
+      modules: { type: 'string' },
+      packages: { type: 'string', multiple: true, default: [] },
       time: { type: 'string' },
       sbom: { type: 'string' },
       notices: { type: 'string' },
       sources: { type: 'string' },
     },
   });
-  const need = (name: keyof typeof values): string => {
+  const need = (name: Exclude<keyof typeof values, 'packages'>): string => {
     const value = values[name];
     if (value === undefined) throw new TypeError(`--${name} is missing`);
     return value;
   };
   const debian = readDpkg(readFileSync(need('dpkg'), 'utf8'));
-  const npm = readNpm(path.join(need('app'), 'node_modules'));
+  // what went into the programs or lies beside them, not what was only installed to make them
+  const carried = new Set(values.packages.flatMap((file) => readFileSync(file, 'utf8').split('\n')));
+  const modules = need('modules');
+  const npm = readNpm(modules).filter(({ folder }) => carried.has(path.relative(modules, folder)));
   const product = { version: need('version'), arch: need('arch'), seconds: Number(need('time')) };
   writeFileSync(need('sbom'), `${JSON.stringify(partsList(product, { debian, npm }), null, 1)}\n`);
-  writeFileSync(need('notices'), notices({ debian, npm }, { doc: need('doc'), app: need('app') }));
+  writeFileSync(need('notices'), notices({ debian, npm }, { doc: need('doc'), licence: need('licence') }));
   writeFileSync(need('sources'), sources(debian));
 }
 
@@ -128,8 +133,11 @@ function partsList(
   };
 }
 
-function notices(parts: { debian: DebianPackage[]; npm: NpmPackage[] }, folders: { doc: string; app: string }): string {
-  const blocks = [`Sekisho\n\n${readFileSync(path.join(folders.app, 'LICENSE'), 'utf8')}`];
+function notices(
+  parts: { debian: DebianPackage[]; npm: NpmPackage[] },
+  folders: { doc: string; licence: string },
+): string {
+  const blocks = [`Sekisho\n\n${readFileSync(folders.licence, 'utf8')}`];
   for (const one of parts.debian) {
     const file = path.join(folders.doc, one.name, 'copyright');
     if (!existsSync(file)) throw new Error(`Debian package "${one.name}" has no copyright file`);

@@ -9,6 +9,7 @@ import type { Milliseconds } from '../base/brand.ts';
 import { withDeadline } from '../base/deadline.ts';
 import { describeError, SekishoError } from '../base/errors.ts';
 import { Limiter } from '../base/limiter.ts';
+import { sourceStack } from '../base/source-stack.ts';
 import { VERBS } from './contract.ts';
 import { bindSocket } from './socket-file.ts';
 import type { CallContext, HandlersOf, Problem, VerbDefinition, VerbTable } from './verb.ts';
@@ -270,7 +271,7 @@ class Desk {
       this.#options.observe?.log('error', 'A control verb met a bug', {
         path: (request.url ?? '').split('?')[0],
         error: describeError(error),
-        stack: error instanceof Error ? error.stack : undefined,
+        stack: error instanceof Error ? sourceStack(error) : undefined,
       });
       return new Refusal(500, {
         code: 'INTERNAL',

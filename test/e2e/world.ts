@@ -51,6 +51,8 @@ export interface WorldOptions {
   officePort?: (dir: string) => Promise<number>;
   /** Names the DNS knows besides ours. */
   records?: readonly string[];
+  /** The gateway's program, if not `src/gateway.ts`. */
+  program?: string;
   /** For the gateway's process. */
   env?: Readonly<Record<string, string>>;
   /** What differs from our usual settings; a function may start in the folder what the settings name. */
@@ -77,7 +79,12 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     const more = typeof options.config === 'function' ? await options.config(dir) : options.config;
     const config = worldConfig({ dns, clamd, rspamd, officePort, outsidePort: outside.port }, more);
     const gateway = stack.use(
-      await startGateway({ dir, config, ...(options.env === undefined ? {} : { env: options.env }) }),
+      await startGateway({
+        dir,
+        config,
+        ...(options.env === undefined ? {} : { env: options.env }),
+        ...(options.program === undefined ? {} : { program: options.program }),
+      }),
     );
     const owned = stack.move();
     return {

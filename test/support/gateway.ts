@@ -46,6 +46,8 @@ export interface GatewayOptions {
   dir: string;
   /** Everything but the listeners' ports. */
   config: ConfigInput;
+  /** The gateway's program; as it ships `src/gateway.ts`. */
+  program?: string;
   /** Besides our own environment. */
   env?: Readonly<Record<string, string>>;
 }
@@ -69,7 +71,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const start = async (): Promise<void> => {
     const args = [
       ...MAIL_PROCESS_FLAGS,
-      path.join(ROOT, 'src/gateway.ts'),
+      options.program ?? path.join(ROOT, 'src/gateway.ts'),
       '--config',
       configFile,
       '--data',

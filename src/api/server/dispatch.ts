@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import type { Request, RequestHandler, Response } from 'express';
 import { withDeadline } from '../../base/deadline.ts';
 import { describeError, SekishoError } from '../../base/errors.ts';
+import { sourceStack } from '../../base/source-stack.ts';
 import type { ControlClient } from '../../control/client.ts';
 import type { HostClient } from '../../control/host-client.ts';
 import type { Audit, AuditOutcome } from '../audit/audit.ts';
@@ -142,7 +143,7 @@ export function dispatcher(parts: DispatchParts) {
             operation: id,
             requestId,
             error: describeError(error),
-            ...(error instanceof SekishoError || !(error instanceof Error) ? {} : { stack: error.stack }),
+            ...(error instanceof SekishoError || !(error instanceof Error) ? {} : { stack: sourceStack(error) }),
           });
         // the rest of a body nobody will read must not keep the connection
         if (!request.complete) response.setHeader('connection', 'close');
