@@ -297,6 +297,7 @@ async function main({ config: configFile, data, journald, fds, hostSocket, inspe
     clock,
     doors,
     startedAt,
+    data,
     log,
     jobs,
   });

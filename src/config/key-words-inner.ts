@@ -138,6 +138,10 @@ export const INNER_WORDS: Readonly<Record<string, Text>> = {
     en: 'Where the normal worker of rspamd listens.',
     ja: 'rspamd（normal ワーカー）が待ち受けている場所です。',
   },
+  'engines.rspamd.learnUrl': {
+    en: 'The controller of rspamd, a URL like http://127.0.0.1:11334 or the path of a socket: messages reported as spam or no spam are taught to it. Without it they are kept as samples on this box and nothing learns.',
+    ja: 'rspamd のコントローラー（http://127.0.0.1:11334 のような URL、またはソケットのパス）です。迷惑メール、または迷惑メールではないと報告されたメールを学習させます。指定しなければ本機に見本として残すだけで、学習はしません。',
+  },
   'engines.rspamd.timeoutMs': {
     en: 'How long rspamd may take for a message. It must be longer than the time rspamd gives its own tasks (task_timeout).',
     ja: 'rspamd の検査を待つ時間です。rspamd 自身の制限時間（task_timeout）より長くしてください。',

@@ -229,6 +229,8 @@ export const configSchema = z.strictObject({
           enabled: z.boolean().default(true),
           /** `http://127.0.0.1:11333`, or the path of a Unix socket. */
           url: z.string().min(1).meta({ advice: ADVICE.rspamdUrl }).default('http://127.0.0.1:11333'),
+          /** rspamd's controller: reported messages are taught to it. Absent: they are only kept as samples. */
+          learnUrl: z.string().min(1).exactOptional(),
           timeoutMs: ms.default(15_000),
           concurrency: z.number().int().min(1).default(8),
         })

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { DIRECTIONS } from '../mail/envelope.ts';
+import { MESSAGE_VERBS } from './message-verbs.ts';
 import { PAGE_VERBS } from './page-verbs.ts';
 import * as shape from './shapes.ts';
 import { type HandlersOf, verb } from './verb.ts';
@@ -320,6 +321,7 @@ export const VERBS = {
     response: z.object({ already: z.boolean() }),
   }),
 
+  ...MESSAGE_VERBS,
   ...PAGE_VERBS,
 
   'metrics.text': verb('GET', '/v1/metrics', {

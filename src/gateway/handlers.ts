@@ -17,6 +17,7 @@ import type { Quarantine } from '../quarantine/api.ts';
 import type { OwnQuarantine } from '../quarantine/own.ts';
 import type { Spool } from '../spool/api.ts';
 import type { Doors } from './doors.ts';
+import { messageHandlers } from './message-handlers.ts';
 import { ownHandlers } from './own-handlers.ts';
 import { pageHandlers } from './page-handlers.ts';
 import { quarantineHandlers } from './quarantine-handlers.ts';
@@ -41,6 +42,8 @@ export interface HandlerParts {
   jobs: { list(): JobAnswer[]; runNow(name: string): Promise<void> };
   /** Wall clock, ms. */
   startedAt: number;
+  /** The data folder. */
+  data: string;
 }
 
 export function createHandlers(parts: HandlerParts): GatewayHandlers {
@@ -51,6 +54,7 @@ export function createHandlers(parts: HandlerParts): GatewayHandlers {
     ...quarantineHandlers(parts),
     ...ownHandlers(parts),
     ...pageHandlers(parts),
+    ...messageHandlers(parts),
     ...storyHandlers(parts),
     ...configHandlers(parts),
     ...jobHandlers(parts),

@@ -61,6 +61,30 @@ export class RspamdClient {
     return spamFinding(parseReply(answer));
   }
 
+  /**
+   * Teaches rspamd's controller one message (`POST /learnspam`, `/learnham`). `already`: it had learned it before, or does not
+   * need it. Throws like `check`; an engine without a Bayes store answers with an error, which is told.
+   */
+  async learn(
+    url: string,
+    lesson: { as: 'spam' | 'ham'; size: Bytes; stream: () => Readable },
+    signal: AbortSignal,
+  ): Promise<{ already: boolean }> {
+    const options: RequestOptions = {
+      ...target(url),
+      method: 'POST',
+      path: lesson.as === 'spam' ? '/learnspam' : '/learnham',
+      headers: { 'Content-Type': 'application/octet-stream', 'Content-Length': String(lesson.size) },
+      agent: false,
+      signal,
+    };
+    // rspamd 3 says 404 of what it has learned already; other releases 204 or 208
+    const { status, text } = await this.#exchange(options, lesson.stream, [200, 204, 208, 404]);
+    if (status === 404 && !/already/.test(text))
+      throw new SekishoError('ENGINE_FAILED', `rspamd answered 404 "${text.slice(0, 120)}"`, { retryable: true });
+    return { already: status !== 200 };
+  }
+
   /** Throws unless rspamd says pong, on a connection of its own: messages may hold all others. Returns `rspamd <version>`. */
   async probe(url: string, signal: AbortSignal): Promise<string> {
     const options: RequestOptions = { ...target(url), method: 'GET', path: '/ping', agent: false, signal };
@@ -74,13 +98,15 @@ export class RspamdClient {
   async #exchange(
     options: RequestOptions,
     body: (() => Readable) | undefined,
+    good: readonly number[] = [200],
   ): Promise<{ status: number; text: string; server: string }> {
     try {
-      return await exchange(options, body);
+      return await exchange(options, body, good);
     } catch (error) {
       // A kept connection may have been closed by rspamd just as we took it: the request was never read, ask once more.
       const code = errorCode(error);
-      if (options.signal?.aborted !== true && error instanceof StaleConnection) return await exchange(options, body);
+      if (options.signal?.aborted !== true && error instanceof StaleConnection)
+        return await exchange(options, body, good);
       if (error instanceof SekishoError) throw error;
       throw new SekishoError('ENGINE_UNREACHABLE', `Cannot talk to rspamd (${code ?? 'unknown error'})`, {
         retryable: true,
@@ -100,6 +126,7 @@ class StaleConnection extends Error {}
 async function exchange(
   options: RequestOptions,
   body: (() => Readable) | undefined,
+  good: readonly number[],
 ): Promise<{ status: number; text: string; server: string }> {
   const outgoing = request(options);
   const answered = new Promise<IncomingMessage>((resolve, reject) => {
@@ -119,9 +146,9 @@ async function exchange(
       sending.catch(() => undefined);
       // rspamd may answer (an error) before it has read everything: the answer counts, the rest need not go out
       const early = await Promise.race([sending.then(() => undefined, sendFailed(answered)), answered]);
-      if (early !== undefined) return await readAnswer(early);
+      if (early !== undefined) return await readAnswer(early, good);
     }
-    return await readAnswer(await answered);
+    return await readAnswer(await answered, good);
   } finally {
     source?.destroy();
     if (!outgoing.writableFinished) outgoing.destroy();
@@ -138,7 +165,10 @@ function sendFailed(answered: Promise<IncomingMessage>): (error: unknown) => Pro
   };
 }
 
-async function readAnswer(answer: IncomingMessage): Promise<{ status: number; text: string; server: string }> {
+async function readAnswer(
+  answer: IncomingMessage,
+  good: readonly number[],
+): Promise<{ status: number; text: string; server: string }> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of answer as AsyncIterable<Buffer>) {
@@ -149,7 +179,7 @@ async function readAnswer(answer: IncomingMessage): Promise<{ status: number; te
   const status = answer.statusCode ?? 0;
   const text = Buffer.concat(chunks).toString('utf8');
   const server = typeof answer.headers['server'] === 'string' ? answer.headers['server'] : 'rspamd';
-  if (status !== 200) {
+  if (!good.includes(status)) {
     throw new SekishoError('ENGINE_FAILED', `rspamd answered ${status} "${text.slice(0, 120)}"`, { retryable: true });
   }
   return { status, text, server };

@@ -28,6 +28,8 @@ const SENTENCES: Readonly<Record<MailEvent['event'], string>> = {
   deleted: 'Deleted',
   undeleted: 'Brought back a deleted message',
   rerouted: 'Rerouted by an operator',
+  resent: 'Sent again by an operator',
+  reported: 'Verdict reported as wrong',
   corrupt: 'Set a damaged message aside',
 };
 

@@ -58,8 +58,8 @@ export type MailEvent =
       event: 'derived';
       id: QueueId;
       parent: QueueId;
-      why: 'split' | 'release' | 'dsn' | 'undeliverable';
-      /** Who went with it; the history shows them as moved in the parent. */
+      why: 'split' | 'release' | 'dsn' | 'undeliverable' | 'resend';
+      /** Who went with it; the history shows them as moved in the parent (a copy sent again moves nobody). */
       recipients?: ForwardPath[];
     }
   | { event: 'released'; id: QueueId; recipients: ForwardPath[]; by: string }
@@ -67,6 +67,10 @@ export type MailEvent =
   | { event: 'undeleted'; id: QueueId; by: string }
   /** An operator sends it by this server; without `via`: its usual way again. */
   | { event: 'rerouted'; id: QueueId; by: string; via?: string }
+  /** An operator sent a copy of it, under an id of its own. */
+  | { event: 'resent'; id: QueueId; as: QueueId; recipients: ForwardPath[]; by: string }
+  /** Somebody says that the verdict was wrong; `learned`: the spam engine took it as a lesson. */
+  | { event: 'reported'; id: QueueId; as: 'spam' | 'ham'; learned: boolean; by: string }
   | { event: 'corrupt'; id: QueueId; detail: string };
 
 export type EventName = MailEvent['event'];

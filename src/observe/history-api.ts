@@ -75,7 +75,11 @@ export interface Trail {
   /** Of the whole family, in order of time. */
   events: Array<{ id: QueueId; at: number; event: MailEvent }>;
   /** The other members of the family. */
-  related: Array<{ id: QueueId; why: 'root' | 'split' | 'release' | 'dsn' | 'undeliverable'; state: HistoryState }>;
+  related: Array<{
+    id: QueueId;
+    why: 'root' | 'split' | 'release' | 'dsn' | 'undeliverable' | 'resend';
+    state: HistoryState;
+  }>;
 }
 
 export interface HistorySearch {

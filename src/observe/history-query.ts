@@ -25,6 +25,7 @@ const SHOWN_RECIPIENTS = 20;
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 500;
 const MAX_EVENTS = 2_000;
+const MAX_COPIES = 50;
 
 /** States of most messages; any other is rare, and the fastest way to the rows in it is its own index. */
 const COMMON_STATES: readonly HistoryState[] = ['delivered', 'refused', 'rejected'];
@@ -212,7 +213,26 @@ export function readTrail(database: DatabaseSync, id: QueueId): Trail | undefine
       });
   }
   trail.events.sort((a, b) => a.at - b.at);
+  trail.related.push(...copiesOf(database, trail, own));
   return trail;
+}
+
+/** Copies sent again have ids of their own: those made of it, and what it is a copy of. */
+function copiesOf(database: DatabaseSync, trail: Trail, own: Row): Trail['related'] {
+  const copies = trail.events.flatMap(({ event }) => (event.event === 'resent' ? [event.as] : []));
+  const original = own['why'] === 'resend' && typeof own['parent'] === 'string' ? [own['parent'] as QueueId] : [];
+  const stateOf = database.prepare('SELECT state FROM messages WHERE id = ?');
+  return [...new Set([...original, ...copies])].slice(0, MAX_COPIES).flatMap((id) => {
+    const row = stateOf.get(id);
+    if (row === undefined) return [];
+    return [
+      {
+        id,
+        why: original.includes(id) ? ('root' as const) : ('resend' as const),
+        state: String(row['state']) as HistoryState,
+      },
+    ];
+  });
 }
 
 function recipientOf(id: QueueId, row: Row): Trail['recipients'][number] {

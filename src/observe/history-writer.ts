@@ -165,7 +165,8 @@ export function createHistoryWriter(
 
   /** A part of a split takes over what those it is of still counted as their own. */
   function takeOver(message: MessageRecord, recipients: readonly string[], at: number): void {
-    if (message.id === undefined || message.parent === undefined || message.why === 'dsn') return;
+    if (message.id === undefined || message.parent === undefined) return;
+    if (message.why === 'dsn' || message.why === 'resend') return;
     for (const ancestor of new Set([message.parent, ...ancestorsOf(message.id)])) {
       const above = records.find(ancestor);
       if (above === undefined) continue;
@@ -208,6 +209,7 @@ export function createHistoryWriter(
   function derived(event: Of<'derived'>, at: number): MessageRecord {
     const message = recordOf(event.id, at, event);
     Object.assign(message, { parent: event.parent, why: event.why, changed: true });
+    if (event.why === 'resend') message.reason = 'operator';
     const recipients = event.recipients ?? [];
     const state = event.why === 'undeliverable' ? 'held' : 'queued';
     // Told late, after the first attempt: what is known already stands
@@ -266,6 +268,8 @@ export function createHistoryWriter(
       case 'deleted':
         return setOpen(event.id, at, event.why === 'operator' ? 'deleted' : event.why);
       case 'rerouted':
+      case 'resent':
+      case 'reported':
         return recordOf(event.id, at);
       case 'undeleted':
         return undeleted(event, at);

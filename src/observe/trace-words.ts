@@ -52,6 +52,7 @@ export const WHY_WORDS = {
   release: { ja: '解放した分', en: 'released part' },
   dsn: { ja: '不達通知', en: 'DSN' },
   undeliverable: { ja: '届けられず保留した分', en: 'undeliverable part' },
+  resend: { ja: '送り直した写し', en: 'copy sent again' },
 } as const satisfies Readonly<Record<string, Text>>;
 
 export const ACTION_WORDS = {
@@ -89,6 +90,13 @@ export const EVENT_WORDS = {
   deletedDiscarded: { ja: '規則により破棄', en: 'Discarded by rule' },
   rerouted: { ja: '{by} が送り先を {hop} に変更', en: 'Sent by way of {hop} from now on, by {by}' },
   reroutedBack: { ja: '{by} が元の経路に戻す', en: 'Its usual way again, by {by}' },
+  resent: {
+    ja: '{by} が {recipients} 宛に送り直しました（{id}）',
+    en: 'Sent again to {recipients} as {id} by {by}',
+  },
+  reportedSpam: { ja: '{by} が迷惑メールとして報告', en: 'Reported as spam by {by}' },
+  reportedHam: { ja: '{by} が迷惑メールではないと報告', en: 'Reported as no spam by {by}' },
+  learned: { ja: '（検査エンジンが学習しました）', en: ' (the spam engine learned it)' },
   undeleted: { ja: '{by} が削除を取り消し', en: 'Brought back by {by}' },
   corrupt: { ja: '壊れているため取り分け: {detail}', en: 'Set aside as damaged: {detail}' },
 } as const satisfies Readonly<Record<string, Text>>;

@@ -171,6 +171,13 @@ export function describeEvent(event: MailEvent, words: TrailWords): string {
     case 'rerouted':
       if (event.via === undefined) return line(EVENT_WORDS.reroutedBack, { by: event.by });
       return line(EVENT_WORDS.rerouted, { by: event.by, hop: event.via });
+    case 'resent':
+      return line(EVENT_WORDS.resent, { by: event.by, recipients: list(event.recipients), id: event.as });
+    case 'reported':
+      return (
+        line(event.as === 'spam' ? EVENT_WORDS.reportedSpam : EVENT_WORDS.reportedHam, { by: event.by }) +
+        (event.learned ? say(EVENT_WORDS.learned, language) : '')
+      );
     case 'undeleted':
       return line(EVENT_WORDS.undeleted, { by: event.by });
     case 'corrupt':

@@ -81,6 +81,8 @@ const INPUTS: { [V in VerbName]: VerbInput<V> } = {
   'queue.unhold-domain': { domain: 'office.example', cursor: 'abc' },
   'queue.route': { domain: 'office.example', to: '192.0.2.9:25', protocol: 'lmtp' },
   'queue.reroute': { id: ID, to: '192.0.2.9:24', protocol: 'lmtp' },
+  'message.resend': { id: ID, recipients: ['info@office.example'], force: true },
+  'message.report': { id: ID, as: 'ham' },
   'queue.delete': { id: ID },
   'queue.undelete': { id: ID },
   'quarantine.list': { text: '会議', sender: '@example.com', recipient: 'info', limit: 500 },

@@ -159,6 +159,13 @@ export function fakeHandlers(calls: Call[] = [], options: { trouble?: boolean } 
       ...(to === undefined ? {} : { route: to }),
       count: 1,
     }),
+    'message.resend': ({ id, recipients }) => ({ id: known(id), queuedAs: OTHER, recipients }),
+    'message.report': ({ id, as }) => ({
+      id: known(id),
+      learned: as === 'spam',
+      samples: 1,
+      text: { ja: '残しました', en: 'Kept' },
+    }),
     'queue.delete': ({ id }) => ({ id: known(id), deletedUntil: UNTIL }),
     'queue.undelete': ({ id }) => ({ id: known(id), state: 'deferred' }),
     'quarantine.list': () => ({ entries: [quarantined], total: 1 }),

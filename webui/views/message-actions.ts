@@ -167,7 +167,7 @@ function tellFailures(answer: Bulk): void {
   toast(`${t(MESSAGE.failedMany, { n: answer.failed })}${why}`, { tone: 'bad' });
 }
 
-function askForce(): Promise<boolean> {
+export function askForce(): Promise<boolean> {
   return ask({
     title: t(MESSAGE.forceTitle),
     body: h('p', {}, t(MESSAGE.forceText)),

@@ -221,7 +221,7 @@ function Buttons({ shown, done }: { shown: Shown; done: () => void }) {
         : null}
       {may('lists.change') && sender.includes('@') ? <SenderButtons sender={sender} /> : null}
       {has('delete') ? button(t(MESSAGE.delete), () => act.deleteMessages(ids, { from, done }), 'danger') : null}
-      {resending ? <Resend id={id} close={() => setResending(false)} /> : null}
+      {resending ? <Resend id={id} needsForce={shown.needsForce} close={() => setResending(false)} /> : null}
     </div>
   );
 }
@@ -239,7 +239,7 @@ function SenderButtons({ sender }: { sender: string }) {
   );
 }
 
-function Resend({ id, close }: { id: string; close: () => void }) {
+function Resend({ id, needsForce, close }: { id: string; needsForce: boolean; close: () => void }) {
   const [text, setText] = useState('');
   const action = useAction();
   const recipients = text
@@ -248,7 +248,8 @@ function Resend({ id, close }: { id: string; close: () => void }) {
     .filter((one) => one !== '');
   const send = (): void =>
     void action.run(async () => {
-      await call('messages.resend', { params: { id }, body: { recipients } });
+      if (needsForce && !(await act.askForce())) return;
+      await call('messages.resend', { params: { id }, body: { recipients, ...(needsForce ? { force: true } : {}) } });
       toast(t(MESSAGE.resent));
       close();
     });

@@ -113,14 +113,18 @@ export const MESSAGE_OPERATIONS = {
     access: 'mail.release',
     params: byQueueId,
     body: z.strictObject({ as: z.enum(['spam', 'ham']) }),
-    /** learned false: it was noted, but the engine did not learn it, and why. */
-    response: z.object({ learned: z.boolean(), text }),
+    /** learned false: it was noted, but the engine did not learn it, and why. `samples`: kept of this kind, on this box. */
+    response: z.object({ learned: z.boolean(), samples: count, text }),
   }),
   'messages.resend': operation('POST', '/messages/{id}/resend', {
     summary: { ja: '別の宛先へ送る、または送り直す', en: 'Send a stored message to these recipients (again)' },
     access: 'mail.release',
     params: byQueueId,
-    body: z.strictObject({ recipients: z.array(mailAddress).min(1).max(100) }),
-    response: z.object({ queuedAs: z.string() }),
+    /** Recipients it had, or any address of an own domain. `force`: needed as for a release. */
+    body: z.strictObject({
+      recipients: z.array(mailAddress).min(1).max(100),
+      force: z.boolean().exactOptional(),
+    }),
+    response: z.object({ queuedAs: z.string(), recipients: z.array(z.string()) }),
   }),
 } as const;

@@ -6,12 +6,12 @@ import type { MESSAGE_ACTIONS } from '../contract/messages.ts';
 import type { Some } from '../server/call.ts';
 import { ApiProblem } from '../server/problems.ts';
 import { mustBe } from './parts.ts';
-import { needsForce } from './queue.ts';
+import { mayForce, needsForce } from './queue.ts';
 
 type Action = (typeof MESSAGE_ACTIONS)[number];
 type Stored = NonNullable<Answer<'messages.show'>['stored']>;
 
-export function messageHandlers(): Some<'messages.search' | 'messages.show'> {
+export function messageHandlers(): Some<`messages.${'search' | 'show' | 'resend' | 'report'}`> {
   return {
     'messages.search': ({ gateway, query }) => gateway.call('history.search', query),
     'messages.show': async ({ gateway, params, query, who }) => {
@@ -34,6 +34,16 @@ export function messageHandlers(): Some<'messages.search' | 'messages.show'> {
         askedBy: kept?.askedBy ?? [],
       };
     },
+    'messages.resend': async ({ gateway, params, body, who, note }) => {
+      mayForce(body.force, who);
+      const { queuedAs, recipients } = await gateway.call('message.resend', { ...params, ...body });
+      note(params.id, { queuedAs });
+      return { queuedAs, recipients };
+    },
+    'messages.report': async ({ gateway, params, body }) => {
+      const { learned, samples, text } = await gateway.call('message.report', { ...params, ...body });
+      return { learned, samples, text };
+    },
   };
 }
 
@@ -53,12 +63,12 @@ function actionsOf(stored: Stored, permissions: ReadonlySet<Permission>): Action
     return stored.state === 'quarantined' ? may('mail.release', 'undelete') : may('queue.operate', 'undelete');
   switch (stored.state) {
     case 'quarantined':
-      return may('mail.release', 'release', 'delete', 'report');
+      return may('mail.release', 'release', 'delete', 'resend', 'report');
     case 'held':
-      return may('queue.operate', 'unhold', 'delete');
+      return [...may('queue.operate', 'unhold', 'delete'), ...may('mail.release', 'resend', 'report')];
     case 'active':
     case 'deferred':
-      return [...may('queue.operate', 'retry', 'hold', 'delete'), ...may('mail.release', 'report')];
+      return [...may('queue.operate', 'retry', 'hold', 'delete'), ...may('mail.release', 'resend', 'report')];
     case 'corrupt':
       return may('queue.operate', 'delete');
     case 'incoming':

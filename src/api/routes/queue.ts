@@ -1,5 +1,5 @@
 /** The queue and the quarantine: lists, and deeds on many messages at once. */
-import type { Some } from '../server/call.ts';
+import type { Principal, Some } from '../server/call.ts';
 import { ApiProblem } from '../server/problems.ts';
 import { eachOf } from './bulk.ts';
 import { mustBe, type RouteParts } from './parts.ts';
@@ -84,8 +84,7 @@ export function quarantineHandlers(): Some<QuarantineIds> {
             },
           ],
         });
-      // a virus is let through by somebody who could have changed the rule
-      if (force && !mustBe(who).permissions.has('config.change')) throw new ApiProblem(403, 'NOT_ALLOWED');
+      mayForce(force, who);
       return eachOf(ids, signal, async (id) => {
         const released = await gateway.call('quarantine.release', {
           id,
@@ -106,6 +105,11 @@ export function quarantineHandlers(): Some<QuarantineIds> {
         return {};
       }),
   };
+}
+
+/** A virus is let through by somebody who could have changed the rule. */
+export function mayForce(force: boolean | undefined, who: Principal | undefined): void {
+  if (force === true && !mustBe(who).permissions.has('config.change')) throw new ApiProblem(403, 'NOT_ALLOWED');
 }
 
 /** As the gateway's quarantine says it: a virus, or nothing that says that nobody found one. */

@@ -10,6 +10,7 @@ import { type ParsedArguments, parseArguments, unknownOption, UsageError } from 
 import { type CliIo, type Command, EXIT, type ExitCode } from './command.ts';
 import { CONFIG_COMMANDS } from './commands-config.ts';
 import { HISTORY_COMMANDS } from './commands-history.ts';
+import { MESSAGE_COMMANDS } from './commands-message.ts';
 import { QUARANTINE_COMMANDS } from './commands-quarantine.ts';
 import { QUEUE_COMMANDS } from './commands-queue.ts';
 import { SPOOL_COMMANDS } from './commands-spool.ts';
@@ -21,6 +22,7 @@ export const COMMANDS: readonly Command[] = [
   ...STATUS_COMMANDS.slice(0, 1),
   ...QUEUE_COMMANDS,
   ...QUARANTINE_COMMANDS,
+  ...MESSAGE_COMMANDS,
   ...HISTORY_COMMANDS,
   ...CONFIG_COMMANDS,
   ...SPOOL_COMMANDS,
