@@ -73,7 +73,7 @@ export abstract class SpoolCore {
     layout.onSyncFailed = (what, error) => this.fault(what, error);
     const onFault = (error: unknown): void => void this.fault('Clearing settled messages', error);
     const isPast = (id: QueueId): boolean => folderOf(id) < folderOf(newQueueId(this.nextSequence));
-    this.spares = new Spares(files);
+    this.spares = new Spares(files, { totalInodes: () => space.totalInodes });
     const { groups, spares } = this;
     this.janitor = new Janitor({ files, layout, groups, progress, spares, isFull: isPast, onFault });
     this.shop = {

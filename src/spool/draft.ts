@@ -170,7 +170,7 @@ export class MessageDraft implements Draft {
   /** A spare file, when there is one and it can be had. */
   async #takeOver(): Promise<WritableFile | undefined> {
     const { spares, files } = this.#shop;
-    const spare = spares.take();
+    const spare = spares.take(Math.max(this.#size, this.#announced));
     if (spare === undefined) return undefined;
     try {
       const file = await files.reuse(spare);

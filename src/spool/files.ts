@@ -39,6 +39,8 @@ export interface FileLayer {
   create(file: string): Promise<WritableFile>;
   /** Overwrites a file from its first octet on; what stood behind the last one written is gone with the first sync. */
   reuse(file: string): Promise<WritableFile>;
+  /** The octets go, the file stays. Durable with nothing: only for what may be dropped. */
+  empty(file: string): Promise<void>;
   /** Fails with ENOENT. */
   open(file: string): Promise<ReadableFile>;
   rename(from: string, to: string): Promise<void>;
@@ -50,6 +52,7 @@ export interface FileLayer {
   space(directory: string): Promise<Space>;
 }
 
+const openFile = promisify(fs.open);
 const fdatasync = promisify(fs.fdatasync);
 const fsync = promisify(fs.fsync);
 const mkdir = promisify(fs.mkdir);
@@ -115,6 +118,10 @@ export function diskFiles(): FileLayer {
         },
         close: async () => fs.closeSync(fd),
       };
+    },
+    empty: async (file) => {
+      const fd = await openFile(file, fs.constants.O_WRONLY | fs.constants.O_TRUNC);
+      fs.closeSync(fd);
     },
     open: async (file) => {
       const fd = fs.openSync(file, fs.constants.O_RDONLY);

@@ -82,11 +82,11 @@ export class Janitor {
   async #work(): Promise<void> {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, BATCH);
-      const spares: string[] = [];
+      const spares: Array<{ file: string; octets: number }> = [];
       await Promise.all(batch.map(({ id, place }) => this.#takeAway(id, place, spares)));
       const directories = new Set(batch.map(({ id, place }) => this.#layout.directory(place.folder, id)));
       await Promise.all([...directories].map((directory) => this.#groups.sync(directory)));
-      for (const spare of spares) this.#spares.add(spare);
+      for (const { file, octets } of spares) this.#spares.add(file, octets);
       await this.#progress.write(
         batch.map(({ id }) => [id, undefined] as const),
         { sync: false },
@@ -100,15 +100,18 @@ export class Janitor {
     }
   }
 
-  async #takeAway(id: QueueId, place: Place, spares: string[]): Promise<void> {
+  async #takeAway(id: QueueId, place: Place, spares: Array<{ file: string; octets: number }>): Promise<void> {
     const file = this.#layout.message(id, place);
+    const octets = place.size;
+    const wanted = place.folder === 'queue' && this.#spares.wants(octets);
     try {
-      if (place.folder === 'queue' && this.#spares.wants(place.size, spares.length)) {
+      if (wanted) {
         const spare = this.#layout.spare(id);
-        spares.push(spare);
         await this.#files.rename(file, spare);
+        spares.push({ file: spare, octets });
       } else await this.#files.unlink(file);
     } catch (error) {
+      if (wanted) this.#spares.lost(octets);
       if ((error as { code?: string }).code !== 'ENOENT') throw error;
     }
   }

@@ -38,6 +38,11 @@ export class SpaceGuard {
     return this.#space.freeOctets;
   }
 
+  /** Of the file system; 0 where it has no fixed number. */
+  get totalInodes(): number {
+    return this.#space.totalInodes;
+  }
+
   get floorOctets(): number {
     const limits = this.#limits();
     return Math.max(limits.floorOctets, (this.#space.totalOctets * limits.floorPercent) / 100);

@@ -83,6 +83,10 @@ export function faultyFiles(files: FileLayer, shared: Faults, life: Life): FileL
       await faults.called('create', file);
       return faultyFile(await files.reuse(file), { path: file, faults });
     },
+    empty: async (file) => {
+      await faults.called('write', file);
+      await files.empty(file);
+    },
     rename: async (from, to) => {
       await faults.called('rename', to);
       await files.rename(from, to);
@@ -103,6 +107,7 @@ function plain(files: FileLayer): FileLayer {
     list: (directory) => files.list(directory),
     create: (file) => files.create(file),
     reuse: (file) => files.reuse(file),
+    empty: (file) => files.empty(file),
     open: (file) => files.open(file),
     rename: (from, to) => files.rename(from, to),
     link: (from, to) => files.link(from, to),

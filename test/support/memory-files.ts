@@ -143,6 +143,13 @@ export class MemoryFiles implements FileLayer {
     };
   }
 
+  async empty(file: string): Promise<void> {
+    this.#called('write', file);
+    const node = this.#file(file);
+    node.content = Buffer.alloc(0);
+    node.synced = node.content;
+  }
+
   async open(file: string): ReturnType<FileLayer['open']> {
     const node = this.#file(file);
     return {

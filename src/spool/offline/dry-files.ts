@@ -28,6 +28,7 @@ export function dryFiles(disk: FileLayer): DryFiles {
     open: (file) => disk.open(onDisk(file)),
     create: readOnly,
     reuse: readOnly,
+    empty: readOnly,
     rename: async (from, to) => {
       renamed.set(to, onDisk(from));
     },
