@@ -7,8 +7,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { buildPages } from '../../scripts/lib/build-webui.ts';
-import type { ConfigInput } from '../../src/config/schema.ts';
-import { startWorld, type World } from '../e2e/world.ts';
+import { startWorld, type World, type WorldOptions } from '../e2e/world.ts';
 import { type Child, startChild, until } from '../support/process.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
@@ -25,6 +24,8 @@ export interface PagesWorld {
   open(options?: { language?: 'ja' | 'en'; width?: number; dark?: boolean }): Promise<Window>;
   stopAdmin(): Promise<void>;
   startAdmin(): Promise<void>;
+  /** As it was before anybody claimed it: nobody's pages, and the settings this world began with. */
+  asNew(): Promise<void>;
   adminLog(): string;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -36,16 +37,25 @@ export interface Window {
   complaints: string[];
 }
 
-export async function startPagesWorld(options: { config?: Partial<ConfigInput> } = {}): Promise<PagesWorld> {
+export interface PagesWorldOptions extends Pick<WorldOptions, 'config' | 'officePort' | 'records'> {
+  /** The host process as a trial runs it: the pages then show this machine's network and clock. */
+  host?: boolean;
+  /** False: no clamd and no rspamd, where a test is not about what they find. */
+  engines?: boolean;
+}
+
+export async function startPagesWorld(options: PagesWorldOptions = {}): Promise<PagesWorld> {
   const stack = new AsyncDisposableStack();
+  const engines = options.engines ?? true;
   try {
     await buildPages({ onlyIfNeeded: true, quiet: true });
-    const mail = stack.use(await startWorld({ clamd: true, rspamd: true, ...options }));
-    const data = path.join(mail.dir, 'admin');
+    const mail = stack.use(await startWorld({ clamd: engines, rspamd: engines, ...options }));
+    let data = path.join(mail.dir, 'admin');
+    const hostSocket = options.host === true ? await startHostProcess(mail.dir, stack) : undefined;
     let port = 0;
     let child: Child | undefined;
     const startAdmin = async (): Promise<void> => {
-      const started = await startAdminProcess({ data, gateway: mail.gateway.dataFolder, port });
+      const started = await startAdminProcess({ data, gateway: mail.gateway.dataFolder, hostSocket, port });
       child = started.child;
       port = started.port;
     };
@@ -63,6 +73,13 @@ export async function startPagesWorld(options: { config?: Partial<ConfigInput> }
       open: (wanted = {}) => openWindow(browser, url, wanted),
       stopAdmin: async () => child?.stop(),
       startAdmin,
+      asNew: async () => {
+        await child?.stop();
+        data = `${data}-new`;
+        await mail.gateway.writeConfig(mail.config);
+        await mail.gateway.call('config.reload', {});
+        await startAdmin();
+      },
       adminLog: () => child?.output() ?? '',
       [Symbol.asyncDispose]: () => owned.disposeAsync(),
     };
@@ -72,9 +89,28 @@ export async function startPagesWorld(options: { config?: Partial<ConfigInput> }
   }
 }
 
-async function startAdminProcess(options: { data: string; gateway: string; port: number }) {
-  const { data, gateway, port } = options;
-  const where = ['--data', data, '--gateway-socket', path.join(gateway, 'run/admin.sock')];
+/** Resolves with the socket that is admin's. */
+async function startHostProcess(dir: string, stack: AsyncDisposableStack): Promise<string> {
+  const run = path.join(dir, 'host-run');
+  const args = [path.join(ROOT, 'src/host.ts'), '--mode', 'trial', '--data', path.join(dir, 'host'), '--run', run];
+  const child = await startChild(process.execPath, args, { cwd: ROOT });
+  stack.defer(() => child.stop());
+  await until('the host to be ready', { ms: 30_000 }, () => {
+    if (!child.running()) throw new Error(`The host has ended: ${child.output()}`);
+    return child.output().includes('Host is ready') || undefined;
+  });
+  return path.join(run, 'admin.sock');
+}
+
+async function startAdminProcess(options: {
+  data: string;
+  gateway: string;
+  hostSocket: string | undefined;
+  port: number;
+}) {
+  const { data, gateway, hostSocket, port } = options;
+  const host = hostSocket === undefined ? [] : ['--host-socket', hostSocket, '--own-setup-code'];
+  const where = ['--data', data, '--gateway-socket', path.join(gateway, 'run/admin.sock'), ...host];
   const child = await startChild(
     process.execPath,
     [path.join(ROOT, 'src/admin.ts'), ...where, '--address', '127.0.0.1', '--port', String(port)],
@@ -124,7 +160,7 @@ async function openWindow(
     reducedMotion: 'reduce',
   };
   const context = await browser.newContext(settings);
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(30_000);
   // as if chosen with the button before; without it the user's own language holds
   if (wanted.language !== undefined)
     await context.addInitScript(`localStorage.setItem('sekisho.language', '${wanted.language}')`);

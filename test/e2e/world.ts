@@ -67,12 +67,12 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     stack.defer(() => rm(dir, { recursive: true, force: true }));
     const records = [...RECORDS, ...(options.records ?? [])];
     const dns = stack.use(await startUnbound({ dir, records, broken: ['broken.example'] }));
-    const [clamd, rspamd] = await Promise.all([
-      options.clamd === true ? startClamd({ dir }) : undefined,
-      options.rspamd === true ? startRspamd({ dir, dns }) : undefined,
-    ]);
-    if (clamd !== undefined) stack.use(clamd);
-    if (rspamd !== undefined) stack.use(rspamd);
+    const starting = [
+      options.clamd === true ? startClamd({ dir }).then((engine) => stack.use(engine)) : undefined,
+      options.rspamd === true ? startRspamd({ dir, dns }).then((engine) => stack.use(engine)) : undefined,
+    ] as const;
+    await Promise.allSettled(starting); // where one fails, the other is ended too
+    const [clamd, rspamd] = await Promise.all(starting);
     const office = stack.use(await startSmtpSink());
     const outside = stack.use(await startSmtpSink());
     const officePort = (await options.officePort?.(dir)) ?? office.port;

@@ -42,7 +42,7 @@ export async function startEngine(
       ...(spec.env === undefined ? {} : { env: spec.env }),
     });
     child = started;
-    await until(`${name} to be ready`, { ms: 90_000, every: 100 }, async () => {
+    await until(`${name} to be ready`, { ms: 240_000, every: 100 }, async () => {
       if (!started.running()) throw new Error(`${name} has ended: ${started.output().slice(-2_000)}`);
       return (await ready()) ? true : undefined;
     });
@@ -51,7 +51,10 @@ export async function startEngine(
     child?.signalGroup('SIGCONT');
     await child?.stop();
   };
-  await start();
+  await start().catch(async (error: unknown) => {
+    await stop(); // one that is too slow must not outlive the test that gave it up
+    throw error;
+  });
   return {
     layout,
     child: () => {
