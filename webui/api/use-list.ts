@@ -1,12 +1,23 @@
-/** A list that is read page by page with the box's cursors: the first page anew whenever the filter changes, more on demand. */
-import { useCallback, useState } from 'preact/hooks';
+/**
+ * A list that is read page by page with the box's cursors: the first page anew whenever the filter changes, more on demand.
+ * What was loaded stays loaded: a refresh asks for as many rows as stand there, so that nothing under the reader's eyes goes
+ * away. A very long list is refreshed only by what the reader does, not by every mail that comes.
+ */
+import { useCallback, useRef, useState } from 'preact/hooks';
+import type { LiveEvent } from './live.ts';
 import { problemOf, type ApiProblem } from './problem.ts';
-import { type Loaded, useLoad } from './use.ts';
+import { type Loaded, useLive, useLoad } from './use.ts';
 
 export interface Page<Row> {
   entries: Row[];
   cursor?: string | undefined;
   total?: number | undefined;
+}
+
+/** A part of a list's query: where to go on, and how many rows (the API gives 500 at most). */
+export interface Span {
+  cursor?: string;
+  limit: number;
 }
 
 export interface List<Row> {
@@ -17,27 +28,48 @@ export interface List<Row> {
   /** Undefined: there is no more. */
   more: (() => void) | undefined;
   again: () => void;
-  change: (rows: readonly Row[]) => void;
 }
+
+const FIRST = 50;
+const MORE = 100;
+const MOST_AT_ONCE = 500;
 
 export function useList<Row>(
   key: string,
-  load: (cursor: string | undefined, signal: AbortSignal | undefined) => Promise<Page<Row>>,
+  load: (span: Span, signal: AbortSignal | undefined) => Promise<Page<Row>>,
+  live: ReadonlyArray<LiveEvent['name']> = [],
 ): List<Row> {
-  const first: Loaded<Page<Row>> = useLoad(key, (signal) => load(undefined, signal));
+  const shown = useRef({ key, rows: FIRST });
+  if (shown.current.key !== key) shown.current = { key, rows: FIRST };
+  const first: Loaded<Page<Row>> = useLoad(key, async (signal) => {
+    let page = await load({ limit: FIRST }, signal);
+    // the number is read anew each time: more may have been loaded meanwhile
+    while (page.cursor !== undefined && page.entries.length < shown.current.rows) {
+      const limit = Math.min(MOST_AT_ONCE, shown.current.rows - page.entries.length);
+      const next = await load({ cursor: page.cursor, limit }, signal);
+      page = { ...next, entries: [...page.entries, ...next.entries] };
+    }
+    return page;
+  });
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<ApiProblem | undefined>(undefined);
   const page = first.value;
   const cursor = page?.cursor;
-  const { set } = first;
+  const { set, again } = first;
+  const refresh = useCallback(() => {
+    if (shown.current.rows <= MOST_AT_ONCE) again();
+  }, [again]);
+  useLive(live, refresh);
   const more = useCallback(() => {
     if (page === undefined || cursor === undefined) return;
     setBusy(true);
-    load(cursor, undefined).then(
+    load({ cursor, limit: MORE }, undefined).then(
       (next) => {
         setBusy(false);
         setError(undefined);
-        set({ ...next, entries: [...page.entries, ...next.entries] });
+        const entries = [...page.entries, ...next.entries];
+        shown.current = { key, rows: entries.length };
+        set({ ...next, entries });
       },
       (failure: unknown) => {
         setBusy(false);
@@ -45,19 +77,12 @@ export function useList<Row>(
       },
     );
   }, [page, cursor, set, load]);
-  const change = useCallback(
-    (entries: readonly Row[]) => {
-      if (page !== undefined) set({ ...page, entries: [...entries] });
-    },
-    [page, set],
-  );
   return {
     rows: page?.entries,
     total: page?.total,
     error: error ?? first.error,
     loading: first.loading || busy,
     more: cursor === undefined || busy ? undefined : more,
-    again: first.again,
-    change,
+    again,
   };
 }

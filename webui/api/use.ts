@@ -3,6 +3,7 @@
  * that nothing jumps. `useLive` loads again when the box says that something changed, at most once a second.
  */
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { isGuarded } from '../app/router.ts';
 import { connection } from './client.ts';
 import { listen, type LiveEvent } from './live.ts';
 import { type ApiProblem, problemOf } from './problem.ts';
@@ -41,6 +42,7 @@ export function useLoad<T>(key: string, load: (signal: AbortSignal) => Promise<T
     return () => controller.abort();
   }, [key, turn]);
   useReconnect(again);
+  useReturn(again);
   const current = state.key === key;
   return {
     value: current ? state.value : undefined,
@@ -59,6 +61,17 @@ function useReconnect(again: () => void): void {
       if (before === 'lost' && next === 'up') again();
       before = next;
     });
+  }, [again]);
+}
+
+/** Whoever comes back to this tab sees what holds now, not what held when they left; unless they are in the middle of a form. */
+function useReturn(again: () => void): void {
+  useEffect(() => {
+    const onChange = (): void => {
+      if (document.visibilityState === 'visible' && !isGuarded()) again();
+    };
+    document.addEventListener('visibilitychange', onChange);
+    return () => document.removeEventListener('visibilitychange', onChange);
   }, [again]);
 }
 

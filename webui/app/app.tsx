@@ -62,7 +62,7 @@ function Content({ here }: { here: string }) {
     return (
       <>
         <PageHead title={t(FRAME.notAllowed)} />
-        <Empty title={t(FRAME.notAllowed)}>{t(FRAME.notAllowedText)}</Empty>
+        <Empty title={t(FRAME.notAllowedText)} />
       </>
     );
   const [, first = '', rest] = /^\/([^/]*)(?:\/(.*))?$/.exec(here) ?? [];
@@ -71,8 +71,7 @@ function Content({ here }: { here: string }) {
     return (
       <>
         <PageHead title={t(FRAME.notFoundTitle)} />
-        <Empty title={t(FRAME.notFoundTitle)}>
-          <p>{t(FRAME.notFoundText)}</p>
+        <Empty title={t(FRAME.notFoundText)}>
           <a class="button" href="/">
             {t(FRAME.toOverview)}
           </a>

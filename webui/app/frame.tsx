@@ -185,13 +185,13 @@ function useCounts(): Readonly<Record<string, number | undefined>> {
     () =>
       listen((event) => {
         if (event.name !== 'counts') return;
-        const queue = event.data['queue'];
+        const queue = event.data['counts'];
         if (typeof queue !== 'object' || queue === null) return;
         const of = (name: string): number => Number((queue as Record<string, unknown>)[name] ?? 0);
         const shown = (n: number): number | undefined => (n > 0 ? n : undefined);
         setCounts({
           '/quarantine': shown(of('quarantine')),
-          '/queue': shown(of('incoming') + of('active') + of('deferred') + of('held') + of('queue')),
+          '/queue': shown(of('incoming') + of('queue') + of('held')),
         });
       }),
     [],

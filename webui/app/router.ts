@@ -23,6 +23,11 @@ export function guardLeaving(guard: Guard): () => void {
   return () => guards.delete(key);
 }
 
+/** Somebody is in the middle of a form. */
+export function isGuarded(): boolean {
+  return guards.size > 0;
+}
+
 export async function go(
   href: string,
   options: { replace?: boolean; force?: boolean /** The page stays where it is, focus too. */; keep?: boolean } = {},

@@ -24,8 +24,8 @@ export function Audit() {
   const filter = Object.fromEntries(
     FILTERS.flatMap((name) => (query.value[name] === undefined ? [] : [[name, query.value[name]]])),
   );
-  const list = useList<Entry>(`audit ${JSON.stringify(filter)}`, (cursor, signal) =>
-    call('audit.list', { query: { ...filter, ...(cursor === undefined ? {} : { cursor }) } }, signal),
+  const list = useList<Entry>(`audit ${JSON.stringify(filter)}`, (span, signal) =>
+    call('audit.list', { query: { ...filter, ...span } }, signal),
   );
   const [check, setCheck] = useState<Check | undefined>(undefined);
   const [shown, setShown] = useState<Entry | undefined>(undefined);

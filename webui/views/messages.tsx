@@ -44,8 +44,8 @@ function OneMessage({ id }: { id: string }) {
 function Search() {
   const filter = filterOf(query.value);
   const key = JSON.stringify(filter);
-  const list = useList<Entry>(key, (cursor, signal) =>
-    call('messages.search', { query: { ...filter, ...(cursor === undefined ? {} : { cursor }) } }, signal),
+  const list = useList<Entry>(key, (span, signal) =>
+    call('messages.search', { query: { ...filter, ...span } }, signal),
   );
   const [follow, setFollow] = useState(true);
   useFollow(follow, list.again);

@@ -4,7 +4,6 @@
  */
 import { useState } from 'preact/hooks';
 import { type Answer, call } from '../api/client.ts';
-import { useLive } from '../api/use.ts';
 import { useList } from '../api/use-list.ts';
 import { go, hrefWith, query } from '../app/router.ts';
 import { may } from '../app/session.ts';
@@ -32,10 +31,11 @@ export function Quarantine({ rest }: ViewProperties) {
     FILTERS.flatMap((name) => (query.value[name] === undefined ? [] : [[name, query.value[name]]])),
   );
   const key = JSON.stringify(filter);
-  const list = useList<Entry>(`quarantine ${key}`, (cursor, signal) =>
-    call('quarantine.list', { query: { ...filter, ...(cursor === undefined ? {} : { cursor }) } }, signal),
+  const list = useList<Entry>(
+    `quarantine ${key}`,
+    (span, signal) => call('quarantine.list', { query: { ...filter, ...span } }, signal),
+    ['counts', 'message'],
   );
-  useLive(['counts'], list.again);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const done = (): void => {
     setChosen(new Set());

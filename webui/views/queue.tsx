@@ -48,8 +48,10 @@ function QueueList() {
   const domain = query.value['domain'];
   const filter = { ...(state === undefined ? {} : { state }), ...(domain === undefined ? {} : { domain }) };
   const key = JSON.stringify(filter);
-  const list = useList<Entry>(`queue ${key}`, (cursor, signal) =>
-    call('queue.list', { query: { ...filter, ...(cursor === undefined ? {} : { cursor }) } }, signal),
+  const list = useList<Entry>(
+    `queue ${key}`,
+    (span, signal) => call('queue.list', { query: { ...filter, ...span } }, signal),
+    ['counts', 'message'],
   );
   const summary = useLoad('queue summary', (signal) => call('queue.summary', {}, signal));
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
@@ -57,7 +59,6 @@ function QueueList() {
     list.again();
     summary.again();
   };
-  useLive(['counts'], list.again);
   useLive(['counts'], summary.again);
   const done = (): void => {
     setChosen(new Set());
