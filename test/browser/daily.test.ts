@@ -87,6 +87,8 @@ test('triage by keyboard alone: open, release, delete, undo; page, API and CLI a
   await page.locator('section[aria-label="Why"]').waitFor();
   await page.keyboard.press('d');
   await page.getByText('Deleted; can be undone').waitFor();
+  await page.getByRole('button', { name: 'Show 1 deleted' }).waitFor();
+  assert.equal(await page.locator('tr[data-row]').count(), 1, 'what was deleted leaves the list');
   await page.keyboard.press('u');
   await page.getByText('Undone').waitFor();
   assert.equal(await quarantined(), 2);

@@ -67,10 +67,11 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     stack.defer(() => rm(dir, { recursive: true, force: true }));
     const records = [...RECORDS, ...(options.records ?? [])];
     const dns = stack.use(await startUnbound({ dir, records, broken: ['broken.example'] }));
-    const starting = [
-      options.clamd === true ? startClamd({ dir }).then((engine) => stack.use(engine)) : undefined,
-      options.rspamd === true ? startRspamd({ dir, dns }).then((engine) => stack.use(engine)) : undefined,
-    ] as const;
+    const maybeClamd = async (): Promise<Clamd | undefined> =>
+      options.clamd === true ? stack.use(await startClamd({ dir })) : undefined;
+    const maybeRspamd = async (): Promise<Rspamd | undefined> =>
+      options.rspamd === true ? stack.use(await startRspamd({ dir, dns })) : undefined;
+    const starting = [maybeClamd(), maybeRspamd()] as const;
     await Promise.allSettled(starting); // where one fails, the other is ended too
     const [clamd, rspamd] = await Promise.all(starting);
     const office = stack.use(await startSmtpSink());

@@ -1,21 +1,62 @@
-/** Below a list: how many there are, and more of them. */
+/**
+ * Below a list: how many there are, more of them (also by scrolling there), and those deleted minutes ago, which can still be
+ * taken back and are shown only when asked for.
+ */
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { List } from '../api/use-list.ts';
 import { t } from '../i18n/language.ts';
 import { COMMON } from '../i18n/words-common.ts';
 import { QUARANTINE } from '../i18n/words-messages.ts';
 
-export function ListFoot<Row>({ list }: { list: List<Row> }) {
+export interface Deleted<Row> {
+  rows: readonly Row[] | undefined;
+  hidden: number;
+  shown: boolean;
+  toggle: () => void;
+}
+
+/** What was deleted leaves the list at once; `rows` holds it only while `shown`. */
+export function useDeleted<Row extends { deletedUntil?: string | undefined }>(list: List<Row>): Deleted<Row> {
+  const [shown, setShown] = useState(false);
+  const kept = list.rows?.filter((row) => row.deletedUntil === undefined);
+  const hidden = (list.rows?.length ?? 0) - (kept?.length ?? 0);
+  return { rows: shown ? list.rows : kept, hidden, shown: shown && hidden > 0, toggle: () => setShown(!shown) };
+}
+
+export function ListFoot<Row>({ list, deleted }: { list: List<Row>; deleted?: Deleted<Row> }) {
+  const end = useRef<HTMLButtonElement>(null);
+  const { more } = list;
+  // whoever scrolls or walks by keyboard to the end goes on without a click
+  useEffect(() => {
+    const button = end.current;
+    if (button === null || more === undefined) return undefined;
+    const watcher = new IntersectionObserver(
+      (seen) => {
+        if (window.scrollY > 0 && seen.some((one) => one.isIntersecting)) more();
+      },
+      { rootMargin: '300px' },
+    );
+    watcher.observe(button);
+    return () => watcher.disconnect();
+  }, [more]);
   if (list.rows === undefined) return null;
+  const hidden = deleted?.hidden ?? 0;
+  const shown = list.rows.length - hidden;
   return (
     <div class="table-foot">
       <span class="soft small" role="status">
-        {t(COMMON.rows, { n: list.rows.length })}
+        {t(COMMON.rows, { n: shown })}
         {list.total === undefined || list.total === list.rows.length
           ? ''
-          : ` / ${t(QUARANTINE.total, { n: list.total })}`}
+          : ` / ${t(QUARANTINE.total, { n: list.total - hidden })}`}
       </span>
-      {list.more === undefined ? null : (
-        <button type="button" onClick={list.more}>
+      {hidden === 0 ? null : (
+        <button type="button" class="link small" onClick={deleted?.toggle}>
+          {t(deleted?.shown === true ? COMMON.hideDeleted : COMMON.showDeleted, { n: hidden })}
+        </button>
+      )}
+      {more === undefined ? null : (
+        <button type="button" ref={end} onClick={more}>
           {t(COMMON.more)}
         </button>
       )}

@@ -11,6 +11,12 @@ export const COMMON = {
   retry: { ja: 'もう一度', en: 'Try again' },
   reload: { ja: '再読み込み', en: 'Reload' },
   more: { ja: '続きを表示', en: 'Show more' },
+  showDeleted: {
+    ja: '削除した {n} 件を表示（10 分間は元に戻せます）',
+    en: 'Show {n} deleted (can be undone for 10 minutes)',
+  },
+  hideDeleted: { ja: '削除した {n} 件を隠す', en: 'Hide {n} deleted' },
+  deletedRow: { ja: '削除済み', en: 'Deleted' },
   all: { ja: 'すべて', en: 'All' },
   none: { ja: 'なし', en: 'None' },
   yes: { ja: 'はい', en: 'Yes' },

@@ -11,7 +11,7 @@ import type { ViewProperties } from '../app/views.ts';
 import { Empty, PageHead, Skeleton, State, Time, Trouble } from '../components/basics.tsx';
 import { ClearFilters, FilterText } from '../components/filter.tsx';
 import { Icon } from '../components/icon.tsx';
-import { ListFoot } from '../components/list-foot.tsx';
+import { ListFoot, useDeleted } from '../components/list-foot.tsx';
 import { Reason } from '../components/mail-state.tsx';
 import { Address, MailText, Subject } from '../components/mail-text.tsx';
 import { DataTable } from '../components/table.tsx';
@@ -36,6 +36,7 @@ export function Quarantine({ rest }: ViewProperties) {
     (span, signal) => call('quarantine.list', { query: { ...filter, ...span } }, signal),
     ['counts', 'message'],
   );
+  const deleted = useDeleted(list);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const done = (): void => {
     setChosen(new Set());
@@ -56,16 +57,16 @@ export function Quarantine({ rest }: ViewProperties) {
       {list.rows === undefined && list.error === undefined ? <Skeleton lines={12} /> : null}
       <div class={`split ${rest === '' ? '' : 'open'}`}>
         <div>
-          {list.rows?.length === 0 ? (
+          {deleted.rows?.length === 0 ? (
             key === '{}' ? (
               <Empty title={t(QUARANTINE.empty)}>{t(QUARANTINE.emptyText)}</Empty>
             ) : (
               <Empty title={t(MESSAGES.none)}>{t(MESSAGES.noneText)}</Empty>
             )
-          ) : list.rows === undefined ? null : (
-            <Rows rows={list.rows} opened={rest} open={open} chosen={chosen} choose={setChosen} done={done} />
+          ) : deleted.rows === undefined ? null : (
+            <Rows rows={deleted.rows} opened={rest} open={open} chosen={chosen} choose={setChosen} done={done} />
           )}
-          <ListFoot list={list} />
+          <ListFoot list={list} deleted={deleted} />
           <Bulk chosen={chosen} done={done} />
         </div>
         {rest === '' ? null : (
@@ -122,6 +123,11 @@ function Rows({ rows, opened, open, chosen, choose, done }: RowsProperties) {
           render: (row) => (
             <a href={hrefWith(`/quarantine/${row.id}`, query.value)}>
               <Subject text={row.subject} />
+              {row.deletedUntil === undefined ? null : (
+                <div class="small">
+                  <State tone="idle">{t(COMMON.deletedRow)}</State>
+                </div>
+              )}
               {row.askedBy === undefined ? null : (
                 <div class="small">
                   <State tone="warn">{t(QUARANTINE.asked)}</State>

@@ -10,7 +10,7 @@ import { Card, Empty, PageHead, Skeleton, Time, Trouble } from '../components/ba
 import { Modal } from '../components/dialog.tsx';
 import { ClearFilters, FilterSelect, FilterText } from '../components/filter.tsx';
 import { FormFoot, submitted, TextField } from '../components/form.tsx';
-import { ListFoot } from '../components/list-foot.tsx';
+import { ListFoot, useDeleted } from '../components/list-foot.tsx';
 import { HopState, Reason, SpoolState } from '../components/mail-state.tsx';
 import { Address, MailText, unicodeOf } from '../components/mail-text.tsx';
 import { DataTable } from '../components/table.tsx';
@@ -53,6 +53,7 @@ function QueueList() {
     (span, signal) => call('queue.list', { query: { ...filter, ...span } }, signal),
     ['counts', 'message'],
   );
+  const deleted = useDeleted(list);
   const summary = useLoad('queue summary', (signal) => call('queue.summary', {}, signal));
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const again = (): void => {
@@ -87,14 +88,14 @@ function QueueList() {
         list.error === undefined ? (
           <Skeleton lines={10} />
         ) : null
-      ) : list.rows.length === 0 ? (
+      ) : deleted.rows?.length === 0 ? (
         <Empty title={t(key === '{}' ? QUEUE.empty : QUEUE.emptyFilter)}>
           {key === '{}' ? t(QUEUE.emptyText) : null}
         </Empty>
       ) : (
-        <Rows rows={list.rows} chosen={chosen} choose={setChosen} done={done} />
+        <Rows rows={deleted.rows ?? []} chosen={chosen} choose={setChosen} done={done} />
       )}
-      <ListFoot list={list} />
+      <ListFoot list={list} deleted={deleted} />
       <Bulk chosen={chosen} rows={list.rows ?? []} done={done} />
     </>
   );
