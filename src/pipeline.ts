@@ -118,6 +118,7 @@ async function finish(
     transaction,
     size: source.size,
     stream: () => source.stream(),
+    pieces: source.pieces,
     deadlineMs: config().timeouts.inspectionMs,
   });
 

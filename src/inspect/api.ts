@@ -3,18 +3,24 @@
  * Never throws for a message or an engine: trouble is `missing`. A worker's death on a message is told by `suspect`, and a
  * second one by a `poison` finding.
  */
-import type { Milliseconds } from '../base/brand.ts';
+import type { Bytes, Milliseconds } from '../base/brand.ts';
 import type { Transaction } from '../mail/envelope.ts';
 import type { Inspection, InspectorName } from '../mail/finding.ts';
 import type { QueueId } from '../mail/queue-id.ts';
 import type { Readable } from 'node:stream';
 
-export interface InspectRequest {
-  id: QueueId;
-  transaction: Transaction;
-  size: number;
+/** The octets of a message. */
+export interface MessageOctets {
+  size: Bytes;
   /** A new stream of the whole message from its first octet, each time it is called. */
   stream: () => Readable;
+  /** The same, when all of it is in memory: read only. */
+  pieces?: readonly Buffer[] | undefined;
+}
+
+export interface InspectRequest extends MessageOctets {
+  id: QueueId;
+  transaction: Transaction;
   /** From the final dot: everything must have answered by then. */
   deadlineMs: Milliseconds;
 }

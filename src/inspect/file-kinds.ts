@@ -61,9 +61,17 @@ const MAGICS: readonly Magic[] = [
   { type: 'application/x-vhdx', nature: 'image-of-a-disk', matches: starts('76 68 64 78 66 69 6c 65') },
 ];
 
+const isOneNote = starts('e4 52 5c 7b 8c d8 a7 4d ae b1 53 78 d0 29 96 d3');
+const isZip = starts('50 4b 03 04');
+const isEmptyZip = starts('50 4b 05 06');
+const isGzip = starts('1f 8b');
+const hasMz = starts('4d 5a');
+const isRar4 = starts('52 61 72 21 1a 07 00');
+const isRar5 = starts('52 61 72 21 1a 07 01 00');
+
 /** `MZ` are also the initials of texts: a program has NUL octets in its 64-octet header. */
 function isMz(head: Buffer): boolean {
-  return starts('4d 5a')(head) && head.subarray(2, 64).includes(0);
+  return hasMz(head) && head.subarray(2, 64).includes(0);
 }
 
 function isIso(head: Buffer): boolean {
@@ -86,15 +94,17 @@ export interface FileKind {
   oneNote: boolean;
 }
 
-export async function kindOf(file: FileFacts): Promise<FileKind> {
+/** `typeWanted: false`: the true type is found only where it may matter, for a zip, a gzip, or what has a trait. */
+export async function kindOf(file: FileFacts, { typeWanted = true } = {}): Promise<FileKind> {
   const { head } = file;
   const magic = MAGICS.find((candidate) => candidate.matches(head));
-  const oneNote = starts('e4 52 5c 7b 8c d8 a7 4d ae b1 53 78 d0 29 96 d3')(head);
-  const trueType = magic?.type ?? (oneNote ? 'application/onenote' : await detect(head));
+  const oneNote = isOneNote(head);
   const traits = traitsOf(file, { nature: magic?.nature, shebang: head.toString('latin1', 0, 2) === '#!' });
   if (isLockedArchive(head)) traits.push('encrypted');
-  const zip = starts('50 4b 03 04')(head) || starts('50 4b 05 06')(head) || ZIP_EXTENSIONS.has(extensionOf(file.name));
-  return { trueType, traits, zip, oneNote };
+  const zip = isZip(head) || isEmptyZip(head) || ZIP_EXTENSIONS.has(extensionOf(file.name));
+  const known = magic?.type ?? (oneNote ? 'application/onenote' : undefined);
+  const matters = typeWanted || zip || traits.length > 0 || isGzip(head);
+  return { trueType: known ?? (matters ? await detect(head) : undefined), traits, zip, oneNote };
 }
 
 const ZIP_EXTENSIONS = words('zip jar docx docm xlsx xlsm pptx pptm');
@@ -161,8 +171,8 @@ async function detect(head: Buffer): Promise<string | undefined> {
 
 /** RAR whose header is encrypted (4: flag 0x0080 of the main header; 5: an encryption header comes first). */
 function isLockedArchive(head: Buffer): boolean {
-  if (starts('52 61 72 21 1a 07 00')(head)) return head[9] === 0x73 && (head.readUInt16LE(10) & 0x0080) !== 0;
+  if (isRar4(head)) return head[9] === 0x73 && (head.readUInt16LE(10) & 0x0080) !== 0;
   // RAR 5: signature (8), CRC-32 (4), header size (variable-length, below 128 here), header type; 4 = archive encryption
-  if (starts('52 61 72 21 1a 07 01 00')(head)) return (head[12] ?? 0x80) < 0x80 && head[13] === 4;
+  if (isRar5(head)) return (head[12] ?? 0x80) < 0x80 && head[13] === 4;
   return false;
 }

@@ -3,7 +3,6 @@
  * endian). Both ends refuse a frame beyond the limits with code `FRAME`: the peer is broken or lies, and the socket is to be
  * closed. Pure but for the socket it is given; nothing is kept.
  */
-import type { Readable } from 'node:stream';
 import type { Bytes } from '../base/brand.ts';
 import { SekishoError } from '../base/errors.ts';
 
@@ -18,51 +17,102 @@ export interface Frame {
 
 const NOTHING = Buffer.alloc(0);
 
-export function encodeFrame(message: unknown, payload: Buffer = NOTHING): Buffer {
-  const json = Buffer.from(JSON.stringify(message), 'utf8');
-  if (json.length > MAX_JSON) throw new SekishoError('FRAME', `A frame of ${json.length} octets of JSON is too large`);
-  if (payload.length > MAX_PAYLOAD)
-    throw new SekishoError('FRAME', `A payload of ${payload.length} octets is too large`);
-  const head = Buffer.alloc(HEAD);
-  head.writeUInt32BE(json.length, 0);
-  head.writeUInt32BE(payload.length, 4);
-  return Buffer.concat([head, json, payload]);
+/** The frame up to its payload, which the sender lets follow as it lies: a body is not copied to be sent. */
+export function encodeFrame(message: unknown, payload: Bytes = 0): Buffer {
+  const json = JSON.stringify(message);
+  const length = Buffer.byteLength(json, 'utf8');
+  if (length > MAX_JSON) throw new SekishoError('FRAME', `A frame of ${length} octets of JSON is too large`);
+  if (payload > MAX_PAYLOAD) throw new SekishoError('FRAME', `A payload of ${payload} octets is too large`);
+  const frame = Buffer.allocUnsafe(HEAD + length);
+  frame.writeUInt32BE(length, 0);
+  frame.writeUInt32BE(payload, 4);
+  frame.write(json, HEAD, 'utf8');
+  return frame;
 }
 
-/** Yields each frame when it is whole; reads on only when the consumer asks, so that backpressure reaches the peer. */
-export async function* readFrames(source: Readable): AsyncGenerator<Frame> {
-  let chunks: Buffer[] = [];
-  let length = 0;
-  let wanted = HEAD;
-  for await (const chunk of source as AsyncIterable<Buffer>) {
-    chunks.push(chunk);
-    length += chunk.length;
-    if (length < wanted) continue;
-    let bytes = chunks.length === 1 ? chunk : Buffer.concat(chunks, length);
-    for (;;) {
-      wanted = frameLength(bytes);
-      if (bytes.length < wanted || bytes.length < HEAD) break;
-      yield decode(bytes.subarray(0, wanted));
-      bytes = bytes.subarray(wanted);
-    }
-    chunks = bytes.length === 0 ? [] : [bytes];
-    length = bytes.length;
+/** Where a payload of this length is put; in memory of its own, if nobody says otherwise. */
+export type PlacePayload = (message: unknown, length: Bytes) => Buffer;
+
+/** Gives each frame when it is whole. Keeps nothing of the chunks it is given: their memory may be used again. */
+export class FrameReader {
+  readonly #place: PlacePayload;
+  /** Of a frame's beginning that is not whole; joined once, so that octets that dribble in cost no more than others. */
+  #held: Buffer[] = [];
+  #heldLength: Bytes = 0;
+  #wanted: Bytes = HEAD;
+  /** The frame whose payload is coming in. */
+  #open: (Frame & { filled: Bytes }) | undefined;
+
+  constructor(place: PlacePayload = (_message, length) => Buffer.allocUnsafe(length)) {
+    this.#place = place;
   }
-  if (length > 0) throw new SekishoError('FRAME', 'The connection ended inside a frame');
+
+  *take(chunk: Buffer): Generator<Frame> {
+    let at = 0;
+    let octets = chunk;
+    if (this.#open !== undefined) {
+      at = this.#fill(this.#open, octets, 0);
+      if (this.#open.filled < this.#open.payload.length) return;
+      yield this.#whole();
+    } else if (this.#heldLength > 0) {
+      if (this.#heldLength + chunk.length < this.#wanted) return this.#hold(chunk);
+      octets = Buffer.concat([...this.#held, chunk]);
+      this.#held = [];
+      this.#heldLength = 0;
+    }
+    while (at < octets.length) {
+      const left = octets.length - at;
+      this.#wanted = left < HEAD ? HEAD : HEAD + octets.readUInt32BE(at);
+      const length = left < HEAD ? 0 : octets.readUInt32BE(at + 4);
+      if (this.#wanted > HEAD + MAX_JSON || length > MAX_PAYLOAD) {
+        throw new SekishoError('FRAME', 'A frame is larger than allowed');
+      }
+      if (left < this.#wanted) return this.#hold(octets.subarray(at));
+      const message = parse(octets, at + HEAD, at + this.#wanted);
+      at += this.#wanted;
+      if (length === 0) yield { message, payload: NOTHING };
+      else {
+        this.#open = { message, payload: this.#place(message, length), filled: 0 };
+        at = this.#fill(this.#open, octets, at);
+        if (this.#open.filled === length) yield this.#whole();
+      }
+    }
+  }
+
+  /** Throws when a frame is not whole. */
+  end(): void {
+    if (this.#open === undefined && this.#heldLength === 0) return;
+    throw new SekishoError('FRAME', 'The connection ended inside a frame');
+  }
+
+  #hold(octets: Buffer): void {
+    this.#held.push(Buffer.from(octets));
+    this.#heldLength += octets.length;
+  }
+
+  #fill(open: Frame & { filled: Bytes }, octets: Buffer, at: number): number {
+    const taken = octets.copy(open.payload, open.filled, at);
+    open.filled += taken;
+    return at + taken;
+  }
+
+  #whole(): Frame {
+    const { message, payload } = this.#open as Frame;
+    this.#open = undefined;
+    return { message, payload };
+  }
 }
 
-function frameLength(bytes: Buffer): Bytes {
-  if (bytes.length < HEAD) return HEAD;
-  const json = bytes.readUInt32BE(0);
-  const payload = bytes.readUInt32BE(4);
-  if (json > MAX_JSON || payload > MAX_PAYLOAD) throw new SekishoError('FRAME', 'A frame is larger than allowed');
-  return HEAD + json + payload;
+/** The frames of a stream; reads on only when the consumer asks, so that backpressure reaches the peer. */
+export async function* readFrames(source: AsyncIterable<Buffer>, place?: PlacePayload): AsyncGenerator<Frame> {
+  const reader = new FrameReader(place);
+  for await (const chunk of source) yield* reader.take(chunk);
+  reader.end();
 }
 
-function decode(bytes: Buffer): Frame {
-  const end = HEAD + bytes.readUInt32BE(0);
+function parse(octets: Buffer, from: number, to: number): unknown {
   try {
-    return { message: JSON.parse(bytes.toString('utf8', HEAD, end)), payload: bytes.subarray(end) };
+    return JSON.parse(octets.toString('utf8', from, to));
   } catch (error) {
     throw new SekishoError('FRAME', 'A frame holds no JSON', { cause: error });
   }

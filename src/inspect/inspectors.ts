@@ -124,7 +124,7 @@ export function createInspectors(options: InspectorsOptions): Inspectors {
     let known: PoolResult | undefined;
     const outcome = await workerEngine.get().run({ ms: limit }, async (signal) => {
       // A little earlier than the engine's own deadline, so that a part that is known is told.
-      known = await until(limit - EARLY_MS, signal, (soon) => pool.run(facts, request.stream, { signal: soon, told }));
+      known = await until(limit - EARLY_MS, signal, (soon) => pool.run(facts, request, { signal: soon, told }));
       if (!known.poison && !complete(known)) throw late();
     });
     const answer = workerAnswer(outcome, known);

@@ -19,10 +19,11 @@ export class MessageStore {
   #chunks: Buffer[] = [];
   #file: { path: string; handle: FileHandle } | undefined;
 
+  /** `chunk` is the store's from now on, until `dispose`. */
   async write(chunk: Buffer): Promise<void> {
     this.size += chunk.length;
     if (this.#file === undefined && this.size <= IN_MEMORY) {
-      this.#chunks.push(Buffer.from(chunk)); // a copy: the frame it came in may be larger
+      this.#chunks.push(chunk);
       return;
     }
     if (this.#file === undefined) {
@@ -36,17 +37,24 @@ export class MessageStore {
 
   /** The first octets, at most `length`. */
   async head(length: Bytes): Promise<Buffer> {
-    if (this.#file === undefined) return Buffer.concat(this.#chunks).subarray(0, length);
+    if (this.#file === undefined) {
+      const [only] = this.#chunks;
+      const octets = only !== undefined && this.#chunks.length === 1 ? only : Buffer.concat(this.#chunks);
+      return octets.subarray(0, length);
+    }
     const buffer = Buffer.alloc(Math.min(length, this.size));
     const { bytesRead } = await this.#file.handle.read(buffer, 0, buffer.length, 0);
     return buffer.subarray(0, bytesRead);
   }
 
+  /** All of it, piece by piece. */
+  pieces(): Iterable<Buffer> | AsyncIterable<Buffer> {
+    return this.#file === undefined ? this.#chunks : readFile(this.#file.path);
+  }
+
   /** Without the octets in `cuts` (ascending, not overlapping). */
   stream(cuts: ReadonlyArray<readonly [number, number]> = []): Readable {
-    const whole =
-      this.#file === undefined ? this.#chunks : createReadStream(this.#file.path, { highWaterMark: 65_536 });
-    return Readable.from(without(whole, cuts), { objectMode: false });
+    return Readable.from(without(this.pieces(), cuts), { objectMode: false });
   }
 
   async dispose(): Promise<void> {
@@ -57,6 +65,10 @@ export class MessageStore {
     await rm(file.path, { force: true }); // first: a close that fails must not leave it lying there
     await file.handle.close();
   }
+}
+
+function readFile(file: string): AsyncIterable<Buffer> {
+  return createReadStream(file, { highWaterMark: 65_536 }) as AsyncIterable<Buffer>;
 }
 
 async function* without(

@@ -35,10 +35,11 @@ export const WORKER_PARTS = ['authentication', 'structure'] as const;
 export type WorkerPart = (typeof WORKER_PARTS)[number];
 
 /**
- * Gateway → worker. `body` carries octets as its payload. `first`: what came so far is the beginning of a large message; the
- * rest comes when the worker says `more`.
+ * Gateway → worker. `message` carries the whole of a message as its payload. A larger one is a `job`, then octets as the payload
+ * of each `body`, then `end`. `first`: what came so far is its beginning; the rest comes when the worker says `more`.
  */
 export type ToWorker =
+  | { type: 'message'; job: number; facts: WorkerJob }
   | { type: 'job'; job: number; facts: WorkerJob }
   | { type: 'body'; job: number }
   | { type: 'first'; job: number }
@@ -155,10 +156,6 @@ export type FromWorker =
 /** Undefined when the worker does not speak the protocol. */
 export function parseFromWorker(message: unknown): FromWorker | undefined {
   const parsed = fromWorkerSchema.safeParse(message);
-  return parsed.success ? (dropUndefined(parsed.data) as FromWorker) : undefined;
-}
-
-/** zod gives optional keys as `undefined`; our types say "absent". What came out of JSON has no undefined of its own. */
-function dropUndefined(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value));
+  // JSON has no undefined, and zod adds none where an optional key is absent
+  return parsed.success ? (parsed.data as FromWorker) : undefined;
 }

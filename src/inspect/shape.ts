@@ -6,6 +6,7 @@
 import type { Readable } from 'node:stream';
 import type { Bytes, Milliseconds } from '../base/brand.ts';
 import { withDeadline } from '../base/deadline.ts';
+import type { MessageOctets } from './api.ts';
 import type { InspectLimits } from './settings.ts';
 
 /** Messages larger than this are heavy, whatever is in them: encoded parts (base64) are not counted here. */
@@ -25,7 +26,7 @@ export interface Shape {
 
 /** A message that cannot be read in time is told by whoever inspects it; here it counts by its size alone. */
 export async function shapeOf(
-  message: { size: Bytes; stream: () => Readable },
+  message: MessageOctets,
   options: { limits: InspectLimits; ms: Milliseconds },
 ): Promise<Shape> {
   const { limits, ms } = options;
@@ -34,9 +35,14 @@ export async function shapeOf(
   // The shortest boundary line is `--`, CRLF; the shortest field `a:`, CRLF: most mail is too small to be over a limit.
   const harmless = Math.min(4 * limits.mimeParts, 4 * limits.headerFields, limits.headerOctets);
   if (large || message.size <= harmless) return bySize;
+  const gauge = new Gauge(limits);
+  if (message.pieces !== undefined) {
+    const over = message.pieces.some((piece) => gauge.isOver(piece));
+    return { heavy: over, structureFirst: over };
+  }
   const source = message.stream();
   try {
-    const over = await withDeadline('Counting the parts', { ms }, () => isOver(source, limits));
+    const over = await withDeadline('Counting the parts', { ms }, () => anyOver(source, gauge));
     return { heavy: over, structureFirst: over };
   } catch {
     return bySize;
@@ -45,20 +51,33 @@ export async function shapeOf(
   }
 }
 
-async function isOver(source: Readable, limits: InspectLimits): Promise<boolean> {
-  const most = HEAD_ROOM * limits.mimeParts;
-  const header = new HeaderGauge();
-  let boundaries = 0;
-  let tail = Buffer.alloc(0);
-  for await (const chunk of source as AsyncIterable<Buffer>) {
-    header.take(chunk);
-    if (header.fields > limits.headerFields || header.octets > limits.headerOctets) return true;
-    // A boundary may lie across two chunks; two octets of the last one cannot hold a whole `\n--`
-    boundaries += count(Buffer.concat([tail, chunk.subarray(0, 2)])) + count(chunk);
-    if (boundaries > most) return true;
-    tail = Buffer.from(chunk.length >= 2 ? chunk.subarray(-2) : Buffer.concat([tail, chunk]).subarray(-2));
-  }
+async function anyOver(source: Readable, gauge: Gauge): Promise<boolean> {
+  for await (const chunk of source as AsyncIterable<Buffer>) if (gauge.isOver(chunk)) return true;
   return false;
+}
+
+/** A message as its octets pass. */
+class Gauge {
+  readonly #limits: InspectLimits;
+  readonly #header = new HeaderGauge();
+  #boundaries = 0;
+  #tail = Buffer.alloc(0);
+
+  constructor(limits: InspectLimits) {
+    this.#limits = limits;
+  }
+
+  /** With this chunk. */
+  isOver(chunk: Buffer): boolean {
+    const { headerFields, headerOctets, mimeParts } = this.#limits;
+    this.#header.take(chunk);
+    if (this.#header.fields > headerFields || this.#header.octets > headerOctets) return true;
+    // A boundary may lie across two chunks; two octets of the last one cannot hold a whole `\n--`
+    this.#boundaries += count(Buffer.concat([this.#tail, chunk.subarray(0, 2)])) + count(chunk);
+    if (this.#boundaries > HEAD_ROOM * mimeParts) return true;
+    this.#tail = Buffer.from(chunk.length >= 2 ? chunk.subarray(-2) : Buffer.concat([this.#tail, chunk]).subarray(-2));
+    return false;
+  }
 }
 
 function count(octets: Buffer): number {

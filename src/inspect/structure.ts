@@ -3,7 +3,6 @@
  * messages within the message entered (attached, encoded or only named `.eml`). More parts or depth than the limits: finding
  * *too-complex*; what cannot be parsed: *malformed*. Throws only when the source breaks. Memory: one zip at a time.
  */
-import type { Readable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Bytes, Milliseconds } from '../base/brand.ts';
 import { errorCode, SekishoError } from '../base/errors.ts';
@@ -39,7 +38,7 @@ interface Place {
 }
 
 export async function inspectStructure(
-  source: Readable,
+  source: AsyncIterable<Buffer> | Iterable<Buffer>,
   options: { limits: InspectLimits; signal: AbortSignal; archiveMs?: Milliseconds },
 ): Promise<Finding[]> {
   const { limits, signal } = options;
@@ -67,9 +66,9 @@ export async function inspectStructure(
 }
 
 /** Trouble with the source is ours, trouble with what it says is the message's. */
-async function* reading(source: Readable): AsyncGenerator<Buffer> {
+async function* reading(source: AsyncIterable<Buffer> | Iterable<Buffer>): AsyncGenerator<Buffer> {
   try {
-    for await (const chunk of source as AsyncIterable<Buffer>) yield chunk;
+    for await (const chunk of source) yield chunk;
   } catch (error) {
     throw new SekishoError(SOURCE_BROKE, 'Cannot read the message', { retryable: true, cause: error });
   }
@@ -185,8 +184,9 @@ class Leaf {
   }
 
   async #kindOfHead(): Promise<FileKind> {
-    this.#head = [Buffer.concat(this.#head)];
-    return await kindOf({ name: this.#name, declaredType: this.#type, head: this.#head[0] as Buffer });
+    this.#head = [joined(this.#head)];
+    const file = { name: this.#name, declaredType: this.#type, head: this.#head[0] as Buffer };
+    return await kindOf(file, { typeWanted: this.#attached });
   }
 
   async end(): Promise<void> {
@@ -207,7 +207,7 @@ class Leaf {
       trueType = result.trueType ?? trueType;
     } else if (kind.trueType === 'application/gzip') {
       for (const trait of await gzipTraits(head, this.#name)) traits.add(trait);
-    } else if (kind.oneNote && this.#whole !== undefined && Buffer.concat(this.#whole).includes(ONENOTE_FILE)) {
+    } else if (kind.oneNote && this.#whole !== undefined && joined(this.#whole).includes(ONENOTE_FILE)) {
       traits.add('script'); // a file to be started lies in the notes
     }
     if (this.#attached || traits.size > 0) this.#report([...traits], trueType);
@@ -217,7 +217,7 @@ class Leaf {
   async #listZip(): Promise<Awaited<ReturnType<typeof listZip>>> {
     if (this.#whole === undefined) return { traits: ['unscannable'], findings: [] };
     if (this.#size === 0) return { traits: [], findings: [] };
-    const bytes = Buffer.concat(this.#whole);
+    const bytes = joined(this.#whole);
     this.#whole = undefined;
     const inside = [...this.#place.inside, displayText(this.#name, 255)];
     return await listZip(bytes, { inside, depth: 1, budget: this.#walk.budget });
@@ -234,4 +234,9 @@ class Leaf {
       traits,
     });
   }
+}
+
+function joined(pieces: readonly Buffer[]): Buffer {
+  const [only] = pieces;
+  return only !== undefined && pieces.length === 1 ? only : Buffer.concat(pieces);
 }

@@ -12,8 +12,11 @@ export interface Decoder {
 
 const CR = 13;
 const LF = 10;
+const NOTHING = Buffer.alloc(0);
 /** Decoded at a time where the octets themselves are not wanted. */
 const SCRATCH = 65_536;
+/** Written and forgotten within one call. */
+const scratch = Buffer.allocUnsafeSlow(SCRATCH);
 
 /** Undefined for an encoding we cannot undo. */
 export function decoderFor(encoding: string): Decoder | undefined {
@@ -22,7 +25,7 @@ export function decoderFor(encoding: string): Decoder | undefined {
     case '7bit':
     case '8bit':
     case 'binary':
-      return { write: (chunk) => chunk, count: (chunk) => chunk.length, end: () => Buffer.alloc(0) };
+      return { write: (chunk) => chunk, count: (chunk) => chunk.length, end: () => NOTHING };
     case 'base64':
       return base64Decoder();
     case 'quoted-printable':
@@ -38,34 +41,43 @@ export function decoderFor(encoding: string): Decoder | undefined {
  */
 function base64Decoder(): Decoder {
   let rest = '';
-  const decode = (chunk: Buffer): Buffer[] => {
+  /** How many octets went into `out` from `at` on. */
+  const decode = (chunk: Buffer, out: Buffer, at: number): number => {
+    if (chunk.length === 0) return 0;
     const text = rest + chunk.toString('latin1').replaceAll(/[^A-Za-z0-9+/=]+/g, '');
     const segments = text.split(/=+/);
     const last = segments.pop() ?? '';
     const whole = last.length - (last.length % 4);
     rest = last.slice(whole);
-    return [...segments, last.slice(0, whole)].map((segment) => Buffer.from(segment, 'base64'));
+    let end = at;
+    for (const segment of [...segments, last.slice(0, whole)]) end += out.write(segment, end, 'base64');
+    return end - at;
   };
-  const pieces = (chunk: Buffer, scratch?: Buffer): Buffer[] => {
+  const decodeAll = (chunk: Buffer, out: Buffer): number => {
     const first = chunk.indexOf(LF) + 1;
-    const head = decode(chunk.subarray(0, first));
-    if (first === 0) return decode(chunk);
-    const end = rest === '' ? endOfLines(chunk, first) : first;
-    const lines = end === first ? undefined : decodeLines(chunk.subarray(first, end), scratch);
-    if (lines === undefined) return [...head, ...decode(chunk.subarray(first))];
-    return [...head, lines, ...decode(chunk.subarray(end))];
+    let octets = decode(chunk.subarray(0, first), out, 0);
+    const end = rest === '' && first > 0 ? endOfLines(chunk, first) : first;
+    const lines = end === first ? undefined : decodeLines(chunk.subarray(first, end), out.subarray(octets));
+    octets += lines ?? 0;
+    return octets + decode(chunk.subarray(lines === undefined ? first : end), out, octets);
   };
-  const scratch = Buffer.allocUnsafeSlow(SCRATCH);
   return {
-    write: (chunk) => Buffer.concat(pieces(chunk)),
+    write: (chunk) => {
+      const out = Buffer.allocUnsafe(room(rest.length + chunk.length));
+      return out.subarray(0, decodeAll(chunk, out));
+    },
     count: (chunk) => {
       let octets = 0;
-      for (let at = 0; at < chunk.length; at += SCRATCH)
-        for (const piece of pieces(chunk.subarray(at, at + SCRATCH), scratch)) octets += piece.length;
+      for (let at = 0; at < chunk.length; at += SCRATCH) octets += decodeAll(chunk.subarray(at, at + SCRATCH), scratch);
       return octets;
     },
     end: () => Buffer.from(rest, 'base64'),
   };
+}
+
+/** At most so much comes out of so many characters, each padded segment for itself. */
+function room(characters: number): number {
+  return Math.ceil((characters * 3) / 4) + 3;
 }
 
 /** The end of the lines from `from` on that are all as long as the first, a multiple of four octets, CRLF behind each. */
@@ -77,14 +89,13 @@ function endOfLines(chunk: Buffer, from: number): number {
   return at;
 }
 
-/** Undefined unless they hold nothing but the alphabet: then the decoded length is what their length says. */
-function decodeLines(lines: Buffer, scratch: Buffer | undefined): Buffer | undefined {
+/** How many octets went into `out`; undefined unless they hold nothing but the alphabet: their length says how many it must be. */
+function decodeLines(lines: Buffer, out: Buffer): number | undefined {
   const step = lines.indexOf(LF) + 1;
   const octets = (lines.length / step) * (((step - 2) / 4) * 3);
-  const out = scratch ?? Buffer.allocUnsafe(octets);
   try {
     const { written } = out.setFromBase64(lines.toString('latin1'));
-    return written === octets ? out.subarray(0, octets) : undefined;
+    return written === octets ? octets : undefined;
   } catch {
     return undefined;
   }

@@ -5,7 +5,6 @@
  */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
-import type { Readable } from 'node:stream';
 import type { Milliseconds } from '../base/brand.ts';
 import type { Clock } from '../base/clock.ts';
 import { pause } from '../base/deadline.ts';
@@ -13,6 +12,7 @@ import { describeError, errorCode, SekishoError } from '../base/errors.ts';
 import { Limiter } from '../base/limiter.ts';
 import type { Resolver } from '../base/resolver.ts';
 import type { Observe } from '../observe/events.ts';
+import type { MessageOctets } from './api.ts';
 import type { WorkerJob } from './protocol.ts';
 import { type RunOptions, WORKER_DIED, WorkerProcess, type WorkerResult } from './worker-process.ts';
 
@@ -52,27 +52,27 @@ export class WorkerPool {
   }
 
   /** Rejects with WORKER_DIED only when no worker could be had; `signal` is the deadline. */
-  async run(facts: WorkerJob, stream: () => Readable, options: RunOptions): Promise<PoolResult> {
+  async run(facts: WorkerJob, octets: MessageOctets, options: RunOptions): Promise<PoolResult> {
     const { signal } = options;
     const worker = await this.#available(signal);
     try {
-      return { poison: false, result: await worker.run(facts, stream, options) };
+      return { poison: false, result: await worker.run(facts, octets, options) };
     } catch (error) {
       if (errorCode(error) !== WORKER_DIED || this.#stop.signal.aborted) throw error;
       this.#options.observe.log('warn', 'A message was in work when its worker died: it runs again alone', {
         cause: describeError(error),
       });
-      return await this.#alone.run(() => this.#runAlone(facts, stream, options));
+      return await this.#alone.run(() => this.#runAlone(facts, octets, options));
     }
   }
 
-  async #runAlone(facts: WorkerJob, stream: () => Readable, options: RunOptions): Promise<PoolResult> {
+  async #runAlone(facts: WorkerJob, octets: MessageOctets, options: RunOptions): Promise<PoolResult> {
     const { signal } = options;
     if (signal.aborted) throw signal.reason;
     const worker = await this.#spawn();
     try {
       await untilReady(worker, signal);
-      return { poison: false, result: await worker.run(facts, stream, options) };
+      return { poison: false, result: await worker.run(facts, octets, options) };
     } catch (error) {
       if (errorCode(error) !== WORKER_DIED || !worker.wasReady || this.#stop.signal.aborted) throw error;
       return { poison: true, detail: describeError(error).slice(0, 800) };

@@ -4,14 +4,15 @@
  * `WORKER_DIED` when it crashed, stalled or broke the protocol; then the process is gone. Nothing is durable.
  */
 import { once } from 'node:events';
-import type { Duplex, Readable } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import { assertNever, type Milliseconds } from '../base/brand.ts';
 import { pause } from '../base/deadline.ts';
 import { describeError, SekishoError } from '../base/errors.ts';
 import type { Resolver } from '../base/resolver.ts';
 import type { Finding } from '../mail/finding.ts';
 import { FIRST_OCTETS } from './first-look.ts';
-import { encodeFrame, readFrames } from './frames.ts';
+import type { MessageOctets } from './api.ts';
+import { encodeFrame, FrameReader, MAX_PAYLOAD } from './frames.ts';
 import {
   type FromWorker,
   MAX_QUESTIONS,
@@ -83,7 +84,7 @@ export class WorkerProcess {
     void this.#body.gone.then(() => this.#gone.resolve());
     this.#socket.on('error', (error) => this.#fail(`lost its socket: ${describeError(error)}`));
     this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS);
-    void this.#listen();
+    this.#listen();
   }
 
   get pid(): number | undefined {
@@ -104,7 +105,7 @@ export class WorkerProcess {
   }
 
   /** Resolves when both parts are in, or with what there is when the signal aborts. */
-  async run(facts: WorkerJob, stream: () => Readable, { signal, told }: RunOptions): Promise<WorkerResult> {
+  async run(facts: WorkerJob, octets: MessageOctets, { signal, told }: RunOptions): Promise<WorkerResult> {
     if (this.#dead !== undefined) throw this.#dead;
     const job = (this.#counter += 1);
     const open: OpenJob = {
@@ -119,18 +120,14 @@ export class WorkerProcess {
     const stop = (): void => open.settled.resolve();
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();
-    const source = stream();
     try {
-      // Facts, a small body and its end leave in one write.
-      this.#socket.cork();
-      setImmediate(() => this.#socket.uncork());
-      this.#send({ type: 'job', job, facts });
-      await Promise.race([this.#feed(job, source, { open, size: facts.size }), open.settled.promise]);
+      const { pieces, size } = octets;
+      if (pieces !== undefined && size <= MAX_PAYLOAD) this.#send({ type: 'message', job, facts }, pieces);
+      else await Promise.race([this.#feed(job, octets, { open, facts }), open.settled.promise]);
       await open.settled.promise;
       return open.result;
     } finally {
       signal.removeEventListener('abort', stop);
-      source.destroy();
       this.#jobs.delete(job);
       // A whole answer ends the job there too; only one given up must be called off.
       const whole = WORKER_PARTS.every((part) => open.result[part] !== undefined);
@@ -167,45 +164,74 @@ export class WorkerProcess {
   }
 
   /** Of a large message the beginning, and the rest when the worker asks for it. */
-  async #feed(job: number, source: Readable, { open, size }: { open: OpenJob; size: number }): Promise<void> {
+  async #feed(job: number, octets: MessageOctets, { open, facts }: { open: OpenJob; facts: WorkerJob }): Promise<void> {
+    // Facts, a small body and its end leave in one write.
+    this.#socket.cork();
+    setImmediate(() => this.#socket.uncork());
+    this.#send({ type: 'job', job, facts });
     let sent = 0;
-    let asked = size <= 2 * FIRST_OCTETS;
-    for await (const chunk of source as AsyncIterable<Buffer>) {
-      for (let at = 0; at < chunk.length; at += CHUNK) {
-        if (!this.#jobs.has(job) || this.#dead !== undefined) return;
-        const payload = chunk.subarray(at, at + CHUNK);
-        sent += payload.length;
-        if (!this.#send({ type: 'body', job }, payload)) {
-          // A socket that breaks here (EPIPE, ECONNRESET) is told to #fail as well: the job is settled with WORKER_DIED there
-          await Promise.race([once(this.#socket, 'drain').catch(() => this.#gone.promise), this.#gone.promise]);
-        }
-        if (asked || sent < FIRST_OCTETS) continue;
-        asked = true;
-        this.#send({ type: 'first', job });
-        const wanted = [open.more.promise.then(() => true), open.settled.promise.then(() => false)];
-        if (!(await Promise.race(wanted))) return;
-      }
-    }
-    if (this.#jobs.has(job)) this.#send({ type: 'end', job });
-  }
-
-  #send(message: ToWorker, payload?: Buffer): boolean {
-    if (this.#socket.destroyed) return false;
-    return this.#socket.write(encodeFrame(message, payload));
-  }
-
-  async #listen(): Promise<void> {
+    let asked = octets.size <= 2 * FIRST_OCTETS;
+    const source = octets.stream();
     try {
-      for await (const { message } of readFrames(this.#socket)) {
-        const parsed = parseFromWorker(message);
-        if (parsed === undefined) throw new SekishoError('FRAME', 'It does not speak the protocol');
-        this.#unanswered = 0;
-        this.#hear(parsed);
+      for await (const chunk of source as AsyncIterable<Buffer>) {
+        for (let at = 0; at < chunk.length; at += CHUNK) {
+          if (!this.#jobs.has(job) || this.#dead !== undefined) return;
+          const payload = chunk.subarray(at, at + CHUNK);
+          sent += payload.length;
+          if (!this.#send({ type: 'body', job }, [payload])) {
+            // A socket that breaks here (EPIPE, ECONNRESET) is told to #fail as well: the job is settled with WORKER_DIED there
+            await Promise.race([once(this.#socket, 'drain').catch(() => this.#gone.promise), this.#gone.promise]);
+          }
+          if (asked || sent < FIRST_OCTETS) continue;
+          asked = true;
+          this.#send({ type: 'first', job });
+          const wanted = [open.more.promise.then(() => true), open.settled.promise.then(() => false)];
+          if (!(await Promise.race(wanted))) return;
+        }
       }
-      this.#fail('closed its socket');
-    } catch (error) {
-      this.#fail(`broke off: ${describeError(error)}`);
+      if (this.#jobs.has(job)) this.#send({ type: 'end', job });
+    } finally {
+      source.destroy();
     }
+  }
+
+  /** In one write, the payload from where it lies; false when the socket wants a pause. */
+  #send(message: ToWorker, payload: readonly Buffer[] = []): boolean {
+    if (this.#socket.destroyed) return false;
+    const octets = payload.reduce((sum, piece) => sum + piece.length, 0);
+    this.#socket.cork();
+    let room = this.#socket.write(encodeFrame(message, octets));
+    for (const piece of payload) room = this.#socket.write(piece);
+    this.#socket.uncork();
+    return room;
+  }
+
+  #listen(): void {
+    const reader = new FrameReader();
+    const attempt = (work: () => void): void => {
+      try {
+        work();
+      } catch (error) {
+        this.#fail(`broke off: ${describeError(error)}`);
+      }
+    };
+    this.#socket.on('data', (chunk: Buffer) => {
+      attempt(() => {
+        for (const { message } of reader.take(chunk)) this.#take(message);
+      });
+    });
+    this.#socket.once('end', () => {
+      attempt(() => reader.end());
+      this.#fail('closed its socket');
+    });
+  }
+
+  #take(message: unknown): void {
+    if (this.#dead !== undefined) return;
+    const parsed = parseFromWorker(message);
+    if (parsed === undefined) throw new SekishoError('FRAME', 'It does not speak the protocol');
+    this.#unanswered = 0;
+    this.#hear(parsed);
   }
 
   #hear(message: FromWorker): void {

@@ -3,8 +3,8 @@
  * soon as it is known. It has no network: DNS questions go to the gateway. A bug crashes the process, which is how the
  * supervisor learns of it; what is wrong with a *message* is a finding. Ends when the gateway closes the socket.
  */
-import type { Duplex } from 'node:stream';
-import { assertNever } from '../base/brand.ts';
+import type { Writable } from 'node:stream';
+import { assertNever, type Bytes } from '../base/brand.ts';
 import { describeError } from '../base/errors.ts';
 import { parseHeader } from '../mail/header.ts';
 import type { Finding } from '../mail/finding.ts';
@@ -13,6 +13,7 @@ import { isWholeWanted } from './first-look.ts';
 import { encodeFrame, MAX_JSON, readFrames } from './frames.ts';
 import { MessageStore } from './message-store.ts';
 import { MAX_FINDINGS, type ToWorker, type WorkerJob, WORKER_PARTS, type WorkerPart } from './protocol.ts';
+import { Slabs } from './slabs.ts';
 import { inspectStructure } from './structure.ts';
 import { headerProblem, summarise } from './summary.ts';
 import { QuestionDesk } from './worker-dns.ts';
@@ -23,34 +24,57 @@ interface Job {
   stop: AbortController;
   /** False: the first octets are all that was needed. */
   whole: boolean;
+  /** Its octets are read until the look at it has ended, even when nobody wants the result any more. */
+  looking: boolean;
+  /** The memory a whole message came in, lent to it. */
+  slab: Buffer | undefined;
 }
 
-/** `newStore`: where a message is kept while it is looked at; for tests. */
+/**
+ * `input`: the octets of the socket, where they are read in another way; each chunk counts until the next is asked for.
+ * `newStore`: where a message is kept while it is looked at; for tests.
+ */
 export async function serveWorker(
-  socket: Duplex,
-  options: { version: string; newStore?: () => MessageStore },
+  socket: Writable & Partial<AsyncIterable<Buffer>>,
+  options: { version: string; input?: AsyncIterable<Buffer>; newStore?: () => MessageStore },
 ): Promise<void> {
   const newStore = options.newStore ?? (() => new MessageStore());
   const jobs = new Map<number, Job>();
-  const send = (message: unknown): void => void socket.write(encodeFrame(message));
+  const slabs = new Slabs();
+  const send = sender(socket);
   const desk = new QuestionDesk(send);
+  const newJob = (facts: WorkerJob): Job => ({
+    facts,
+    store: newStore(),
+    stop: new AbortController(),
+    whole: false,
+    looking: false,
+    slab: undefined,
+  });
 
   async function forget(id: number): Promise<void> {
     const job = jobs.get(id);
     jobs.delete(id);
     job?.stop.abort();
+    if (job?.looking === false) await clear(job);
+  }
+
+  async function clear(job: Job): Promise<void> {
     // What cannot be removed goes with the folder, when the worker does
-    if (job !== undefined) await job.store.dispose().catch(() => undefined);
+    await job.store.dispose().catch(() => undefined);
+    if (job.slab !== undefined) slabs.give(job.slab);
   }
 
   async function look(id: number, job: Job): Promise<void> {
     const tell = (part: WorkerPart, findings: Finding[], trouble?: string): void => {
       if (!job.stop.signal.aborted) send(partMessage(id, { part, findings, trouble }));
     };
+    job.looking = true;
     try {
       await inspectMessage(job, desk.resolverFor(id, { ms: job.facts.budgetMs, signal: job.stop.signal }), tell);
     } finally {
       await forget(id);
+      await clear(job);
     }
   }
 
@@ -61,6 +85,13 @@ export async function serveWorker(
     const wholeWanted = first === undefined || (await isWholeWanted(first, parseHeader(first)));
     if (wholeWanted) send({ type: 'more', job: id });
     else void look(id, job);
+  }
+
+  function lookAtWhole(id: number): void {
+    const job = jobs.get(id);
+    if (job === undefined) return;
+    job.whole = true;
+    void look(id, job);
   }
 
   /** A full folder (ENOSPC) is the trouble of the message that did not fit, and of nobody beside it. */
@@ -77,8 +108,15 @@ export async function serveWorker(
   async function take(message: ToWorker, payload: Buffer): Promise<void> {
     switch (message.type) {
       case 'job':
-        jobs.set(message.job, { facts: message.facts, store: newStore(), stop: new AbortController(), whole: false });
+        jobs.set(message.job, newJob(message.facts));
         return;
+      case 'message': {
+        const job = newJob(message.facts);
+        job.slab = payload;
+        jobs.set(message.job, job);
+        await keep(message.job, payload);
+        return lookAtWhole(message.job);
+      }
       case 'body':
         return await keep(message.job, payload);
       case 'first': {
@@ -86,13 +124,8 @@ export async function serveWorker(
         if (job !== undefined) await lookAtFirst(message.job, job);
         return;
       }
-      case 'end': {
-        const job = jobs.get(message.job);
-        if (job === undefined) return;
-        job.whole = true;
-        void look(message.job, job);
-        return;
-      }
+      case 'end':
+        return lookAtWhole(message.job);
       case 'cancel':
         return await forget(message.job);
       case 'answer':
@@ -105,7 +138,26 @@ export async function serveWorker(
   }
 
   send({ type: 'ready', version: options.version });
-  for await (const { message, payload } of readFrames(socket)) await take(message as ToWorker, payload);
+  const input = options.input ?? (socket as unknown as AsyncIterable<Buffer>);
+  const place = (message: unknown, length: Bytes): Buffer =>
+    (message as ToWorker).type === 'message' ? slabs.take(length) : Buffer.allocUnsafe(length);
+  for await (const { message, payload } of readFrames(input, place)) await take(message as ToWorker, payload);
+}
+
+/** What is said in one turn leaves in one write. */
+function sender(socket: Writable): (message: unknown) => void {
+  let corked = false;
+  return (message) => {
+    if (!corked) {
+      corked = true;
+      socket.cork();
+      process.nextTick(() => {
+        corked = false;
+        socket.uncork();
+      });
+    }
+    socket.write(encodeFrame(message));
+  };
 }
 
 type Tell = (part: WorkerPart, findings: Finding[], trouble?: string) => void;
@@ -131,7 +183,7 @@ async function inspectMessage(job: Job, resolver: ReturnType<QuestionDesk['resol
     else if (job.whole) {
       // Archives must be given up early enough for the finding to be told within the deadline.
       const options = { limits: facts.limits, signal: job.stop.signal, archiveMs: facts.budgetMs * 0.75 };
-      findings.push(...(await inspectStructure(store.stream(), options)));
+      findings.push(...(await inspectStructure(store.pieces(), options)));
     }
     tell('structure', findings);
   })();

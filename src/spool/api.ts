@@ -118,6 +118,8 @@ export interface BodySource {
   readonly sha256: string;
   /** The first octets (the whole message when it is small): enough for the header, ≤ 256 KiB. */
   readonly head: Buffer;
+  /** All of it, when it is in memory: read only. */
+  readonly pieces?: readonly Buffer[];
   /** A new stream from the first octet on; any number of times, until commit or abort. */
   stream(): Readable;
 }

@@ -97,7 +97,8 @@ export class MessageDraft implements Draft {
     const sha256 = this.#sha256;
     if (this.#file === undefined) {
       const body = this.#chunks;
-      return { size, sha256, head: headOf(body), stream: () => Readable.from(body, { objectMode: false }) };
+      const stream = (): Readable => Readable.from(body, { objectMode: false });
+      return { size, sha256, head: headOf(body), pieces: body, stream };
     }
     const path = this.#path;
     const { files } = this.#shop;

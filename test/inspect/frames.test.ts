@@ -16,7 +16,9 @@ test('readFrames() gives back what encodeFrame() wrote, however the octets are c
     fc.array(frame, { maxLength: 8 }),
     fc.integer({ min: 1, max: 64 }),
     async (frames, cut) => {
-      const bytes = Buffer.concat(frames.map(({ message, payload }) => encodeFrame(message, Buffer.from(payload))));
+      const bytes = Buffer.concat(
+        frames.flatMap(({ message, payload }) => [encodeFrame(message, payload.length), Buffer.from(payload)]),
+      );
       const chunks: Buffer[] = [];
       for (let at = 0; at < bytes.length; at += cut) chunks.push(bytes.subarray(at, at + cut));
       const read = await collect(chunks);
@@ -43,5 +45,35 @@ test('readFrames() refuses a frame without JSON and one that is cut off', async 
 });
 
 test('encodeFrame() refuses a payload that the other side would refuse', () => {
-  assert.throws(() => encodeFrame({}, Buffer.alloc(MAX_PAYLOAD + 1)), { code: 'FRAME' });
+  assert.throws(() => encodeFrame({}, MAX_PAYLOAD + 1), { code: 'FRAME' });
+});
+
+test('A payload lies where it was told to, and no frame looks at a chunk after the next one was asked for', async () => {
+  const sent = Buffer.concat([
+    encodeFrame({ a: 1 }, 300),
+    Buffer.alloc(300, 'x'),
+    encodeFrame({ b: 2 }, 3),
+    Buffer.from('end'),
+  ]);
+  const place = Buffer.alloc(1_000, '.');
+  async function* reused(): AsyncGenerator<Buffer> {
+    const memory = Buffer.alloc(7);
+    for (let at = 0; at < sent.length; at += 7) {
+      const length = sent.copy(memory, 0, at);
+      yield memory.subarray(0, length);
+      memory.fill('?');
+    }
+  }
+  const frames: Frame[] = [];
+  const placed = (message: unknown, length: number): Buffer =>
+    (message as { a?: number }).a === 1 ? place.subarray(0, length) : Buffer.alloc(length);
+  for await (const frame of readFrames(reused(), placed)) frames.push(frame);
+  assert.deepEqual(
+    frames.map(({ message, payload }) => [message, payload.toString()]),
+    [
+      [{ a: 1 }, 'x'.repeat(300)],
+      [{ b: 2 }, 'end'],
+    ],
+  );
+  assert.equal(place.toString(), 'x'.repeat(300) + '.'.repeat(700));
 });

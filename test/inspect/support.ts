@@ -93,6 +93,7 @@ export function requestFor(
     },
     size: bytes.length,
     stream: () => Readable.from(slices(bytes)),
+    pieces: [...slices(bytes)],
     deadlineMs: change.deadlineMs ?? 60_000,
   };
 }

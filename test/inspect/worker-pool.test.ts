@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../../src/base/clock.ts';
 import type { Resolver } from '../../src/base/resolver.ts';
-import type { Inspectors } from '../../src/inspect/api.ts';
+import type { Inspectors, InspectRequest } from '../../src/inspect/api.ts';
 import { type PoolResult, WorkerPool } from '../../src/inspect/worker-pool.ts';
 import { silentObserve } from '../../src/observe/events.ts';
 import {
@@ -121,7 +121,10 @@ async function withPool<T>(
 }
 
 function start(pool: WorkerPool, message: string, ms = 20_000): Promise<PoolResult> {
-  const request = requestFor(message);
+  return startWith(pool, requestFor(message), ms);
+}
+
+function startWith(pool: WorkerPool, request: InspectRequest, ms = 20_000): Promise<PoolResult> {
   const { origin, envelope } = request.transaction;
   const facts = {
     listener: origin.listener,
@@ -133,8 +136,20 @@ function start(pool: WorkerPool, message: string, ms = 20_000): Promise<PoolResu
     limits: settings().limits,
     budgetMs: ms,
   };
-  return pool.run(facts, request.stream, { signal: AbortSignal.timeout(ms) });
+  return pool.run(facts, request, { signal: AbortSignal.timeout(ms) });
 }
+
+test('a message is told alike whether it comes whole from memory or as a stream, and keeps nothing of the one before', async () => {
+  await withPool(async (pool, dns) => {
+    dns.go();
+    const long = requestFor(`${PLAIN}${'A line that the next message must not have.\r\n'.repeat(3_000)}`);
+    const short = requestFor(PLAIN);
+    const first = await startWith(pool, long);
+    assert.deepEqual(await startWith(pool, { ...long, pieces: undefined }), first);
+    const second = await startWith(pool, short);
+    assert.deepEqual(await startWith(pool, { ...short, pieces: undefined }), second);
+  });
+});
 
 test('a worker killed in the middle of a message is replaced, and the message is inspected all the same', async () => {
   await withPool(async (pool, dns) => {
