@@ -12,7 +12,7 @@
 import { mkdirSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
+import { isDeepStrictEqual, parseArgs } from 'node:util';
 import { systemClock } from './base/clock.ts';
 import { describeError, errorCode, SekishoError } from './base/errors.ts';
 import { createSecureResolver } from './base/secure-dns.ts';
@@ -335,6 +335,10 @@ async function main({ config: configFile, data, journald, fds, hostSocket, inspe
     history.configure(next.history);
     await doors.follow(next, previous);
     host?.listenersChanged();
+  });
+  // what waits for another way out, or for another login there, goes now
+  store.onStanding(({ outbound }, previous) => {
+    if (!isDeepStrictEqual(outbound.smarthost, previous.outbound.smarthost)) delivery.retryNow({ hop: 'smarthost' });
   });
   notify.status('Mail flows');
   observe.log('info', 'Gateway is ready', { listening, spool: spool.status().recovery, config: store.file });

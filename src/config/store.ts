@@ -55,6 +55,8 @@ export interface ConfigStore {
   reload(author?: Author): Promise<ChangeResult>;
   /** Returns what ends the listening. */
   onChange(listener: ConfigListener): () => void;
+  /** Told when a change stands: `current()` is the new one by then, and nothing takes it back any more. */
+  onStanding(listener: (next: Config, previous: Config) => void): void;
   /** Oldest first. */
   generations(): Promise<GenerationSummary[]>;
   /** Effective values, secrets hidden. */
@@ -100,6 +102,7 @@ class FileConfigStore implements ConfigStore {
   readonly #options: ConfigStoreOptions & { clock: Clock };
   readonly #generations: Generations;
   readonly #listeners = new Set<ConfigListener>();
+  readonly #standing: Array<(next: Config, previous: Config) => void> = [];
   /** One change at a time. */
   readonly #turn = new Limiter(1);
   #running: Running | undefined;
@@ -223,6 +226,10 @@ class FileConfigStore implements ConfigStore {
     return () => void this.#listeners.delete(listener);
   }
 
+  onStanding(listener: (next: Config, previous: Config) => void): void {
+    this.#standing.push(listener);
+  }
+
   async generations(): Promise<GenerationSummary[]> {
     return (await this.#generations.list()).map(summaryOf);
   }
@@ -273,6 +280,7 @@ class FileConfigStore implements ConfigStore {
       throw notWritten(this.file, error);
     }
     this.#running = { config, input: structuredClone(input), generation };
+    for (const listener of this.#standing) listener(config, previous.config);
     return { ok: true, generation, changed, problems: [] };
   }
 

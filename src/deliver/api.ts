@@ -66,5 +66,5 @@ export interface DeliveryOptions {
   /** 0 ≤ x < 1: jitter and shuffling. */
   random?: () => number;
   /** For laboratories and tests. */
-  tuning?: { mxPort?: number; idleMs?: Milliseconds; sweepMs?: Milliseconds };
+  tuning?: { mxPort?: number; submissionsPort?: number; idleMs?: Milliseconds; sweepMs?: Milliseconds };
 }

@@ -15,6 +15,7 @@ import { describeError, errorCode, SekishoError } from '../base/errors.ts';
 import type { Config } from '../config/schema.ts';
 import { type HopReply, parseHopReply } from './classify.ts';
 import { checkDane } from './dane.ts';
+import { logIn } from './login.ts';
 import type { Target } from './route.ts';
 
 /** The parts of the library that its types leave out; all of them are used by its own `sendCommand` and `send`. */
@@ -24,6 +25,7 @@ interface Internals {
   _sendCommand(line: string): void;
   _supportedExtensions: string[];
   _maxAllowedSize: number;
+  _supportedAuth: string[];
 }
 
 export interface Session {
@@ -50,8 +52,8 @@ export interface Session {
 
 export type Opened =
   | { session: Session }
-  /** `greeting`: it answered, but not as a willing server; its words, if any. */
-  | { trouble: 'connect' | 'greeting' | 'tls'; detail: string; reply?: HopReply };
+  /** `greeting`: it answered, but not as a willing server; its words, if any. `login`: it will not have our login. */
+  | { trouble: 'connect' | 'greeting' | 'tls' | 'login'; detail: string; reply?: HopReply };
 
 export interface OpenOptions {
   config: Config;
@@ -61,7 +63,8 @@ export interface OpenOptions {
 export async function openSession(target: Target, options: OpenOptions): Promise<Opened> {
   const first = await attempt(target, { ...options, plain: target.tls === 'off' });
   // Opportunistic: whoever cannot shake hands gets it in clear, as before STARTTLS was invented (RFC 7435 §3).
-  if ('trouble' in first && first.trouble === 'tls' && target.tls === 'opportunistic') {
+  // A port that begins with TLS has no clear text to go back to.
+  if ('trouble' in first && first.trouble === 'tls' && target.tls === 'opportunistic' && target.implicitTls !== true) {
     return attempt(target, { ...options, plain: true });
   }
   return first;
@@ -82,9 +85,15 @@ async function attempt(target: Target, options: OpenOptions & { plain: boolean }
     const limit = { ms: 2 * timeouts.commandMs, ...(options.signal ? { signal: options.signal } : {}) };
     await withDeadline(`Greeting of ${place(target)}`, limit, () => session.start());
     const unproven = session.unproven();
-    if (unproven === undefined) return { session };
+    if (unproven !== undefined) {
+      await session.quit();
+      return { trouble: 'tls', detail: `DANE of ${place(target)}: ${unproven}` };
+    }
+    const { login } = target;
+    const refused = login && (await logIn(connection as SMTPConnection & Internals, session, { ...limit, ...login }));
+    if (refused === undefined) return { session };
     await session.quit();
-    return { trouble: 'tls', detail: `DANE of ${place(target)}: ${unproven}` };
+    return { ...refused, detail: `Login at ${place(target)}: ${refused.detail}` };
   } catch (error) {
     const response = (error as { response?: unknown }).response;
     const reply = typeof response === 'string' ? parseHopReply(response) : undefined;
@@ -112,7 +121,7 @@ function connectionOptions(
     connection: options.socket,
     host: target.host,
     port: target.port,
-    secure: false,
+    secure: target.implicitTls === true && !options.plain,
     // Our own name, never a word of the client's (EHLO injection).
     name: hostname,
     ...(named ? { servername: name } : {}),

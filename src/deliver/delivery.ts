@@ -19,7 +19,8 @@ import { callAhead, type RecipientAnswer } from './call-ahead.ts';
 import { Detours } from './detours.ts';
 import { Hop, type HopJob, IDLE_SESSION_MS } from './hop.ts';
 import { InFlight } from './in-flight.ts';
-import { probeHop, probePause } from './probe.ts';
+import { LoginWatch } from './login.ts';
+import { hopPause, probeHop } from './probe.ts';
 import { type Reached, reachHop } from './reach.ts';
 import {
   concurrencyCeiling,
@@ -34,9 +35,6 @@ import { laterHeap, retryPause } from './schedule.ts';
 import { Sessions } from './sessions.ts';
 import { deliveryStatus, takeMeant, takeMisplaced, targetOptions, waitsByDomain } from './status.ts';
 import { Sweeper } from './sweep.ts';
-
-export type { Delivery, DeliveryOptions, DeliveryStatus, HopStatus, RetryFilter } from './api.ts';
-export type { RecipientAnswer } from './call-ahead.ts';
 
 /** Transactions in all (Postfix: default_process_limit 100). */
 export const MAX_ACTIVE = 100;
@@ -62,9 +60,8 @@ class Engine implements Delivery {
   readonly #inFlight = new InFlight();
   readonly #detours: Detours;
   readonly #working = new Set<Promise<void>>();
-  readonly #sessions = new Sessions((hop) =>
-    reachHop(hop.key, { ...this.#targetOptions(), signal: this.#stopping.signal }),
-  );
+  readonly #sessions = new Sessions((hop) => this.#reach(hop));
+  readonly #logins: LoginWatch;
   readonly #stopping = new AbortController();
   readonly #callAheads = new Limiter(MAX_CALL_AHEAD);
   #active = 0;
@@ -78,6 +75,7 @@ class Engine implements Delivery {
     this.#options = options;
     this.#detours = new Detours(options.spool);
     this.#random = options.random ?? Math.random;
+    this.#logins = new LoginWatch(options.observe);
     this.#waiting = new Sweeper({
       ...options,
       hops: () => this.#hops.values(),
@@ -156,26 +154,26 @@ class Engine implements Delivery {
   /** One job for each recipient domain. */
   queue(message: QueuedMessage): void {
     const { clock } = this.#options;
+    const { id, kind } = message;
     const config = this.#options.config();
     const now = clock.monotonic();
     const born = Math.floor(now - ageOf(message.arrival, clock));
     this.#detours.note(message);
     for (const [domain, wait] of waitsByDomain(message, { config, clock })) {
-      const hop = this.#hopFor(domain, message.id);
-      this.#place({
-        id: message.id,
-        domain: hop.nameOf(domain),
-        kind: message.kind,
-        born,
-        due: Math.ceil(now + wait),
-        hop,
-      });
+      const hop = this.#hopFor(domain, id);
+      this.#place({ id, kind, domain: hop.nameOf(domain), born, due: Math.ceil(now + wait), hop });
     }
     this.#pump();
   }
 
   #targetOptions(): TargetOptions {
     return targetOptions(this.#options, this.#random);
+  }
+
+  async #reach(hop: Hop): Promise<Reached> {
+    const reached = await reachHop(hop.key, { ...this.#targetOptions(), signal: this.#stopping.signal });
+    this.#logins.reached(hop.key, reached);
+    return reached;
   }
 
   #hopFor(domain: string, id: QueueId): Hop {
@@ -207,6 +205,7 @@ class Engine implements Delivery {
     if (!hop.unused || this.#hops.get(hop.key) !== hop) return;
     for (const each of [hop.timer, hop.paceTimer]) clearTimeout(each);
     if (hop.state !== 'up') this.#options.observe.clear('mail-server-down', hop.key);
+    this.#logins.forget(hop.key);
     this.#hops.delete(hop.key);
   }
 
@@ -314,6 +313,7 @@ class Engine implements Delivery {
       acquire: () => this.#acquire(hop),
       release: (session) => this.#sessions.release(hop, session, { keep: this.#started }),
       onSent: (sent) => {
+        this.#logins.sent(hop.key, sent);
         if (sent.strained) hop.strained();
         else hop.succeeded(concurrencyCeiling(hop.key, this.#options.config()));
       },
@@ -335,18 +335,16 @@ class Engine implements Delivery {
     hop.down(detail);
     this.#runnable.delete(hop);
     observe.log('warn', 'Next hop is away', { hop: hop.key, detail, waiting: hop.ready.size + hop.later });
-    if (isOwnServer(hop.key)) observe.raise('mail-server-down', hop.key, detail);
+    if (isOwnServer(hop.key) && !this.#logins.refused(hop.key)) observe.raise('mail-server-down', hop.key, detail);
     this.#armHop(hop);
   }
 
   #armHop(hop: Hop): void {
     if (!this.#started) return;
     const { delivery } = this.#options.config();
-    const wait = isOwnServer(hop.key)
-      ? probePause(hop.failures, delivery.probeMs)
-      : retryPause(hop.failures, { retryMs: delivery.retryMs, random: this.#random });
+    const pause = hopPause(hop, { delivery, random: this.#random, refused: this.#logins.refused(hop.key) });
     clearTimeout(hop.timer);
-    hop.timer = setTimeout(() => this.#tryHop(hop), Math.min(wait, MAX_TIMER_MS));
+    hop.timer = setTimeout(() => this.#tryHop(hop), Math.min(pause, MAX_TIMER_MS));
   }
 
   /** A server of ours is probed; another destination is tried with its oldest message, one at a time. */
@@ -361,7 +359,7 @@ class Engine implements Delivery {
 
   async #probe(hop: Hop): Promise<void> {
     if (!isRouted(hop.key, this.#options.config())) return this.#back(hop); // its mail is routed anew, job by job
-    const answer = await probeHop(hop.key, { ...this.#targetOptions(), signal: this.#stopping.signal });
+    const answer = await probeHop(() => this.#reach(hop));
     if (answer.back) return this.#back(hop);
     hop.down(answer.detail);
     this.#armHop(hop);

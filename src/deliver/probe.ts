@@ -4,8 +4,11 @@
  * is noticed within that minute at the latest.
  */
 import type { Milliseconds } from '../base/brand.ts';
-import { type Reached, reachHop } from './reach.ts';
-import type { RouteKey, TargetOptions } from './route.ts';
+import type { Config } from '../config/schema.ts';
+import { LOGIN_PAUSE_MS } from './login.ts';
+import type { Reached } from './reach.ts';
+import { isOwnServer, type RouteKey } from './route.ts';
+import { retryPause } from './schedule.ts';
 
 export const MAX_PROBE_MS = 60_000;
 
@@ -16,11 +19,20 @@ export function probePause(failures: number, probeMs: Milliseconds): Millisecond
 }
 
 export async function probeHop(
-  key: RouteKey,
-  options: TargetOptions & { signal: AbortSignal },
+  reach: () => Promise<Reached>,
 ): Promise<{ back: true } | { back: false; detail: string }> {
-  const reached: Reached = await reachHop(key, options);
+  const reached = await reach();
   if (!('session' in reached)) return { back: false, detail: reached.word.reply };
   await reached.session.quit();
   return { back: true };
+}
+
+/** Until a hop that is away is tried again: a server of ours is probed, another destination follows the retry schedule. */
+export function hopPause(
+  { key, failures }: { key: RouteKey; failures: number },
+  { delivery, random, refused }: { delivery: Config['delivery']; random: () => number; refused: boolean },
+): Milliseconds {
+  if (!isOwnServer(key)) return retryPause(failures, { retryMs: delivery.retryMs, random });
+  const pause = probePause(failures, delivery.probeMs);
+  return refused ? Math.max(pause, LOGIN_PAUSE_MS) : pause;
 }

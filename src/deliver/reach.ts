@@ -9,8 +9,8 @@ import { findTargets, type RouteKey, type TargetOptions } from './route.ts';
 
 export type Reached =
   | { session: Session }
-  /** `dns`: no address was tried. `servers`: none of them was willing. `remoteMta`: who said `word`. */
-  | { failed: 'dns' | 'servers'; word: Classified; remoteMta?: string };
+  /** `dns`: no address was tried. `servers`: none of them was willing. `login`: ours is refused. `remoteMta`: who said `word`. */
+  | { failed: 'dns' | 'servers' | 'login'; word: Classified; remoteMta?: string };
 
 export async function reachHop(key: RouteKey, options: TargetOptions & { signal?: AbortSignal }): Promise<Reached> {
   const found = await findTargets(key, options);
@@ -20,14 +20,17 @@ export async function reachHop(key: RouteKey, options: TargetOptions & { signal?
     if (options.signal?.aborted === true) break;
     const opened = await openSession(target, options);
     if ('session' in opened) return opened;
-    last = { failed: 'servers', ...wordFor(opened), ...('reply' in opened ? { remoteMta: target.host } : {}) };
+    const failed = opened.trouble === 'login' ? 'login' : 'servers';
+    last = { failed, ...wordFor(opened), ...('reply' in opened ? { remoteMta: target.host } : {}) };
+    // its other addresses know the same accounts, and each try counts towards locking ours
+    if (failed === 'login') break;
   }
   return last;
 }
 
 function wordFor(opened: Exclude<Opened, { session: Session }>): { word: Classified } {
   if (opened.reply !== undefined) return { word: classifyReply('connect', opened.reply) };
-  // RFC 3463 §3.5, §3.8: no answer from host · bad connection · cryptographic failure
-  const status = { connect: '4.4.1', greeting: '4.4.2', tls: '4.7.5' }[opened.trouble];
+  // RFC 3463 §3.5, §3.8: no answer from host · bad connection · cryptographic failure · security features not supported
+  const status = { connect: '4.4.1', greeting: '4.4.2', tls: '4.7.5', login: '4.7.4' }[opened.trouble];
   return { word: ownWord('deferred', status, opened.detail) };
 }

@@ -7,7 +7,8 @@
  */
 import type { Milliseconds } from '../base/brand.ts';
 import type { Resolver } from '../base/resolver.ts';
-import type { Config, MailServer, RelayDomain } from '../config/schema.ts';
+import type { Config, MailServer, RelayDomain, Smarthost } from '../config/schema.ts';
+import { SUBMISSIONS_PORT } from '../config/schema-parts.ts';
 import type { Via } from '../spool/api.ts';
 import { type Domain, domainOf, type ForwardPath, parseDomain } from '../mail/address.ts';
 import { type Classified, ownWord } from './classify.ts';
@@ -21,10 +22,19 @@ export type RouteKey = string;
 export interface Target extends HostAddress {
   port: number;
   tls: TlsMode;
+  /** TLS from the first octet instead of STARTTLS (RFC 8314 §3.3). */
+  implicitTls?: boolean;
+  /** RFC 4954: said before the first MAIL; `tls` is then required. */
+  login?: Login;
   /** RFC 2033 instead of RFC 5321: one reply for each recipient after the data. */
   lmtp?: boolean;
   /** What the recipient's domain demands; `tls` is then required. */
   demand?: TlsDemand;
+}
+
+export interface Login {
+  user: string;
+  password: string;
 }
 
 export type Targets = { targets: Target[] } | { failure: Classified };
@@ -122,6 +132,8 @@ export interface TargetOptions {
   random: () => number;
   /** 25 (RFC 5321 §4.5.4.2); another one only in a laboratory. */
   mxPort?: number;
+  /** 465, where TLS begins with the first octet; another one only in a laboratory. */
+  submissionsPort?: number;
   /** What domains outside demand; without it nobody is asked. */
   policies?: TlsPolicies;
   /** Which addresses are this machine; the real ones when nothing is given. */
@@ -155,7 +167,7 @@ export async function findTargets(key: RouteKey, options: TargetOptions): Promis
 
 const SMTP_PORT = 25;
 
-function serversOf(key: RouteKey, config: Config): MailServer[] {
+function serversOf(key: RouteKey, config: Config): Array<MailServer | Smarthost> {
   if (key === 'smarthost') return config.outbound.smarthost === undefined ? [] : [config.outbound.smarthost];
   const domain = domainOfKey(key);
   const usual = relayDomainOf(domain, config)?.servers ?? [];
@@ -170,7 +182,7 @@ function serversOf(key: RouteKey, config: Config): MailServer[] {
 }
 
 /** Lower priority first, equal ones shuffled: they share the load. */
-async function findServers(servers: readonly MailServer[], options: TargetOptions): Promise<Targets> {
+async function findServers(servers: ReadonlyArray<MailServer | Smarthost>, options: TargetOptions): Promise<Targets> {
   const ordered = shuffle(servers, options.random).toSorted((one, other) => one.priority - other.priority);
   const targets: Target[] = [];
   let failure: string | undefined;
@@ -178,12 +190,24 @@ async function findServers(servers: readonly MailServer[], options: TargetOption
     const found = await resolveHost(server.host, options);
     if ('failure' in found) failure ??= found.failure;
     else if (found.addresses.length === 0) failure ??= `Mail server "${server.host}" has no address`;
-    else
-      for (const each of found.addresses) {
-        const lmtp = server.protocol === 'lmtp' ? { lmtp: true } : {};
-        targets.push({ ...each, port: server.port, tls: server.tls, ...lmtp });
-      }
+    else for (const each of found.addresses) targets.push({ ...each, port: server.port, ...manner(server, options) });
   }
   if (targets.length > 0) return { targets };
   return { failure: ownWord('deferred', '4.4.3', failure ?? 'No mail server has an address') };
+}
+
+/** How a configured server is spoken to. */
+function manner(
+  server: MailServer | Smarthost,
+  { submissionsPort = SUBMISSIONS_PORT }: TargetOptions,
+): Pick<Target, 'tls' | 'lmtp' | 'implicitTls' | 'login'> {
+  const { tls, port, protocol } = server;
+  const { user, password } = { user: undefined, password: undefined, ...server };
+  return {
+    // RFC 4954 §4, RFC 8314 §4.1: who is not known to be the provider gets no password
+    tls: password === undefined ? tls : 'required',
+    ...(protocol === 'lmtp' ? { lmtp: true } : {}),
+    ...(port === submissionsPort && tls !== 'off' ? { implicitTls: true } : {}),
+    ...(user === undefined || password === undefined ? {} : { login: { user, password } }),
+  };
 }

@@ -86,6 +86,7 @@ export function targetOptions(options: DeliveryOptions, random: () => number): T
     resolver,
     random,
     ...(tuning?.mxPort === undefined ? {} : { mxPort: tuning.mxPort }),
+    ...(tuning?.submissionsPort === undefined ? {} : { submissionsPort: tuning.submissionsPort }),
     ...(policies === undefined ? {} : { policies }),
   };
 }

@@ -85,6 +85,13 @@ export const ALARM_WORDS: Readonly<Record<AlarmName, { title: Text; remedy: Text
       en: 'The box keeps the mail (7 days by default). Check the server’s power, network and port; delivery goes on as soon as it is back.',
     },
   },
+  'smarthost-login': {
+    title: { ja: '送信サーバー（スマートホスト）にログインできません', en: 'The smarthost refuses our login' },
+    remedy: {
+      ja: '外あてのメールはこの機器で預かっています（失われません）。「ドメイン」画面の「外への送り方」で、プロバイダーから渡されたユーザー名とパスワードを入れ直してください。保存するとすぐに送り直します。アカウントの停止や、パスワードの期限切れがないかも確かめてください。',
+      en: 'Outgoing mail is kept here; nothing is lost. Enter user and password anew as your provider gave them (Domains, the way out): delivery goes on as soon as they are saved. Ask the provider whether the account is locked or the password has expired.',
+    },
+  },
   'inspection-late': {
     title: { ja: '検査が遅れています', en: 'Inspection is late' },
     remedy: {

@@ -86,6 +86,7 @@ export const ALARMS = [
   'poison-message',
   'undeliverable',
   'mail-server-down',
+  'smarthost-login',
   'inspection-late',
   'config-refused',
   'history-fault',

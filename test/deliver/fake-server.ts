@@ -21,6 +21,8 @@ export interface Script {
   extensions?: string[];
   greeting?: () => Answer;
   ehlo?: () => Answer | undefined;
+  /** Asked for AUTH and for each line that answers a 334. */
+  auth?: (line: string) => Answer;
   mail?: (line: string, connection: number) => Answer | undefined;
   rcpt?: (line: string, count: number) => Answer | undefined;
   data?: () => Answer | undefined;
@@ -30,6 +32,8 @@ export interface Script {
   dot?: (taken: Taken) => Answer | undefined;
   /** LMTP: after the final dot, asked for each recipient (its RCPT line). */
   lmtp?: (rcpt: string) => Answer | undefined;
+  /** Key and certificate of its own (PEM) instead of the usual ones. */
+  identity?: { key: string; cert: string };
   /** What happens after 220 to STARTTLS. */
   handshake?: 'works' | 'garbage' | 'closes';
   idle?: Answer;
@@ -46,7 +50,10 @@ export interface FakeServer {
   close(): Promise<void>;
 }
 
-export async function startServer(script: Script = {}, options: { port?: number } = {}): Promise<FakeServer> {
+export async function startServer(
+  script: Script = {},
+  options: { port?: number; implicitTls?: boolean } = {},
+): Promise<FakeServer> {
   const sockets = new Set<net.Socket>();
   const server: FakeServer = {
     port: 0,
@@ -69,7 +76,9 @@ export async function startServer(script: Script = {}, options: { port?: number 
       sockets.delete(socket);
       server.open -= 1;
     });
-    new Conversation(server, socket, server.connections).begin();
+    const conversation = new Conversation(server, socket, server.connections);
+    if (options.implicitTls === true) conversation.encrypt(socket);
+    conversation.begin();
   });
   await new Promise<void>((resolve) => listener.listen(options.port ?? 0, '127.0.0.1', resolve));
   (server as { port: number }).port = (listener.address() as net.AddressInfo).port;
@@ -88,6 +97,7 @@ class Conversation {
   #rcpts = 0;
   #secure = false;
   #lmtp = false;
+  #asked = false;
 
   constructor(server: FakeServer, socket: net.Socket, number: number) {
     this.#server = server;
@@ -157,6 +167,7 @@ class Conversation {
 
   #command(line: string): void {
     const { script } = this.#server;
+    if (this.#asked && script.auth !== undefined) return this.#answer(script.auth(line));
     const verb = line.split(/[ :]/, 1)[0]?.toUpperCase();
     switch (verb) {
       case 'EHLO':
@@ -184,6 +195,8 @@ class Conversation {
         this.#inData = reply.startsWith('354');
         return this.#answer(reply);
       }
+      case 'AUTH':
+        return this.#answer(script.auth?.(line) ?? '502 5.5.1 No login here');
       case 'RSET':
         this.#reset();
         return this.#answer('250 2.0.0 Ok');
@@ -211,16 +224,22 @@ class Conversation {
     if (handshake === 'closes') return void plain.end();
     if (handshake === 'garbage')
       return void plain.once('data', () => plain.end('this is no TLS at all, not in the least\r\n'));
-    const secure = new tls.TLSSocket(plain, {
-      isServer: true,
-      secureContext: tls.createSecureContext({ key: TEST_KEY, cert: TEST_CERTIFICATE }),
-    });
-    this.#secure = true;
-    this.#socket = secure;
+    this.encrypt(plain);
     this.#listen();
   }
 
+  /** From here on every octet is TLS. */
+  encrypt(plain: net.Socket): void {
+    const secure = new tls.TLSSocket(plain, {
+      isServer: true,
+      secureContext: tls.createSecureContext(this.#server.script.identity ?? { key: TEST_KEY, cert: TEST_CERTIFICATE }),
+    });
+    this.#secure = true;
+    this.#socket = secure;
+  }
+
   #answer(answer: Answer): void {
+    this.#asked = answer.startsWith('334');
     if (answer === 'silent') return;
     if (answer === 'cut') return void this.#socket.destroy();
     if (this.#socket.writable) this.#socket.write(`${answer}\r\n`);

@@ -145,6 +145,7 @@ const URGENT: ReadonlySet<string> = new Set([
   'disk-low',
   'engine-down',
   'mail-server-down',
+  'smarthost-login',
   'internal-error',
 ]);
 
@@ -191,7 +192,7 @@ const LEVELS = ['urgent', 'soon', 'hint'];
 
 function pageOf(alarm: string): string {
   if (alarm.startsWith('engine') || alarm === 'inspection-late') return '/system/engines';
-  if (alarm === 'mail-server-down') return '/domains';
+  if (alarm === 'mail-server-down' || alarm === 'smarthost-login') return '/domains';
   if (alarm === 'undeliverable') return '/queue?state=held';
   return '/system';
 }
