@@ -41,7 +41,7 @@ export interface Delivery {
   /** No new attempts; those under way may end within `graceMs`, then their connections are cut (they are deferred). */
   stop(options: { graceMs: Milliseconds }): Promise<void>;
   status(): DeliveryStatus;
-  /** Makes matching jobs due at once and their hops try again; returns how many. */
+  /** Makes matching jobs due at once and their hops try again; a hop that is named does so over new sessions. Returns how many. */
   retryNow(filter: RetryFilter): number;
   /** This message goes by another server from now on, at once; undefined: its usual way. What is on the wire goes on. */
   reroute(id: QueueId, via: Via | undefined): number;

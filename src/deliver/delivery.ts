@@ -121,6 +121,7 @@ class Engine implements Delivery {
   }
 
   retryNow(filter: RetryFilter): number {
+    if (filter.hop !== undefined) this.#hops.get(filter.hop)?.renew();
     const where = { config: this.#options.config(), detours: this.#detours };
     for (const job of takeMisplaced(this.#hops.values(), this.#later, where)) {
       const before = job.hop;

@@ -113,6 +113,12 @@ export class Hop {
     this.limit = Math.max(1, this.inUse.size + this.pool.size + this.opening);
   }
 
+  /** Sessions opened by what was said before serve nobody any more; who works over one may finish. */
+  renew(): void {
+    for (const session of this.inUse) session.transactions = MAX_TRANSACTIONS;
+    void this.pool.close();
+  }
+
   strained(): void {
     this.#successes = 0;
     this.limit = Math.max(1, this.limit - 1);

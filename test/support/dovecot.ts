@@ -1,5 +1,5 @@
 /**
- * A real Dovecot that speaks LMTP and nothing else, in a root folder of its own: mail of the users it is told lies in
+ * A real Dovecot that speaks LMTP, and checks logins for a Postfix, in a root folder of its own: mail of the users it is told lies in
  * Maildirs, others are refused (RFC 2033: an answer for each recipient after the final dot). Loopback only.
  */
 import { chown, readFile } from 'node:fs/promises';
@@ -13,7 +13,9 @@ export async function startDovecotLmtp(options: {
   recipients: readonly string[];
   /** One of them whose mailbox holds nothing more: refused after the data, not before (RFC 2033 §4.2). */
   full?: string;
-}): Promise<MailServerPeer> {
+  /** Who may log in at a Postfix that asks `authSocket` (SASL), with what password. */
+  logins?: Readonly<Record<string, string>>;
+}): Promise<MailServerPeer & { readonly authSocket: string }> {
   const room = await makeChroot({
     dir: options.dir,
     name: options.name,
@@ -35,6 +37,8 @@ export async function startDovecotLmtp(options: {
     const rule = address === options.full ? '::userdb_quota_rule=*:bytes=10' : '';
     return `${address}::${USERS.nobody}:${USERS.nobody}::/mailboxes${rule}\n`;
   });
+  for (const [user, password] of Object.entries(options.logins ?? {}))
+    users.push(`${user}:{PLAIN}${password}:${USERS.nobody}:${USERS.nobody}::/mailboxes\n`);
   await room.file('/etc/users', users.join(''));
   await room.file('/etc/dovecot.conf', configuration(port));
   const child = await room.start('/usr/sbin/dovecot', ['-F', '-c', '/etc/dovecot.conf']);
@@ -45,6 +49,7 @@ export async function startDovecotLmtp(options: {
   });
   return {
     port,
+    authSocket: path.join(room.root, AUTH_SOCKET),
     mailbox: (recipient) => path.join(mailboxes, recipient),
     log,
     [Symbol.asyncDispose]: () => child.stop(),
@@ -61,6 +66,8 @@ const HELPERS = [
   'aggregator dict director dns-client doveadm-server health-check.sh indexer indexer-worker',
   'ipc old-stats replicator script tcpwrap',
 ].flatMap((row) => row.split(' '));
+
+const AUTH_SOCKET = '/run/dovecot/logins';
 
 function configuration(port: number): string {
   return `
@@ -92,6 +99,12 @@ service lmtp {
   inet_listener lmtp {
     address = 127.0.0.1
     port = ${port}
+  }
+}
+auth_mechanisms = plain login
+service auth {
+  unix_listener ${AUTH_SOCKET} {
+    mode = 0666
   }
 }
 service stats {

@@ -78,6 +78,8 @@ export interface PostfixOptions {
   /** Sender: everything it takes goes here instead. */
   relayTo?: { port: number };
   settings?: Readonly<Record<string, string>>;
+  /** More rows of master.cf(5): further listeners. */
+  services?: readonly string[];
   /** A command that master(8) runs under (strace). */
   wrapper?: readonly string[];
 }
@@ -209,13 +211,13 @@ async function writeConfig(folder: string, port: number, options: PostfixOptions
   const all = { ...settings, ...options.settings };
   const main = Object.entries(all).map(([key, value]) => `${key} = ${value}\n`);
   await writeFile(path.join(folder, 'etc/main.cf'), main.join(''));
-  await writeFile(path.join(folder, 'etc/master.cf'), masterConfig(port));
+  await writeFile(path.join(folder, 'etc/master.cf'), masterConfig(port, options.services ?? []));
   const boxes = recipients.map((address) => `${address} ${address}/\n`);
   await writeFile(path.join(folder, 'etc/mailboxes'), boxes.join(''));
 }
 
 /** master.cf(5): no chroot anywhere; only the services that a relay and a mailbox server need. */
-function masterConfig(port: number): string {
+function masterConfig(port: number, more: readonly string[]): string {
   const rows = [
     `127.0.0.1:${port} inet n - n - - smtpd`,
     // postqueue -f refuses to flush a system without it
@@ -241,6 +243,7 @@ function masterConfig(port: number): string {
     'scache unix - - n - 1 scache',
     'showq unix n - n - - showq',
     'postlog unix-dgram n - n - 1 postlogd',
+    ...more,
   ];
   return `${rows.join('\n')}\n`;
 }
