@@ -46,7 +46,8 @@ import { startJobs } from './jobs/scheduler.ts';
 import { createInspectors } from './inspect/inspectors.ts';
 import { createHistory } from './observe/history.ts';
 import { createLog } from './observe/log.ts';
-import { createMetrics, createMetricsServer } from './observe/metrics.ts';
+import { createMetrics } from './observe/metrics.ts';
+import { MetricsDoor } from './gateway/metrics-door.ts';
 import { createObserver } from './observe/observer.ts';
 import { createPipeline } from './pipeline.ts';
 import { createIncomingWork } from './pipeline-incoming.ts';
@@ -303,10 +304,7 @@ async function main({ config: configFile, data, journald, fds, hostSocket, inspe
   });
   await Promise.all(early.map((server) => server.close()));
   for (const one of sockets) stack.use(await createControlServer({ ...one, handlers, observe }));
-  const { metrics: metricsAt } = config();
-  if (metricsAt.port !== undefined) {
-    stack.use(await createMetricsServer({ metrics, address: metricsAt.address, port: metricsAt.port }));
-  }
+  const metricsDoor = stack.use(await MetricsDoor.open(config(), { metrics, observe }));
 
   // 7 · mail flows
   delivery.start();
@@ -333,6 +331,7 @@ async function main({ config: configFile, data, journald, fds, hostSocket, inspe
   store.onChange(async (next, previous) => {
     observe.setLogLevel(next.log.level);
     history.configure(next.history);
+    await metricsDoor.follow(next, previous);
     await doors.follow(next, previous);
     host?.listenersChanged();
   });

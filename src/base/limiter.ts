@@ -1,11 +1,18 @@
-/** A counting semaphore: at most `limit` pieces of work at once, the rest wait in order. */
+/**
+ * A counting semaphore: at most `limit` pieces of work at once, the rest wait in order. The limit may be a setting: it is read
+ * for each piece, so a higher one lets who waits in with the next step, a lower one holds as soon as enough have ended.
+ */
 export class Limiter {
-  readonly limit: number;
+  readonly #limit: () => number;
   #running = 0;
   readonly #waiting: Array<() => void> = [];
 
-  constructor(limit: number) {
-    this.limit = limit;
+  constructor(limit: number | (() => number)) {
+    this.#limit = typeof limit === 'number' ? () => limit : limit;
+  }
+
+  get limit(): number {
+    return this.#limit();
   }
 
   get running(): number {
@@ -17,14 +24,24 @@ export class Limiter {
   }
 
   async run<T>(work: () => Promise<T>): Promise<T> {
+    this.#admit();
     if (this.#running >= this.limit) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     else this.#running += 1;
     try {
       return await work();
     } finally {
+      this.#running -= 1;
+      this.#admit();
+    }
+  }
+
+  /** The place is taken for whoever is called, so nobody can slip in between. */
+  #admit(): void {
+    while (this.#running < this.limit) {
       const next = this.#waiting.shift();
-      if (next === undefined) this.#running -= 1;
-      else next(); // the slot is handed over, so nobody can slip in between
+      if (next === undefined) return;
+      this.#running += 1;
+      next();
     }
   }
 }

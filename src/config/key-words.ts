@@ -8,13 +8,7 @@ import { INNER_WORDS } from './key-words-inner.ts';
 import { POLICY_WORDS } from './key-words-policy.ts';
 
 /** Read when the process starts; everything else holds at once, from the next session, message or attempt on. */
-export const NEEDS_RESTART: readonly string[] = [
-  'engines.clamd.concurrency',
-  'engines.rspamd.concurrency',
-  'engines.inspect.memoryMiB',
-  'metrics.address',
-  'metrics.port',
-];
+export const NEEDS_RESTART: readonly string[] = ['engines.inspect.memoryMiB'];
 
 const FRONT_WORDS: Readonly<Record<string, Text>> = {
   version: {

@@ -31,7 +31,8 @@ export interface EngineOptions {
   name: string;
   /** Throws when the engine does not do its work. Returns its version, for people. */
   probe: (signal: AbortSignal) => Promise<string>;
-  concurrency: number;
+  /** Read anew for each piece of work. */
+  concurrency: () => number;
   startingMs: () => Milliseconds;
   clock: Clock;
   observe: Observe;
@@ -70,7 +71,7 @@ export class Engine {
     this.name = options.name;
     this.#options = options;
     this.#limiter = new Limiter(options.concurrency);
-    this.#heavyLimiter = new Limiter(Math.max(1, Math.floor(options.concurrency / 2)));
+    this.#heavyLimiter = new Limiter(() => Math.max(1, Math.floor(options.concurrency() / 2)));
     this.#health = startingHealth(options.clock.monotonic());
     this.#lastSuccess = options.clock.monotonic();
     const first = Promise.withResolvers<void>();

@@ -2,7 +2,7 @@
  * All inspectors as one: started at once for a message, each with its own deadline within the message's, its own concurrency
  * and health. Never throws for a message or an engine: who could not look is in `missing`, and that is never "clean". A message
  * large or odd in its outer shape goes to the structure first, and past the engines when that says *too-complex*.
- * Settings are read anew for each message; concurrency and the worker's memory hold from the next start.
+ * Settings are read anew for each message; only the worker's memory holds from the next start.
  */
 import path from 'node:path';
 import type { Milliseconds } from '../base/brand.ts';
@@ -67,7 +67,7 @@ export function createInspectors(options: InspectorsOptions): Inspectors {
   const { config, clock, observe } = options;
   const engines = (): InspectSettings['engines'] => config().engines;
   const startingMs = (): Milliseconds => engines().startingMs;
-  const rspamd = new RspamdClient({ concurrency: engines().rspamd.concurrency });
+  const rspamd = new RspamdClient({ concurrency: () => engines().rspamd.concurrency });
   const pool = new WorkerPool({
     entry: path.resolve(options.workerEntry),
     execPath: options.execPath ?? process.execPath,
@@ -82,15 +82,20 @@ export function createInspectors(options: InspectorsOptions): Inspectors {
   const patience = new Patience();
   const clamdEngine = lazily(() => {
     const probe = (signal: AbortSignal): Promise<string> => probeClamd(engines().clamd.socket, signal);
-    return new Engine({ ...shared, name: 'clamd', probe, concurrency: engines().clamd.concurrency });
+    return new Engine({ ...shared, name: 'clamd', probe, concurrency: () => engines().clamd.concurrency });
   });
   const rspamdEngine = lazily(() => {
     const probe = (signal: AbortSignal): Promise<string> => rspamd.probe(engines().rspamd.url, signal);
-    return new Engine({ ...shared, name: 'rspamd', probe, concurrency: engines().rspamd.concurrency });
+    return new Engine({ ...shared, name: 'rspamd', probe, concurrency: () => engines().rspamd.concurrency });
   });
   const workerEngine = lazily(() => {
     const probe = (signal: AbortSignal): Promise<string> => pool.ping(signal);
-    return new Engine({ ...shared, name: 'inspect', probe, concurrency: engines().inspect.workers * JOBS_PER_WORKER });
+    return new Engine({
+      ...shared,
+      name: 'inspect',
+      probe,
+      concurrency: () => engines().inspect.workers * JOBS_PER_WORKER,
+    });
   });
   if (engines().clamd.enabled) clamdEngine.get();
   if (engines().rspamd.enabled) rspamdEngine.get();

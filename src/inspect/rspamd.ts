@@ -42,13 +42,16 @@ export interface RspamdRequest {
 }
 
 export class RspamdClient {
-  readonly #agent: Agent;
+  readonly #agent = new Agent({ keepAlive: true });
+  readonly #concurrency: () => number;
 
-  constructor(options: { concurrency: number }) {
-    this.#agent = new Agent({ keepAlive: true, maxSockets: options.concurrency, maxFreeSockets: options.concurrency });
+  constructor(options: { concurrency: () => number }) {
+    this.#concurrency = options.concurrency;
   }
 
   async check(url: string, message: RspamdRequest, signal: AbortSignal): Promise<Finding> {
+    this.#agent.maxSockets = this.#concurrency();
+    this.#agent.maxFreeSockets = this.#concurrency();
     const options: RequestOptions = {
       ...target(url),
       method: 'POST',

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { freePort } from '../support/net.ts';
 import { plainMail } from '../support/mime-samples.ts';
 import { sendMail, smtpConnect } from '../support/smtp-client.ts';
 import { startWorld, type World } from './world.ts';
@@ -81,4 +82,27 @@ test('a clean stop ends with code 0 and leaves a spool that needs no walk', asyn
   await world.gateway.start();
   const status = await world.gateway.call('status');
   assert.match(JSON.stringify(status), /"cleanStop":true/);
+});
+
+test('metrics are moved, opened and closed by a setting, without a restart; a port that is taken is refused', async () => {
+  const { gateway } = world;
+  const set = (metrics: object) => gateway.call('config.set', { path: 'metrics', value: metrics });
+  const readable = async (port: number): Promise<boolean> =>
+    fetch(`http://127.0.0.1:${port}/metrics`, { signal: AbortSignal.timeout(10_000) }).then(
+      async (answer) => answer.ok && (await answer.text()).includes('# TYPE'),
+      () => false,
+    );
+  const [first, second] = [await freePort(), await freePort()];
+  assert.ok((await set({ port: first })).ok);
+  assert.equal(await readable(first), true);
+  assert.ok((await set({ port: second })).ok);
+  assert.deepEqual([await readable(first), await readable(second)], [false, true]);
+  const taken = await set({ port: world.office.port }).then(
+    ({ ok }) => String(ok),
+    (error: unknown) => String(error),
+  );
+  assert.match(taken, /cannot listen/);
+  assert.equal(await readable(second), true, 'the old one stands');
+  assert.ok((await set({})).ok);
+  assert.equal(await readable(second), false);
 });

@@ -75,10 +75,10 @@ describe('golden cases of authentication', () => {
 });
 
 /**
- * Nothing we do gives these: SPF has no local policy here (RFC 8601 §2.7.2), a message without a signature has no finding, and a
- * chain that is not as it must be is a fail (RFC 8617 §5.2).
+ * Nothing we do gives these: SPF has no local policy here (RFC 8601 §2.7.2), and a chain that is not as it must be is a fail
+ * (RFC 8617 §5.2). Each other word is counted by itself: take away its last case and it is named here.
  */
-const NEVER = new Set(['spf=policy', 'dkim=none', 'arc=permerror']);
+const NEVER = new Set(['spf=policy', 'arc=permerror']);
 
 test('the golden cases reach every result word of SPF, DKIM, DMARC and ARC, and every DMARC policy', () => {
   const reached = new Set(
@@ -86,6 +86,7 @@ test('the golden cases reach every result word of SPF, DKIM, DMARC and ARC, and 
       checks.flatMap(({ expect }) => [
         `spf=${String(expect.spf)}`,
         ...(expect.dkim ?? []).map((word) => `dkim=${word}`),
+        ...(expect.dkim?.length === 0 ? ['dkim=none'] : []),
         `dmarc=${String(expect.dmarc)}`,
         `policy=${String(expect.policy)}`,
         `arc=${String(expect.arc)}`,

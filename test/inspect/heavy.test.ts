@@ -8,6 +8,8 @@ import { of, PLAIN, recordingObserve, requestFor, settings, stateOf, withInspect
 async function awaitState(inspectors: Inspectors, state: string): Promise<void> {
   for (let tries = 0; tries < 300 && stateOf(inspectors, 'antivirus') !== state; tries += 1) await sleep(50);
   assert.equal(stateOf(inspectors, 'antivirus'), state);
+  // a busy machine takes its time to start the worker, and what starts is missing
+  for (let tries = 0; tries < 600 && stateOf(inspectors, 'structure') !== 'up'; tries += 1) await sleep(50);
 }
 
 function withClamd(socket: string, options: { timeoutMs?: number; concurrency?: number } = {}) {
@@ -167,6 +169,26 @@ test('an engine that is too slow for everybody, though it passes probes, costs n
         await awaitState(inspectors, 'slow');
         await sleep(50);
       }
+    });
+  });
+});
+
+test('how many messages clamd gets at once is a setting that holds from the next message on, without a restart', async () => {
+  await withFakeClamd(HANGING, async (clamd) => {
+    const draft = withClamd(clamd.socket, { timeoutMs: 60_000, concurrency: 1 });
+    await withInspectors({ settings: draft }, async (inspectors) => {
+      await awaitState(inspectors, 'up');
+      const scans = async (count: number): Promise<void> => {
+        for (let tries = 0; tries < 300 && clamd.scans < count; tries += 1) await sleep(10);
+        await sleep(50); // and no more
+        assert.equal(clamd.scans, count);
+      };
+      const looking = [1, 2, 3].map(() => inspectors.inspect(requestFor(PLAIN, { deadlineMs: 5_000 })));
+      await scans(1);
+      draft.engines.clamd.concurrency = 3;
+      looking.push(inspectors.inspect(requestFor(PLAIN, { deadlineMs: 5_000 })));
+      await scans(3);
+      await Promise.all(looking);
     });
   });
 });

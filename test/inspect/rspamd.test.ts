@@ -15,7 +15,7 @@ function messageOf(text: string): RspamdRequest {
 }
 
 async function check(url: string, message: RspamdRequest, ms = 5_000): Promise<Finding> {
-  const client = new RspamdClient({ concurrency: 2 });
+  const client = new RspamdClient({ concurrency: () => 2 });
   try {
     return await client.check(url, message, AbortSignal.timeout(ms));
   } finally {
@@ -69,7 +69,7 @@ describe('rspamd, the real one', { skip: haveRspamd ? false : 'rspamd is not ins
   });
 
   test('probe() hears pong and tells the version; kept connections serve many messages', async () => {
-    const client = new RspamdClient({ concurrency: 2 });
+    const client = new RspamdClient({ concurrency: () => 2 });
     try {
       assert.match(await client.probe(rspamd.socket, AbortSignal.timeout(10_000)), /^rspamd \d/);
       for (let i = 0; i < 5; i += 1) await client.check(rspamd.socket, messageOf(PLAIN), AbortSignal.timeout(10_000));
@@ -166,7 +166,7 @@ test('check() asks once more when a kept connection was closed meanwhile', async
     else json(CLEAN)(request, response);
   };
   await withFakeRspamd(answer, async (url) => {
-    const client = new RspamdClient({ concurrency: 1 });
+    const client = new RspamdClient({ concurrency: () => 1 });
     try {
       await client.check(url, messageOf(PLAIN), AbortSignal.timeout(5_000));
       const finding = await client.check(url, messageOf(PLAIN), AbortSignal.timeout(5_000));
