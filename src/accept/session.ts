@@ -11,6 +11,7 @@ import type { Config } from '../config/schema.ts';
 import { addressKey, parseReversePath, type ReversePath } from '../mail/address.ts';
 import type { Origin, Recipient, Transaction } from '../mail/envelope.ts';
 import { ownTrouble, REPLY_STOPPING, type Reply, reply } from '../mail/reply.ts';
+import { entryFor } from '../mail/sender-list.ts';
 import type { Intake } from './api.ts';
 import type { Conversation, DataSink, Peer } from './conversation.ts';
 import type { Listing } from './dnsbl.ts';
@@ -41,6 +42,7 @@ interface OpenTransaction extends MailParameters {
 const LEFT = new SekishoError('ABORTED', 'The client has left');
 const ACCEPTED_SENDER = reply(250, '2.1.0', 'Sender accepted');
 const ACCEPTED_RECIPIENT = reply(250, '2.1.5', 'Recipient accepted');
+const BLOCKED_SENDER = reply(550, '5.7.1', 'The sender is on the block list of this site');
 
 export class Session implements Conversation {
   readonly #context: SessionContext;
@@ -201,6 +203,8 @@ export class Session implements Conversation {
     // RFC 5321 §4.5.3.1.10
     if (transaction.recipients.length >= config.limits.recipientsPerMessage)
       return reply(452, '4.5.3', 'Too many recipients, send the rest in another transaction');
+    const unwanted = this.#unwanted(transaction);
+    if (unwanted !== undefined) return unwanted;
     // postmaster and abuse hear also from those who are on a list, to complain about it
     const refusal = (judged.reserved ? undefined : await this.#blocked(config)) ?? (await this.#ask(judged));
     if (refusal !== undefined) return refusal;
@@ -237,6 +241,15 @@ export class Session implements Conversation {
       }
     }
     return reply(550, '5.1.1', 'No such mailbox here');
+  }
+
+  /** Whom the owner's block list names is told before the data, unless the owner wants to look at his mail. */
+  #unwanted({ config, reversePath }: OpenTransaction): Reply | undefined {
+    const { block, blocked } = config.policy.lists;
+    if (this.#context.listener !== 'mx' || blocked !== 'reject' || block.length === 0) return undefined;
+    const addresses = reversePath === '' ? [] : [reversePath];
+    const entry = entryFor(block, { clientAddress: this.#peer.address, addresses });
+    return entry === undefined ? undefined : BLOCKED_SENDER;
   }
 
   async #blocked({ accept: { dnsbl } }: Config): Promise<Reply | undefined> {

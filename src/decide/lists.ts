@@ -6,12 +6,11 @@
  * domain, the author where an aligned DKIM signature or DMARC passes, the client's address by itself (a TCP connection from
  * it is no claim). Allowing spares a message its spam score and nothing else.
  */
-import { inNetworks } from '../base/network.ts';
 import type { Config } from '../config/schema.ts';
 import { domainOf, parseForwardPath } from '../mail/address.ts';
 import type { Envelope, Origin } from '../mail/envelope.ts';
 import { type Finding, isSuspiciousFrom } from '../mail/finding.ts';
-import { listKind, matchesAddress } from '../mail/sender-list.ts';
+import { entryFor } from '../mail/sender-list.ts';
 
 export interface ListInput {
   envelope: Envelope;
@@ -26,7 +25,7 @@ type From = Extract<Finding, { kind: 'from' }>;
 export function blockedBy({ envelope, origin, findings, policy }: ListInput): string | undefined {
   const from = findings.find((finding) => finding.kind === 'from');
   const claimed = [envelope.reversePath, ...(from === undefined ? [] : claimedBy(from))].filter((one) => one !== '');
-  return entryFor(policy.lists.block, { origin, addresses: claimed });
+  return entryFor(policy.lists.block, { clientAddress: origin.clientAddress, addresses: claimed });
 }
 
 /** The entry that spares it the spam score. */
@@ -43,18 +42,7 @@ export function allowedBy({ envelope, origin, findings, policy }: ListInput): st
   );
   // a From that two programs read differently proves nobody
   if (from !== undefined && vouched && !isSuspiciousFrom(from)) proved.push(...claimedBy(from));
-  return entryFor(policy.lists.allow, { origin, addresses: proved });
-}
-
-function entryFor(
-  list: ReadonlyArray<{ match: string }>,
-  { origin, addresses }: { origin: Origin; addresses: readonly string[] },
-): string | undefined {
-  return list.find(({ match }) =>
-    listKind(match) === 'network'
-      ? inNetworks(origin.clientAddress, [match])
-      : addresses.some((address) => matchesAddress(match, address)),
-  )?.match;
+  return entryFor(policy.lists.allow, { clientAddress: origin.clientAddress, addresses: proved });
 }
 
 /** The author's address where the field shows one plainly; in any case each domain, as an address of nobody there. */

@@ -3,7 +3,7 @@
  * (`@shop.example`), or the network of a client. Any spelling goes in, one comes out, so that no entry is there twice and
  * comparing is `===`. Pure.
  */
-import { parseNetwork } from '../base/network.ts';
+import { inNetworks, parseNetwork } from '../base/network.ts';
 import { addressKey, parseDomain, parseForwardPath } from './address.ts';
 
 export type ListKind = 'address' | 'domain' | 'network';
@@ -41,4 +41,16 @@ export function matchesAddress(match: string, address: string): boolean {
     case 'network':
       return false;
   }
+}
+
+/** The first entry that names the client's network or one of these addresses. */
+export function entryFor(
+  list: ReadonlyArray<{ match: string }>,
+  { clientAddress, addresses }: { clientAddress: string; addresses: readonly string[] },
+): string | undefined {
+  return list.find(({ match }) =>
+    listKind(match) === 'network'
+      ? inNetworks(clientAddress, [match])
+      : addresses.some((address) => matchesAddress(match, address)),
+  )?.match;
 }
