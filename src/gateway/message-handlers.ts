@@ -150,7 +150,7 @@ async function teach(
   const { learnUrl } = store.current().engines.rspamd;
   if (learnUrl === undefined) return { learned: false, text: ONLY_KEPT };
   const { message, as, signal } = lesson;
-  using client = new RspamdClient({ concurrency: 1 });
+  using client = new RspamdClient({ concurrency: () => 1 });
   try {
     const { already } = await withDeadline('Teaching rspamd', { ms: LEARN_MS, signal }, (until) =>
       client.learn(learnUrl, { as, size: message.trailer.size, stream: () => spool.openBody(message) }, until),
