@@ -1,7 +1,7 @@
 /**
- * One message's trail for a person: who sent it, what was found, which rule decided, where it is now, what the other server
- * said, and when. Texts that came from outside are shown with control and direction characters escaped, so that no subject
- * can repaint a terminal or turn a line around. Pure; the words for reasons are handed in.
+ * One message's trail: its course as sentences for a person, the whole of it in a stable shape for programs. Texts that came
+ * from outside are shown with control and direction characters escaped, so that no subject can repaint a terminal or turn a
+ * line around. Pure; the words for reasons are handed in.
  */
 import { assertNever } from '../base/brand.ts';
 import { type Language, say, type Text } from '../base/i18n.ts';
@@ -9,96 +9,18 @@ import { escapeForTerminal } from '../base/terminal.ts';
 import type { Action, Reason } from '../mail/decision.ts';
 import type { Direction } from '../mail/envelope.ts';
 import type { Finding } from '../mail/finding.ts';
-import { findingWords } from './event-line.ts';
 import type { MailEvent } from './events.ts';
 import type { HistoryState, Trail } from './history-api.ts';
-import { ACTION_WORDS, EVENT_WORDS, STATE_WORDS, TRAIL_WORDS, WHY_WORDS } from './trace-words.ts';
+import { EVENT_WORDS, WHY_WORDS } from './trace-words.ts';
 
 export interface TrailWords {
   language: Language;
   /** The words of a reason. Without it the reason stands as it is. */
   reason?: (reason: Reason, language: Language) => string;
-  /** A line for a finding. Without it the log's short words. */
-  finding?: (finding: Finding, language: Language) => string;
-  /** IANA name; default: the box's own. */
-  timeZone?: string;
 }
 
 const MAX_LISTED = 10;
 const MAX_LINE = 600;
-
-export function describeTrail(trail: Trail, words: TrailWords): string[] {
-  const { language } = words;
-  const { message } = trail;
-  const line = (text: Text, values: Readonly<Record<string, string | number>> = {}): string =>
-    say(text, language, shown(values));
-  const { findings, decisions } = verdictOf(trail);
-  const lines = [
-    line(TRAIL_WORDS.message, {
-      id: message.id,
-      direction: say(TRAIL_WORDS[message.direction], language),
-      size: message.size,
-    }),
-    line(TRAIL_WORDS.envelopeFrom, { sender: message.reversePath }).replace(
-      /(: )$/,
-      `$1${say(TRAIL_WORDS.nullPath, language)}`,
-    ),
-  ];
-  if (message.from !== '') lines.push(line(TRAIL_WORDS.headerFrom, { from: message.from }));
-  if (message.subject !== '') lines.push(line(TRAIL_WORDS.subject, { subject: message.subject }));
-  if (message.messageId !== '') lines.push(line(TRAIL_WORDS.messageId, { messageId: message.messageId }));
-
-  const facts = findings.filter((finding) => finding.kind !== 'summary');
-  if (facts.length === 0) lines.push(say(TRAIL_WORDS.foundNothing, language));
-  else {
-    lines.push(say(TRAIL_WORDS.found, language));
-    for (const finding of facts.slice(0, 50))
-      lines.push(`  - ${cut(escapeForTerminal(words.finding?.(finding, language) ?? findingWords(finding)))}`);
-  }
-  if (decisions.length > 0) {
-    lines.push(say(TRAIL_WORDS.decided, language));
-    for (const { recipient, action, reason } of decisions.slice(0, 50))
-      lines.push(
-        `  - ${line(TRAIL_WORDS.decision, { recipient, action: say(ACTION_WORDS[action], language), reason: reasonText(reason, words) })}`,
-      );
-    if (decisions.length > 50) lines.push(`  - … +${decisions.length - 50}`);
-  }
-  lines.push(...whereabouts(trail, words));
-  lines.push(say(TRAIL_WORDS.course, language));
-  const time = timeFormat(words);
-  for (const { id, at, event } of trail.events)
-    lines.push(`  ${time.format(at)}  ${id === message.id ? '' : `[${id}] `}${cut(describeEvent(event, words))}`);
-  return lines;
-}
-
-function whereabouts(trail: Trail, words: TrailWords): string[] {
-  const { language } = words;
-  const lines = [say(TRAIL_WORDS.now, language)];
-  // A recipient that moved is shown where it went
-  const here = trail.recipients.filter(
-    (one) =>
-      one.state !== 'moved' ||
-      !trail.recipients.some((other) => other.address === one.address && other.state !== 'moved'),
-  );
-  for (const one of here.slice(0, 50)) {
-    const text = one.id === trail.message.id ? TRAIL_WORDS.recipient : TRAIL_WORDS.recipientPart;
-    const state = say(STATE_WORDS[one.state], language);
-    lines.push(`  - ${say(text, language, shown({ address: one.address, state, id: one.id }))}`);
-    if (one.reply === '') continue;
-    const said = one.nextHop === '' ? TRAIL_WORDS.reply : TRAIL_WORDS.server;
-    lines.push(`      ${cut(say(said, language, shown({ hop: one.nextHop, reply: one.reply })))}`);
-  }
-  if (here.length > 50) lines.push(`  - … +${here.length - 50}`);
-  if (here.length === 0) lines.push(`  - ${say(STATE_WORDS[trail.message.state], language)}`);
-  if (trail.related.length > 0) {
-    lines.push(say(TRAIL_WORDS.related, language));
-    for (const { id, why, state } of trail.related)
-      lines.push(
-        `  - ${say(TRAIL_WORDS.relative, language, { id, why: say(WHY_WORDS[why], language), state: say(STATE_WORDS[state], language) })}`,
-      );
-  }
-  return lines;
-}
 
 /** The course of it, one step an event, for an API: `text` is safe to show, `at` ISO 8601 in UTC. */
 export function describeSteps(
@@ -268,17 +190,4 @@ function shown(values: Readonly<Record<string, string | number>>): Record<string
 
 function cut(text: string): string {
   return text.length <= MAX_LINE ? text : `${text.slice(0, MAX_LINE).toWellFormed()}…`;
-}
-
-function timeFormat(words: TrailWords): Intl.DateTimeFormat {
-  return new Intl.DateTimeFormat(words.language === 'ja' ? 'ja-JP' : 'sv-SE', {
-    year: 'numeric',
-    month: '2-digit',
-    day: '2-digit',
-    hour: '2-digit',
-    minute: '2-digit',
-    second: '2-digit',
-    hourCycle: 'h23',
-    ...(words.timeZone === undefined ? {} : { timeZone: words.timeZone }),
-  });
 }
