@@ -69,7 +69,7 @@ export abstract class SpoolCore {
     this.census = new Census(options.recovered.places);
     this.deleted = options.recovered.deleted;
     this.nextSequence = options.nextSequence;
-    this.groups = new SyncGroup((directory) => files.syncDirectory(directory));
+    this.groups = new SyncGroup((directory) => layout.sync(directory));
     layout.onSyncFailed = (what, error) => this.fault(what, error);
     const onFault = (error: unknown): void => void this.fault('Clearing settled messages', error);
     const isPast = (id: QueueId): boolean => folderOf(id) < folderOf(newQueueId(this.nextSequence));

@@ -15,12 +15,15 @@ export interface Place {
   size: number;
 }
 
+const PRUNED_KEPT = 256;
 const NAME = /^(.+?)(?:\.try(\d{1,3}))?\.msg$/;
 
 export class Layout {
   readonly root: string;
   readonly #files: FileLayer;
   readonly #ready = new Map<string, Promise<void>>();
+  /** Sub-folders that were removed by us, the latest ones. */
+  readonly #pruned = new Set<string>();
   /** A sync failed: gives the error to throw. Whoever trusts the disk in this process must hear of it. */
   onSyncFailed: (what: string, error: unknown) => unknown = (_what, error) => error;
 
@@ -64,6 +67,7 @@ export class Layout {
     if (ready === undefined) {
       ready = (async () => {
         await this.#files.makeDirectory(directory);
+        this.#pruned.delete(directory);
         try {
           await this.#files.syncDirectory(path.dirname(directory));
         } catch (error) {
@@ -92,11 +96,28 @@ export class Layout {
   /** Removes a sub-folder that has become empty; one in use stays (ENOTEMPTY). */
   async prune(folder: Folder, id: QueueId): Promise<void> {
     const directory = this.directory(folder, id);
+    this.#pruned.add(directory); // before: whoever meets it half-way must know
     try {
       await this.#files.removeDirectory(directory);
       this.#ready.delete(directory);
     } catch {
       // Not empty, or gone already: both are as they should be.
+      this.#pruned.delete(directory);
+    }
+    const [oldest] = this.#pruned;
+    if (this.#pruned.size > PRUNED_KEPT && oldest !== undefined) this.#pruned.delete(oldest);
+  }
+
+  /**
+   * Makes durable what entered and left a sub-folder. The last message may leave one that is pruned before its leaving is
+   * synced: then the leaving of the sub-folder itself is. One that is gone and was not pruned is a fault of the disk.
+   */
+  async sync(directory: string): Promise<void> {
+    try {
+      await this.#files.syncDirectory(directory);
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'ENOENT' || !this.#pruned.has(directory)) throw error;
+      await this.#files.syncDirectory(path.dirname(directory));
     }
   }
 
