@@ -47,7 +47,8 @@ const BLOCKED_SENDER = reply(550, '5.7.1', 'The sender is on the block list of t
 export class Session implements Conversation {
   readonly #context: SessionContext;
   readonly #peer: Peer;
-  readonly #left = new AbortController();
+  /** Made for who waits for it: most clients leave while nobody does. */
+  #left: AbortController | undefined;
   #visit: Visit = {};
   #unknownRecipients = 0;
   #transaction: OpenTransaction | undefined;
@@ -132,7 +133,7 @@ export class Session implements Conversation {
 
   closed(): void {
     this.#closed = true;
-    this.#left.abort(LEFT);
+    this.#left?.abort(LEFT);
     this.#context.guard.leave(this.#peer.id);
     if (this.#reception !== undefined) this.#context.track(this.#reception.abort());
     this.#reception = undefined;
@@ -234,7 +235,8 @@ export class Session implements Conversation {
       const limit = this.#context.config().limits.unknownRecipientsPerSession;
       this.#unknownRecipients += 1;
       const { pauseMs, enough } = brake.guessed(this.#peer.address, { inSession: this.#unknownRecipients, limit });
-      if (pauseMs > 0) await this.#context.wait(pauseMs, this.#left.signal);
+      this.#left ??= new AbortController();
+      if (pauseMs > 0 && !this.#closed) await this.#context.wait(pauseMs, this.#left.signal);
       if (enough) {
         this.#context.known.dismissed(this.#peer.address);
         return reply(421, '4.7.0', 'Too many unknown recipients, closing');

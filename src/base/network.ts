@@ -11,7 +11,27 @@ export interface Network {
   bits: number;
 }
 
+/** The same few addresses and networks are read for every session, twelve times for a message. */
+const KEPT = 1_024;
+const addresses = new Map<string, Numeric | undefined>();
+const networksRead = new Map<string, Network | undefined>();
+
+/** Read once; the oldest goes when there are too many. */
+function remembered<T>(kept: Map<string, T>, text: string, read: (text: string) => T): T {
+  const known = kept.get(text);
+  if (known !== undefined || kept.has(text)) return known as T;
+  const value = read(text);
+  if (text.length > 64) return value; // no address, and nothing to fill the memory with
+  if (kept.size >= KEPT) kept.delete(kept.keys().next().value as string);
+  kept.set(text, value);
+  return value;
+}
+
 function parse(text: string): Numeric | undefined {
+  return remembered(addresses, text, readAddress);
+}
+
+function readAddress(text: string): Numeric | undefined {
   const bare = text.split('%', 1)[0] ?? '';
   // strict dotted quads only: `010.1` and `2130706433` are addresses to inet_aton, and tricks to everyone else
   if (ipaddr.IPv4.isValidFourPartDecimal(bare)) return ipaddr.IPv4.parse(bare);
@@ -27,6 +47,10 @@ export function normaliseAddress(text: string): string | undefined {
 
 /** `192.0.2.0/24`, `2001:db8::/32`, or one address; undefined when it is neither. */
 export function parseNetwork(text: string): Network | undefined {
+  return remembered(networksRead, text, readNetwork);
+}
+
+function readNetwork(text: string): Network | undefined {
   const [head = '', tail, ...rest] = text.split('/');
   if (rest.length > 0) return undefined;
   const address = parse(head);

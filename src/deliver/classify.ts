@@ -39,11 +39,18 @@ export interface Classified {
   retryAfter?: Milliseconds;
 }
 
+const MAX_TEXT = 1_000;
+/** Most replies: one line of single words, in which there is nothing to mend. */
+const PLAIN_LINE = /^[2-5]\d\d(?: [\u0021-\u007e]+)+$/;
 const REPLY_LINE = /^(\d{3})(?:[ -](.*))?$/s;
 const ENHANCED = /^([245]\.\d{1,3}\.\d{1,3})(?:\s|$)/;
 
 /** A reply of one or more lines (RFC 5321 §4.2.1), made safe to log and to quote. */
 export function parseHopReply(raw: string): HopReply {
+  if (raw.length <= MAX_TEXT && PLAIN_LINE.test(raw)) {
+    const enhanced = ENHANCED.exec(raw.slice(4))?.[1];
+    return { code: Number(raw.slice(0, 3)), ...(enhanced === undefined ? {} : { enhanced }), text: raw };
+  }
   const lines = raw.split(/\r?\n/);
   const first = REPLY_LINE.exec(lines[0] ?? '');
   const texts = lines.map((line) => REPLY_LINE.exec(line)?.[2] ?? (REPLY_LINE.test(line) ? '' : line));
@@ -60,7 +67,7 @@ function printable(text: string): string {
     .replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, ' ')
     .replaceAll(/ {2,}/g, ' ')
     .trim()
-    .slice(0, 1_000);
+    .slice(0, MAX_TEXT);
 }
 
 export function classifyReply(

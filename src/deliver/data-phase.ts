@@ -4,7 +4,7 @@
  * backpressure is obeyed with a deadline for each block. If the source fails nothing that ends the data is ever written:
  * the caller must cut the connection. Expects CRLF-clean octets, as the spool keeps them.
  */
-import type { Readable, Writable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import type { Milliseconds } from '../base/brand.ts';
 import { withDeadline } from '../base/deadline.ts';
 
@@ -67,7 +67,7 @@ function doubled(chunk: Buffer, from: number): Buffer {
  */
 export async function writeData(
   socket: Writable,
-  body: Readable,
+  body: AsyncIterable<Buffer>,
   options: { blockMs: Milliseconds; signals: readonly AbortSignal[]; onEnd: () => void },
 ): Promise<number> {
   const stuffer = createDotStuffer();
@@ -87,22 +87,19 @@ export async function writeData(
     size = 0;
     if (!roomy) await drained(socket, options);
   };
-  try {
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      const piece = stuffer.next(chunk);
-      octets += piece.length;
-      if (size > 0 && size + piece.length > GATHER) await flush();
-      gathered.push(piece);
-      size += piece.length;
-    }
-    gathered.push(stuffer.end());
-    throwIfStopped();
-    options.onEnd();
-    await flush();
-    return octets;
-  } finally {
-    body.destroy();
+  // leaving the loop early ends the source: it closes its file, or is destroyed
+  for await (const chunk of body) {
+    const piece = stuffer.next(chunk);
+    octets += piece.length;
+    if (size > 0 && size + piece.length > GATHER) await flush();
+    gathered.push(piece);
+    size += piece.length;
   }
+  gathered.push(stuffer.end());
+  throwIfStopped();
+  options.onEnd();
+  await flush();
+  return octets;
 }
 
 async function drained(

@@ -3,7 +3,6 @@
  * (RFC 2920). The result says for each recipient what became of it; it never throws for anything the peer or the network
  * does. Whatever ended it oddly cuts the session, so that a half-sent message can never be taken for a whole one.
  */
-import type { Readable } from 'node:stream';
 import { describeError, errorCode } from '../base/errors.ts';
 import type { Config } from '../config/schema.ts';
 import { type ForwardPath, needsSmtpUtf8, type ReversePath } from '../mail/address.ts';
@@ -26,7 +25,7 @@ export interface Outgoing {
   ret?: 'FULL' | 'HDRS';
   envid?: string;
   /** Opened only when the peer wants the data. */
-  body: () => Readable;
+  body: () => AsyncIterable<Buffer>;
 }
 
 export type RecipientResult = Classified & { address: ForwardPath };

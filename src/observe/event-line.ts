@@ -42,6 +42,10 @@ const LEVELS: Partial<Record<MailEvent['event'], LogLevel>> = {
 
 const MAX_LISTED = 20;
 
+export function levelOf(event: MailEvent): LogLevel {
+  return LEVELS[event.event] ?? 'info';
+}
+
 export function lineOf(event: MailEvent): EventLine {
   const facts: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(event)) {
@@ -53,7 +57,7 @@ export function lineOf(event: MailEvent): EventLine {
       facts[`${key}Count`] = value.length;
     } else facts[key] = value;
   }
-  return { level: LEVELS[event.event] ?? 'info', message: SENTENCES[event.event], facts };
+  return { level: levelOf(event), message: SENTENCES[event.event], facts };
 }
 
 function originFacts(event: MailEvent): Record<string, unknown> {

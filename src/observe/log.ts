@@ -15,6 +15,8 @@ const INFO = 30;
 
 export interface Log {
   write(level: LogLevel, message: string, facts?: Readonly<Record<string, unknown>>): void;
+  /** Would a line of this level be written? */
+  writes(level: LogLevel): boolean;
   setLevel(level: LogLevel): void;
   level(): LogLevel;
   /** Lines lost because nobody read, or the disk was full. */
@@ -67,6 +69,7 @@ export function createLog(options: {
         logger[level]({ factsLost: String(error) }, message);
       }
     },
+    writes: (level) => logger.isLevelEnabled(level),
     setLevel: (level) => {
       logger.level = level;
     },
@@ -77,7 +80,8 @@ export function createLog(options: {
 }
 
 /** Errors have no JSON of their own: their message, causes included. */
-function plain(facts: Readonly<Record<string, unknown>>): Record<string, unknown> {
+function plain(facts: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  if (!Object.values(facts).some((value) => value instanceof Error)) return facts;
   return Object.fromEntries(
     Object.entries(facts).map(([key, value]) => [key, value instanceof Error ? describeError(value) : value]),
   );

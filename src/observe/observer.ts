@@ -6,7 +6,7 @@
 import type { Clock } from '../base/clock.ts';
 import { describeError } from '../base/errors.ts';
 import { type AlarmRow, createAlarmBoard } from './alarms.ts';
-import { lineOf } from './event-line.ts';
+import { levelOf, lineOf } from './event-line.ts';
 import type { MailEvent, Observe } from './events.ts';
 import type { History } from './history-api.ts';
 import type { Log, LogLevel } from './log.ts';
@@ -81,10 +81,11 @@ export function createObserver(options: {
   return {
     emit: (event) => {
       const at = clock.wall();
-      safely('log', () => {
-        const { level, message, facts } = lineOf(event);
-        log.write(level, message, facts);
-      });
+      if (log.writes(levelOf(event)))
+        safely('log', () => {
+          const { level, message, facts } = lineOf(event);
+          log.write(level, message, facts);
+        });
       safely('metrics', () => metrics.event(event));
       safely('history', () => history.record(event, at));
       safely('recent', () => watch(event, at));

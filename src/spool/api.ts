@@ -187,7 +187,7 @@ export interface Spool {
    * the last chunk is emitted; on a mismatch the stream errors with code `CORRUPT` (cut the connection) and the file moves
    * to corrupt/.
    */
-  openVariant(message: StoredMessage, variant: number): Readable;
+  openVariant(message: StoredMessage, variant: number): AsyncIterable<Buffer>;
   /** The original octets (for release previews, export, re-inspection), verified likewise. */
   openBody(message: StoredMessage): Readable;
 

@@ -28,7 +28,7 @@ export class Layout {
   onSyncFailed: (what: string, error: unknown) => unknown = (_what, error) => error;
 
   constructor(root: string, files: FileLayer) {
-    this.root = root;
+    this.root = path.resolve(root);
     this.#files = files;
   }
 
@@ -37,21 +37,21 @@ export class Layout {
   }
 
   directory(folder: Folder, id: QueueId): string {
-    return path.join(this.root, folder, folderOf(id));
+    return `${this.root}/${folder}/${folderOf(id)}`; // no path.join: thrice for each message, of parts that are plain
   }
 
   message(id: QueueId, place: { folder: Folder; tries: number }): string {
     const tries = place.tries === 0 ? '' : `.try${place.tries}`;
-    return path.join(this.directory(place.folder, id), `${id}${tries}.msg`);
+    return `${this.directory(place.folder, id)}/${id}${tries}.msg`;
   }
 
   draft(id: QueueId): string {
-    return path.join(this.root, 'tmp', `${id}.draft`);
+    return `${this.root}/tmp/${id}.draft`;
   }
 
   /** Where the file of a delivered message waits to become a draft; dropped by the next start like any draft. */
   spare(id: QueueId): string {
-    return path.join(this.root, 'tmp', `${id}.spare`);
+    return `${this.root}/tmp/${id}.spare`;
   }
 
   /** The top folders; the root itself must exist. Durable when it returns. */

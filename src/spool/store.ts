@@ -3,7 +3,7 @@
  * folder a file lies in is its state. Work on one message is serialised by its id. After a failed sync nothing more is
  * promised in this process: every method throws SPOOL_FAULT, and `onFault` tells the entry to stop and start anew.
  */
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { type Stamp, stampOf } from '../base/clock.ts';
 import { describeError, errorCode, SekishoError } from '../base/errors.ts';
 import type { ForwardPath } from '../mail/address.ts';
@@ -24,7 +24,7 @@ import {
   type Trailer,
   type Via,
 } from './api.ts';
-import { bodyStream, memoryStream } from './body.ts';
+import { bodyStream, memoryBody } from './body.ts';
 import { SpoolCore, wrongState } from './core.ts';
 import { MessageDraft } from './draft.ts';
 import { type Entry, isSettled, newEntry, retire, withOutcomes, withRecipients } from './entry.ts';
@@ -126,23 +126,24 @@ export class SpoolStore extends SpoolCore implements Spool {
     return this.census.get(id)?.folder;
   }
 
-  openVariant(message: StoredMessage, variant: number): Readable {
+  openVariant(message: StoredMessage, variant: number): AsyncIterable<Buffer> {
     const shape = message.trailer.variants[variant];
     if (shape === undefined) throw new RangeError(`Message "${message.id}" has no variant ${variant}`);
-    return this.#stream(message, shape);
+    return this.#octets(message, shape);
   }
 
   openBody(message: StoredMessage): Readable {
-    return this.#stream(message, { prefix: '', cuts: [] });
+    const octets = this.#octets(message, { prefix: '', cuts: [] });
+    return octets instanceof Readable ? octets : Readable.from(octets, { objectMode: false });
   }
 
-  #stream(message: StoredMessage, shape: { prefix: string; cuts: Array<[number, number]> }): Readable {
+  #octets(message: StoredMessage, shape: { prefix: string; cuts: Array<[number, number]> }): AsyncIterable<Buffer> {
     const place = this.census.where(message.id);
     const path = this.options.layout.message(message.id, place);
     const expectedSha256 = message.trailer.sha256;
     const onCorrupt = (): Promise<void> => this.setAside(message.id, 'Body hash does not match');
     const body = this.#bodies.get(message);
-    if (body !== undefined) return memoryStream(body, { shape, expectedSha256, path, onCorrupt });
+    if (body !== undefined) return memoryBody(body, { shape, expectedSha256, path, onCorrupt });
     return bodyStream(this.options.files, path, { shape, expectedSha256, onCorrupt });
   }
 

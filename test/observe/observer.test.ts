@@ -30,6 +30,7 @@ function bench(changes: { record?: () => void } = {}): Bench {
     log: {
       write: (level, message, facts = {}) => void lines.push({ level, message, facts: { ...facts } }),
       setLevel: () => undefined,
+      writes: () => true,
       level: () => 'info',
       dropped: () => 7,
       flush: async () => undefined,
