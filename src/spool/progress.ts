@@ -5,10 +5,13 @@
  * A failed batch fails everybody in it and is told to `onFault`: nothing may be settled in this process any more.
  */
 import { SekishoError } from '../base/errors.ts';
+import { endOfTurn } from '../base/turn.ts';
 import type { QueueId } from '../mail/queue-id.ts';
 import type { Database, DatabaseWrite } from './database.ts';
 import type { Entry, Retired } from './entry.ts';
 
+/** How long an entry waits that nobody waits for. */
+const LATER_MS = 100;
 const BATCH = 900; // ≤ 1,000 keys a batch, the sequence included
 const CACHED = 5_000;
 const PAGE = 1_000;
@@ -33,9 +36,11 @@ export class ProgressStore {
   readonly #database: Database;
   readonly #onFault: (error: unknown) => void;
   readonly #cache = new Map<QueueId, Entry>();
+  /** Entries of new messages; most are written again, or gone, before their time comes. */
+  readonly #later = new Map<QueueId, Entry>();
+  #laterTimer: NodeJS.Timeout | undefined;
   #waiting: Waiting[] = [];
-  #writing = false;
-  #gathering = false;
+  #draining = false;
   #failed: unknown;
   /** Of the last synced batch. */
   sequence = 0;
@@ -54,13 +59,24 @@ export class ProgressStore {
   }
 
   async get(id: QueueId): Promise<Entry | undefined> {
-    const cached = this.#cache.get(id);
+    const cached = this.#cache.get(id) ?? this.#later.get(id);
     if (cached !== undefined) return cached;
     const value = await this.#database.get(ENTRY + id);
     if (value === undefined) return undefined;
     const entry = JSON.parse(value.toString()) as Entry;
     this.#remember(id, entry);
     return entry;
+  }
+
+  /**
+   * The entry of a new message, written within a moment: lost with a kill before that, and then made anew from the file, which
+   * is the promise. Nothing was done with that message yet, for every attempt is written first.
+   */
+  begin(id: QueueId, entry: Entry): void {
+    this.#remember(id, entry);
+    this.#later.set(id, entry);
+    if (this.#later.size >= BATCH) this.#writeLater();
+    else this.#laterTimer ??= setTimeout(() => this.#writeLater(), LATER_MS);
   }
 
   /** Not synced: survives a kill, not a power cut. */
@@ -75,6 +91,7 @@ export class ProgressStore {
   ): Promise<void> {
     const writes: Write[] = [];
     for (const [id, entry] of entries) {
+      this.#later.delete(id);
       if (entry === undefined) this.#cache.delete(id);
       else this.#remember(id, entry);
       writes.push({ key: ENTRY + id, value: entry });
@@ -83,7 +100,7 @@ export class ProgressStore {
     return new Promise((resolve, reject) => {
       if (this.#failed !== undefined) return reject(this.#refusal());
       this.#waiting.push({ writes, sync: options.sync, resolve, reject });
-      this.#wake(options.sync);
+      if (!this.#draining) void this.#drain();
     });
   }
 
@@ -119,6 +136,7 @@ export class ProgressStore {
 
   /** Waits for what is queued, syncs, closes. The sequence returned is the last one on disk. */
   async close(): Promise<number> {
+    this.#writeLater();
     if (this.#failed === undefined) await this.write([], { sync: true });
     await this.#database.close();
     return this.sequence;
@@ -134,20 +152,18 @@ export class ProgressStore {
     }
   }
 
-  /** What need not be durable waits for the end of this turn of the loop, so that more comes along in one batch. */
-  #wake(sync: boolean): void {
-    if (this.#writing || (this.#gathering && !sync)) return;
-    if (sync) return void this.#drain();
-    this.#gathering = true;
-    setImmediate(() => {
-      this.#gathering = false;
-      if (!this.#writing) void this.#drain();
-    });
+  #writeLater(): void {
+    clearTimeout(this.#laterTimer);
+    this.#laterTimer = undefined;
+    // what fails is told by `onFault`
+    if (this.#later.size > 0) this.write([...this.#later], { sync: false }).catch(() => undefined);
   }
 
+  /** Each batch takes all that came in this turn of the loop. */
   async #drain(): Promise<void> {
-    this.#writing = true;
+    this.#draining = true;
     while (this.#waiting.length > 0 && this.#failed === undefined) {
+      await endOfTurn();
       const group: Waiting[] = [];
       let size = 0;
       while (this.#waiting.length > 0 && (size === 0 || size + (this.#waiting[0] as Waiting).writes.length <= BATCH)) {
@@ -173,7 +189,7 @@ export class ProgressStore {
         this.#waiting = [];
       }
     }
-    this.#writing = false;
+    this.#draining = false;
   }
 
   #refusal(): SekishoError {

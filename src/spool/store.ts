@@ -55,8 +55,7 @@ export class SpoolStore extends SpoolCore implements Spool {
       const entry = newEntry(preamble, trailer);
       this.census.put(preamble.id, { folder, tries: 0, size: trailer.size });
       if (preamble.kind === 'dsn') return; // its entry comes with its parent's batch
-      // The 250 does not wait for this: the file is the promise. An entry that fails here is a fault of the database.
-      this.options.progress.put(preamble.id, entry).catch(() => undefined);
+      this.options.progress.begin(preamble.id, entry);
       if (folder === 'queue' && body !== undefined) this.fresh.put(preamble.id, { preamble, trailer, body });
       this.announce(preamble.id, folder, entry);
     };

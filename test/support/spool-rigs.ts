@@ -5,7 +5,7 @@ import path from 'node:path';
 import type { SekishoError } from '../../src/base/errors.ts';
 import { type Observe, silentObserve } from '../../src/observe/events.ts';
 import { openLevelDatabase } from '../../src/spool/database.ts';
-import { diskFiles } from '../../src/spool/files.ts';
+import { diskFiles, type FileLayer } from '../../src/spool/files.ts';
 import { openSpool } from '../../src/spool/open.ts';
 import type { SpoolStore } from '../../src/spool/store.ts';
 import type { Rig } from '../contracts/spool.ts';
@@ -22,14 +22,16 @@ export async function diskRig(): Promise<Rig & { root: string; faults: SekishoEr
   let store: SpoolStore | undefined;
   let database: Awaited<ReturnType<typeof openLevelDatabase>> | undefined;
   let first = true;
+  let life = { dead: false };
   return {
     root,
     clock,
     faults,
     open: async () => {
+      life = { dead: false };
       store = await openSpool({
         root,
-        files: diskFiles(),
+        files: mortal(diskFiles(), life),
         openDatabase: async (directory) => {
           database = await openLevelDatabase(directory);
           return database;
@@ -45,6 +47,7 @@ export async function diskRig(): Promise<Rig & { root: string; faults: SekishoEr
     },
     // In one process a kill is: nothing more is written, and LevelDB's lock is given back. SIGKILL itself is tested elsewhere.
     kill: async () => {
+      life.dead = true;
       await database?.close();
     },
     dispose: async () => {
@@ -53,6 +56,16 @@ export async function diskRig(): Promise<Rig & { root: string; faults: SekishoEr
       await rm(root, { recursive: true, force: true });
     },
   };
+}
+
+/** What its timers would still do fails: a dead process does nothing. */
+function mortal(files: FileLayer, life: { dead: boolean }): FileLayer {
+  const alive = <T extends FileLayer[keyof FileLayer]>(call: T): T =>
+    ((...given: unknown[]) =>
+      life.dead
+        ? Promise.reject(new Error('This process is dead'))
+        : (call as (...all: unknown[]) => unknown)(...given)) as T;
+  return Object.fromEntries(Object.entries(files).map(([name, call]) => [name, alive(call)])) as unknown as FileLayer;
 }
 
 export interface MemoryRig extends Rig {
