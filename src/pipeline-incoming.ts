@@ -46,8 +46,12 @@ export function createIncomingWork(parts: PipelineParts & { parallel?: number })
     if (stopped) return;
     const engines = inspectors.health();
     const blind = engines.some((engine) => engine.state === 'down' || engine.state === 'starting');
-    // An engine came back: nobody waits out a pause that was made for its absence. (A slow one is up after each mail it does.)
-    if (wasBlind && !blind) for (const id of waiting.keys()) waiting.set(id, 0);
+    // An engine came back: nobody waits out a pause that was made for its absence, and what was tried in vain before says
+    // nothing about it now. (A slow one is up after each mail it does.)
+    if (wasBlind && !blind) {
+      vain.clear();
+      for (const id of waiting.keys()) waiting.set(id, 0);
+    }
     wasBlind = blind;
     const now = clock.monotonic();
     for (const [id, notBefore] of waiting) {

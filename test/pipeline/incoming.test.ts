@@ -81,6 +81,19 @@ it('while an engine stays too slow, tries come ever more seldom, down to one in 
   await made.stop();
 });
 
+it('an engine that was away and came back is a fresh start: the pauses begin small again', async () => {
+  const made = await withIncoming();
+  for (let i = 0; i < 20; i += 1) await made.turn(); // late again and again: the next try is far away
+  made.inspectors.state = 'down';
+  await made.turn();
+  made.inspectors.state = 'up';
+  await made.turn();
+  const before = made.inspectors.seen.length;
+  for (let i = 0; i < 2; i += 1) await made.turn(); // 31 s each: 10 s and 20 s have passed
+  assert.equal(made.inspectors.seen.length - before, 2);
+  await made.stop();
+});
+
 it('a message whose inspection was begun twice and never ended is quarantined as poison', async () => {
   const made = await withIncoming();
   await made.spool.countTry(made.id);
