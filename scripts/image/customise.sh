@@ -13,6 +13,8 @@ MASKED='apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all
   systemd-hwdb-update.service systemd-tpm2-setup.service systemd-tpm2-setup-early.service systemd-pcrmachine.service
   systemd-pcrphase-sysinit.service systemd-pcrphase-initrd.service systemd-sysext.socket systemd-creds.socket
   systemd-mountfsd.socket systemd-hostnamed.socket systemd-bootctl.socket systemd-pcrextend.socket systemd-pcrlock.socket
+  sys-kernel-config.mount sys-fs-fuse-connections.mount sys-kernel-debug.mount sys-kernel-tracing.mount dev-hugepages.mount
+  dev-mqueue.mount modprobe@configfs.service modprobe@fuse.service modprobe@drm.service
   getty-static.service systemd-ask-password-console.path systemd-ask-password-wall.path
   ctrl-alt-del.target systemd-hibernate.service systemd-suspend.service suspend.target hibernate.target hybrid-sleep.target'
 
@@ -67,6 +69,8 @@ lay_programs() {
   mkdir -p "$app/node_modules"
   while read -r entry; do cp -r "$RUNTIME/node_modules/$entry" "$app/node_modules/"; done < "$WORK/external"
   cp "$RUNTIME/node" "$ROOT/package.json" "$ROOT/LICENSE" "$app/"
+  # the programs read their version there: an update's is compared with it
+  sed -i -E "s/^(  \"version\": )\"[^\"]*\"/\1\"$VERSION\"/" "$app/package.json"
   if [ -d "$ROOT/webui/dist" ]; then
     mkdir -p "$app/webui"
     cp -r "$ROOT/webui/dist" "$app/webui/"
@@ -82,8 +86,19 @@ lay_programs() {
       inside env NODE_COMPILE_CACHE=/usr/lib/sekisho/compile-cache timeout 60 \
         /usr/lib/sekisho/node "/usr/lib/sekisho/src/$entry.js" --usage > /dev/null 2>&1 < /dev/null || true
     done
+    share_cache "$app/compile-cache"
     chmod -R u=rwX,go=rX "$app/compile-cache"
   fi
+}
+
+# Node looks in a folder whose name ends in the user's number: one cache, a name for each user of ours.
+share_cache() {
+  local made id
+  made=$(basename "$1"/*-0)
+  [ -d "$1/$made" ] || fail 1 'プログラムのバイトコードがありません。' 'The programs left no bytecode.'
+  for id in $(awk '/^u sekisho/ { print $3 }' "$ROOT/rootfs/usr/lib/sysusers.d/sekisho.conf"); do
+    ln -s "$made" "$1/${made%-0}-$id"
+  done
 }
 
 mount_proc() {
