@@ -11,7 +11,7 @@ import type { Decision } from './mail/decision.ts';
 import type { Transaction } from './mail/envelope.ts';
 import type { Inspection } from './mail/finding.ts';
 import type { QueueId } from './mail/queue-id.ts';
-import { decideFor, type PipelineParts, sharesOf, trailerOf } from './pipeline.ts';
+import { decideFor, type PipelineParts, sharesOf, trailerOf, wouldHaveFor } from './pipeline.ts';
 import type { Spool, StoredMessage } from './spool/api.ts';
 
 const PARALLEL = 4;
@@ -151,6 +151,7 @@ async function settle(
     id,
     findings: inspection.findings,
     decisions: decisions.map(({ recipient, action, reason }) => ({ recipient, action, reason })),
+    ...wouldHaveFor(parts, about.transaction, inspection),
     state: folder,
     subject: summary?.subject ?? '',
     messageId: summary?.messageId ?? '',

@@ -9,9 +9,10 @@ import type { Intake, Pipeline } from './accept/api.ts';
 import { type Clock, stampOf } from './base/clock.ts';
 import { describeError, errorCode } from './base/errors.ts';
 import type { Config } from './config/schema.ts';
-import { decide } from './decide/decide.ts';
+import { decide, type DecideInput } from './decide/decide.ts';
 import { dmarcOverride, overrideReason } from './decide/trust.ts';
 import { groupVariants, settleReply, shareOf } from './decide/summary.ts';
+import { type WouldHave, wouldHave } from './decide/watch.ts';
 import type { Inspectors } from './inspect/api.ts';
 import { type Domain, parseDomain } from './mail/address.ts';
 import { composeAuthenticationResults, ownResultsCuts } from './mail/authentication-results.ts';
@@ -165,15 +166,33 @@ export function decideFor(
   transaction: Pick<Transaction, 'envelope' | 'origin'>,
   inspection: Inspection,
 ): Decision[] {
+  return decide(decideInput(parts, transaction, inspection));
+}
+
+/** For the record: what a stricter level would have done; undefined unless the owner only watches. */
+export function wouldHaveFor(
+  parts: Pick<PipelineParts, 'config'>,
+  transaction: Pick<Transaction, 'envelope' | 'origin'>,
+  inspection: Inspection,
+): { would?: WouldHave } {
+  const would = wouldHave(decideInput(parts, transaction, inspection));
+  return would === undefined ? {} : { would };
+}
+
+function decideInput(
+  parts: Pick<PipelineParts, 'config'>,
+  transaction: Pick<Transaction, 'envelope' | 'origin'>,
+  inspection: Inspection,
+): DecideInput {
   const { policy, domains } = parts.config();
-  return decide({
+  return {
     envelope: transaction.envelope,
     origin: transaction.origin,
     inspection,
     policy,
     domains: domains.map(({ name }) => parseDomain(name)).filter((domain): domain is Domain => domain !== undefined),
     relayClient: transaction.origin.listener === 'relay',
-  });
+  };
 }
 
 /** The folders the recipients' shares go to, with the decisions of each; one share when all go the same way. */
@@ -235,7 +254,7 @@ function headerEdits(
 
 /** One event for the whole message; gives the reply back. */
 function tell(
-  { observe }: PipelineParts,
+  parts: PipelineParts,
   facts: {
     transaction: Transaction;
     draft: Draft;
@@ -248,7 +267,7 @@ function tell(
 ): Reply {
   const { transaction, draft, source, inspection, decisions } = facts;
   const summary = inspection.findings.find((finding) => finding.kind === 'summary');
-  observe.emit({
+  parts.observe.emit({
     event: 'received',
     id: draft.id,
     direction: transaction.origin.direction,
@@ -261,6 +280,7 @@ function tell(
     from: summary?.from ?? '',
     findings: inspection.findings,
     decisions: decisions.map(({ recipient, action, reason }) => ({ recipient, action, reason })),
+    ...(decisions.length === 0 ? {} : wouldHaveFor(parts, transaction, inspection)),
     state,
     reply: `${answer.code} ${answer.enhanced} ${answer.text}`,
   });

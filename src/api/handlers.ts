@@ -13,6 +13,7 @@ import { overviewHandlers } from './routes/overview.ts';
 import type { RouteParts } from './routes/parts.ts';
 import { peopleHandlers } from './routes/people.ts';
 import { policyHandlers } from './routes/policy.ts';
+import { privacyHandlers } from './routes/privacy.ts';
 import { probeHandlers } from './routes/probes.ts';
 import { quarantineHandlers, queueHandlers } from './routes/queue.ts';
 import { reportHandlers } from './routes/reports.ts';
@@ -38,6 +39,7 @@ export function createApiHandlers(parts: RouteParts, feed: LiveFeed, { inbox }: 
     ...listHandlers(),
     ...jobHandlers(),
     ...domainHandlers(),
+    ...privacyHandlers(parts),
     ...probeHandlers(parts),
     ...configHandlers(),
     ...reportHandlers(parts),

@@ -13,6 +13,7 @@ const whole = z.union([
     .regex(/^\d{1,16}$/, 'Give a whole number')
     .transform(Number),
 ]);
+const address = z.string().min(3).max(320).includes('@');
 const named = z.array(z.object({ name: z.string(), messages: shape.count, octets: shape.count }));
 
 /** Octets of one answer. */
@@ -69,6 +70,35 @@ export const PAGE_VERBS = {
           text: shape.text,
         }),
       ),
+    }),
+  }),
+  /** What watching only would have stopped, by step of time. */
+  'history.watched': verb('GET', '/v1/history/watched', {
+    callers: ADMIN,
+    request: z.strictObject({ from: whole, to: whole, step: whole }),
+    response: z.object({
+      groups: z.array(
+        z.object({ step: z.number().int(), action: z.string(), reason: z.string(), messages: shape.count }),
+      ),
+    }),
+  }),
+  /** All that the history keeps of one address, a page at a time, as it stands there. */
+  'history.person': verb('GET', '/v1/history/person', {
+    callers: ADMIN,
+    deadlineMs: 60_000,
+    request: z.strictObject({ address, after: whole.default(0) }),
+    response: z.object({ entries: z.array(z.record(z.string(), z.unknown())), next: shape.count.optional() }),
+  }),
+  /** A pseudonym in the place of the address, in all that the box has no message of any more; samples of it go. */
+  'history.forget': verb('POST', '/v1/history/forget', {
+    callers: ADMIN,
+    deadlineMs: 60_000,
+    request: z.strictObject({ address, pseudonym: address, after: whole.default(0) }),
+    response: z.object({
+      messages: shape.count,
+      waiting: shape.count,
+      samples: shape.count,
+      next: shape.count.optional(),
     }),
   }),
   'history.scores': verb('GET', '/v1/history/scores', {

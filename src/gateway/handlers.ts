@@ -23,6 +23,7 @@ import { pageHandlers } from './page-handlers.ts';
 import { quarantineHandlers } from './quarantine-handlers.ts';
 import { queueBulkHandlers } from './queue-bulk.ts';
 import { queueHandlers } from './queue-handlers.ts';
+import type { Samples } from './samples.ts';
 import { storyHandlers } from './story-handlers.ts';
 import { alarmRows, iso, VERSION } from './views.ts';
 
@@ -42,8 +43,7 @@ export interface HandlerParts {
   jobs: { list(): JobAnswer[]; runNow(name: string): Promise<void> };
   /** Wall clock, ms. */
   startedAt: number;
-  /** The data folder. */
-  data: string;
+  samples: Samples;
 }
 
 export function createHandlers(parts: HandlerParts): GatewayHandlers {

@@ -4,7 +4,6 @@
  * checked while it is read: a damaged one is never sent. What goes to somebody who was no recipient has the null
  * reverse-path: its failure is the operator's to hear (held, with an alarm), not the sender's, who never wrote there.
  */
-import path from 'node:path';
 import { stampOf } from '../base/clock.ts';
 import { withDeadline } from '../base/deadline.ts';
 import { describeError, SekishoError } from '../base/errors.ts';
@@ -17,14 +16,12 @@ import type { QueueId } from '../mail/queue-id.ts';
 import { needsForce } from '../quarantine/view.ts';
 import type { StoredMessage, Variant } from '../spool/api.ts';
 import type { HandlerParts } from './handlers.ts';
-import { createSamples } from './samples.ts';
 import { asQueueId, mustRead } from './views.ts';
 
 const LEARN_MS = 20_000;
 
 export function messageHandlers(parts: HandlerParts): Pick<GatewayHandlers, keyof typeof MESSAGE_VERBS> {
-  const { spool, observe } = parts;
-  const samples = createSamples(path.join(parts.data, 'samples'));
+  const { spool, observe, samples } = parts;
   return {
     'message.resend': async ({ id, recipients, force }, { by, signal }) => {
       const message = await mustRead(spool, asQueueId(id));

@@ -5,7 +5,11 @@ import type { PAGE_VERBS } from '../control/page-verbs.ts';
 import type { HandlerParts } from './handlers.ts';
 import { asQueueId, mustRead } from './views.ts';
 
-export function pageHandlers({ spool, history }: HandlerParts): Pick<GatewayHandlers, keyof typeof PAGE_VERBS> {
+export function pageHandlers({
+  spool,
+  history,
+  samples,
+}: HandlerParts): Pick<GatewayHandlers, keyof typeof PAGE_VERBS> {
   return {
     'message.body': async ({ id, offset, limit }) => {
       const message = await mustRead(spool, asQueueId(id));
@@ -35,6 +39,15 @@ export function pageHandlers({ spool, history }: HandlerParts): Pick<GatewayHand
         text: words ?? { ja: path, en: path },
       })),
     }),
+    'history.watched': async (query) => ({ groups: await history.watched(query) }),
+    'history.person': async ({ address, after }) => {
+      const { entries, next } = await history.person(address, after);
+      return { entries: entries.map((entry) => ({ ...entry })), ...(next === undefined ? {} : { next }) };
+    },
+    'history.forget': async ({ address, pseudonym, after }) => {
+      const { ids, ...told } = await history.forget(address, { after, pseudonym });
+      return { ...told, samples: await samples.forget(ids) };
+    },
     'history.scores': async ({ from }) => ({ scores: await history.scores(from) }),
   };
 }

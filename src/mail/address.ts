@@ -93,3 +93,8 @@ export function addressKey(path: ForwardPath | ReversePath): string {
 export function needsSmtpUtf8(path: ForwardPath | ReversePath): boolean {
   return /[^\u0000-\u007f]/.test(path);
 }
+
+/** Finds the address in a text, in either case, and not as the end or the beginning of a longer one. */
+export function addressPattern(address: string): RegExp {
+  return new RegExp(`(?<![\\w.!#$%&'*+/=?^\`{|}~-])${RegExp.escape(address)}(?![\\w-]|\\.\\w)`, 'gi');
+}

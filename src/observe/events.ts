@@ -32,6 +32,8 @@ export type MailEvent =
       from: string;
       findings: Finding[];
       decisions: Array<{ recipient: ForwardPath; action: Action; reason: Reason }>;
+      /** While the owner only watches: what the normal level would have done. */
+      would?: { action: 'reject' | 'quarantine'; reason: Reason };
       /** incoming: taken without inspection, decided later. */
       state: 'queue' | 'held' | 'quarantine' | 'incoming' | 'rejected' | 'deferred' | 'discarded';
       reply: string;
@@ -42,6 +44,8 @@ export type MailEvent =
       id: QueueId;
       findings: Finding[];
       decisions: Array<{ recipient: ForwardPath; action: Action; reason: Reason }>;
+      /** While the owner only watches: what the normal level would have done. */
+      would?: { action: 'reject' | 'quarantine'; reason: Reason };
       state: 'queue' | 'held' | 'quarantine' | 'incoming';
       subject: string;
       messageId: string;

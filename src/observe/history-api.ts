@@ -6,7 +6,8 @@ import type { ForwardPath, ReversePath } from '../mail/address.ts';
 import type { Direction } from '../mail/envelope.ts';
 import type { QueueId } from '../mail/queue-id.ts';
 import type { MailEvent } from './events.ts';
-import type { HistoryReport, ReportQuery } from './history-report.ts';
+import type { Forgotten, PersonPage } from './history-person.ts';
+import type { HistoryReport, ReportQuery, Watched } from './history-report.ts';
 
 /**
  * Where a recipient's copy is. not-taken: the client was told 4xx and keeps it · moved: it lives on in a part of a split ·
@@ -145,8 +146,14 @@ export interface History {
   trail(id: QueueId): Promise<Trail | undefined>;
   /** Figures of a span of time. Rejects likewise. */
   report(query: ReportQuery): Promise<HistoryReport>;
+  /** What watching only would have stopped. Rejects likewise. */
+  watched(query: ReportQuery): Promise<Watched[]>;
   /** Spam scores since then (wall clock, ms). Rejects likewise. */
   scores(from: number): Promise<number[]>;
+  /** All that is kept of one address, a page at a time; `after`: `next` of the page before. Rejects likewise. */
+  person(address: string, after: number): Promise<PersonPage>;
+  /** Writes the pseudonym in the place of the address, a page at a time. Rejects likewise. */
+  forget(address: string, by: { after: number; pseudonym: string }): Promise<Forgotten>;
   /** Forgets what is older than the days; returns how many messages went. Does nothing while the clock is not synchronised. */
   expire(): Promise<number>;
   status(): HistoryStatus;

@@ -10,8 +10,16 @@ import { errorCode, SekishoError } from '../base/errors.ts';
 import type { QueueId } from '../mail/queue-id.ts';
 import type { HistoryPage, HistorySearch, HistorySettings, Trail } from './history-api.ts';
 import { OPEN_STATES } from './history-api.ts';
+import { forgetPage, type Forgotten, type PersonPage, personPage } from './history-person.ts';
 import { readTrail, searchHistory } from './history-query.ts';
-import { type HistoryReport, reportHistory, type ReportQuery, scoresSince } from './history-report.ts';
+import {
+  type HistoryReport,
+  reportHistory,
+  type ReportQuery,
+  scoresSince,
+  type Watched,
+  watchedIn,
+} from './history-report.ts';
 import { PER_MILLISECOND, prepareDatabase } from './history-schema.ts';
 import { prepareWrite } from './history-statements.ts';
 import { createHistoryWriter, type HistoryWriter } from './history-writer.ts';
@@ -32,6 +40,9 @@ export interface HistoryDatabase {
   search(query: HistorySearch): HistoryPage;
   trail(id: QueueId): Trail | undefined;
   report(query: ReportQuery): HistoryReport;
+  watched(query: ReportQuery): Watched[];
+  person(address: string, after: number): PersonPage;
+  forget(address: string, by: { after: number; pseudonym: string }): Forgotten;
   /** Spam scores since then. */
   scores(from: number): number[];
   /** One step of forgetting; call again until `done`. */
@@ -132,6 +143,12 @@ export function openHistoryDatabase(file: string, settings: HistorySettings): Hi
       }
     },
     report: (query) => reportHistory(database, query),
+    watched: (query) => watchedIn(database, query),
+    person: (address, after) => personPage(database, address, after),
+    forget: (address, by) => {
+      writer.forget(); // what is remembered here must not bring it back
+      return forgetPage(database, address, by);
+    },
     scores: (from) => scoresSince(database, from),
     search: (query) => searchHistory(database, query),
     trail: (id) => readTrail(database, id),

@@ -37,6 +37,8 @@ export interface MessageFacts {
   size: number;
   client: string;
   reason: string;
+  /** What the normal level would have done, where only watching let it in: `action reason`. */
+  would?: string | undefined;
 }
 
 export interface MessageRecord extends MessageFacts {
@@ -122,6 +124,7 @@ export function createHistoryRecords(database: DatabaseSync): HistoryRecords {
       size: Number(row['size']),
       client: text('client'),
       reason: text('reason'),
+      would: typeof row['would'] === 'string' ? row['would'] : undefined,
       recipients,
       fresh: false,
       changed: false,
@@ -140,6 +143,7 @@ export function createHistoryRecords(database: DatabaseSync): HistoryRecords {
 
   function write(message: MessageRecord): void {
     const { n, id, parent, why, direction, reversePath, from, subject, messageId, size, client, reason } = message;
+    const would = message.would ?? null;
     const state = summary(message);
     if (message.fresh)
       sql.insertMessage.run(
@@ -157,6 +161,7 @@ export function createHistoryRecords(database: DatabaseSync): HistoryRecords {
         client,
         reason,
         message.recipients.size,
+        would,
       );
     else if (message.changed || state !== message.state)
       sql.updateMessage.run(
@@ -172,6 +177,7 @@ export function createHistoryRecords(database: DatabaseSync): HistoryRecords {
         parent ?? null,
         why ?? null,
         message.recipients.size,
+        would,
         n,
       );
     for (const [address, one] of message.recipients) {
@@ -189,13 +195,7 @@ export function createHistoryRecords(database: DatabaseSync): HistoryRecords {
     const { n, reversePath, from } = message;
     const addresses = [...message.recipients.keys()];
     if (!message.fresh) sql.dropWords.run(n);
-    sql.insertWords.run(
-      n,
-      pairTokens(foldText(message.subject, 1_000)),
-      pairTokens(foldText([reversePath, ...readable(reversePath), from].join(' '), 2_000)),
-      // Folded one by one: each ends with a lone character, so that no word reaches from one address into the next
-      addresses.map((address) => pairTokens(foldText([address, ...readable(address)].join(' '), 700))).join(' '),
-    );
+    sql.insertWords.run(n, ...wordsOf({ subject: message.subject, reversePath, from }, addresses));
     for (const [kind, key] of keysOf(message, addresses)) sql.insertKey.run(kind, key, n);
   }
 
@@ -249,6 +249,19 @@ export function createHistoryRecords(database: DatabaseSync): HistoryRecords {
       highest = readHighest();
     },
   };
+}
+
+/** Tokens of subject, sender, recipients. */
+export function wordsOf(
+  { subject, reversePath, from }: Pick<MessageFacts, 'subject' | 'reversePath' | 'from'>,
+  addresses: readonly string[],
+): [subject: string, sender: string, recipient: string] {
+  return [
+    pairTokens(foldText(subject, 1_000)),
+    pairTokens(foldText([reversePath, ...readable(reversePath), from].join(' '), 2_000)),
+    // Folded one by one: each ends with a lone character, so that no word reaches from one address into the next
+    addresses.map((address) => pairTokens(foldText([address, ...readable(address)].join(' '), 700))).join(' '),
+  ];
 }
 
 /** A message shows the state of its recipients that needs most attention; without any, what it was told. */

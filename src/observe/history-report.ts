@@ -26,6 +26,13 @@ export interface HistoryReport {
   partial: boolean;
 }
 
+export interface Watched {
+  step: number;
+  action: string;
+  reason: string;
+  messages: number;
+}
+
 export interface Named {
   name: string;
   messages: number;
@@ -81,6 +88,21 @@ export function reportHistory(database: DatabaseSync, query: ReportQuery): Histo
     delays,
     partial: cut,
   };
+}
+
+/** What watching only would have stopped, by step of time, action and reason. */
+export function watchedIn(database: DatabaseSync, query: ReportQuery): Watched[] {
+  const low = query.from * PER_MILLISECOND;
+  return database
+    .prepare(
+      `SELECT CAST((n - ?) / ? AS INTEGER) AS step, would, count(*) AS messages
+         FROM messages INDEXED BY messages_would WHERE would IS NOT NULL AND n BETWEEN ? AND ? GROUP BY 1, 2`,
+    )
+    .all(low, query.step * PER_MILLISECOND, low, query.to * PER_MILLISECOND - 1)
+    .map((row) => {
+      const [action = '', reason = ''] = String(row['would']).split(' ');
+      return { step: Number(row['step']), action, reason, messages: Number(row['messages']) };
+    });
 }
 
 /** Spam scores of the newest messages since `from`, as the engine gave them. */

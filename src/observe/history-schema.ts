@@ -60,6 +60,9 @@ const MIGRATIONS: readonly string[] = [
    CREATE VIRTUAL TABLE words USING fts5 (
      subject, sender, recipient, content = '', contentless_delete = 1, tokenize = 'ascii'
    );`,
+  // What watching only would have stopped: `action reason`
+  `ALTER TABLE messages ADD COLUMN would TEXT;
+   CREATE INDEX messages_would ON messages (n) WHERE would IS NOT NULL;`,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

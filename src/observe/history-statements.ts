@@ -22,10 +22,10 @@ export function prepareStatements(database: DatabaseSync): Statements {
     taken: read('SELECT 1 FROM messages WHERE n = ?'),
     byId: read('SELECT * FROM messages WHERE id = ?'),
     recipients: read('SELECT * FROM recipients WHERE n = ?'),
-    insertMessage: write('INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'),
+    insertMessage: write('INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'),
     updateMessage: write(
       `UPDATE messages SET state = ?, direction = ?, reverse_path = ?, header_from = ?, subject = ?, message_id = ?, size = ?,
-         client = ?, reason = ?, parent = ?, why = ?, recipient_count = ? WHERE n = ?`,
+         client = ?, reason = ?, parent = ?, why = ?, recipient_count = ?, would = ? WHERE n = ?`,
     ),
     putRecipient: write('INSERT OR REPLACE INTO recipients VALUES (?, ?, ?, ?, ?, ?, ?, ?)'),
     dropWords: write('DELETE FROM words WHERE rowid = ?'),

@@ -4,6 +4,7 @@
  * is the other side's to notice (history.ts).
  */
 import { parentPort, workerData } from 'node:worker_threads';
+import { assertNever } from '../base/brand.ts';
 import { systemClock } from '../base/clock.ts';
 import { describeError, errorCode } from '../base/errors.ts';
 import type { QueueId } from '../mail/queue-id.ts';
@@ -20,6 +21,9 @@ export type Ask =
   | { kind: 'search'; query: HistorySearch }
   | { kind: 'trail'; id: QueueId }
   | { kind: 'report'; query: ReportQuery }
+  | { kind: 'watched'; query: ReportQuery }
+  | { kind: 'person'; address: string; after: number }
+  | { kind: 'forget'; address: string; after: number; pseudonym: string }
   | { kind: 'scores'; from: number }
   /** Forget what arrived before this wall-clock time. */
   | { kind: 'expire'; cutoff: number };
@@ -45,6 +49,27 @@ export type FromWorker =
   | { type: 'figures'; figures: Figures };
 
 const FIGURES_EVERY_MS = 30_000;
+
+function answerOf(database: HistoryDatabase, ask: Exclude<Ask, { kind: 'expire' }>): unknown {
+  switch (ask.kind) {
+    case 'search':
+      return database.search(ask.query);
+    case 'trail':
+      return database.trail(ask.id);
+    case 'report':
+      return database.report(ask.query);
+    case 'watched':
+      return database.watched(ask.query);
+    case 'person':
+      return database.person(ask.address, ask.after);
+    case 'forget':
+      return database.forget(ask.address, ask);
+    case 'scores':
+      return database.scores(ask.from);
+    default:
+      return assertNever(ask);
+  }
+}
 
 /** `port` undefined: somebody imported this for its types. */
 function serve(port: NonNullable<typeof parentPort>, start: WorkerStart): void {
@@ -114,15 +139,8 @@ function serve(port: NonNullable<typeof parentPort>, start: WorkerStart): void {
 
   function answer(serial: number, ask: Ask): void {
     try {
-      if (ask.kind === 'search')
-        tell({ type: 'answer', serial, value: withDatabase((found) => found.search(ask.query)) });
-      else if (ask.kind === 'trail')
-        tell({ type: 'answer', serial, value: withDatabase((found) => found.trail(ask.id)) });
-      else if (ask.kind === 'report')
-        tell({ type: 'answer', serial, value: withDatabase((found) => found.report(ask.query)) });
-      else if (ask.kind === 'scores')
-        tell({ type: 'answer', serial, value: withDatabase((found) => found.scores(ask.from)) });
-      else expire(serial, { cutoff: ask.cutoff, gone: 0 });
+      if (ask.kind === 'expire') expire(serial, { cutoff: ask.cutoff, gone: 0 });
+      else tell({ type: 'answer', serial, value: withDatabase((found) => answerOf(found, ask)) });
     } catch (error) {
       tell({ type: 'refusal', serial, detail: describeError(error) });
     }

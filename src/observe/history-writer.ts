@@ -119,13 +119,14 @@ export function createHistoryWriter(
   /** What header and decision tell, cut to size. */
   function described(
     event: Received | Of<'decided'>,
-  ): Pick<MessageRecord, 'from' | 'subject' | 'messageId' | 'reason'> {
+  ): Pick<MessageRecord, 'from' | 'subject' | 'messageId' | 'reason' | 'would'> {
     const leading = event.decisions.find((decision) => decision.action !== 'deliver') ?? event.decisions[0];
     return {
       from: clip(event.from, 500),
       subject: options.settings().subjects ? clip(event.subject, 1_000) : '',
       messageId: clip(bareMessageId(event.messageId), 500),
       reason: leading?.reason ?? '',
+      would: event.would === undefined ? undefined : `${event.would.action} ${event.would.reason}`,
     };
   }
 

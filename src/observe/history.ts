@@ -12,7 +12,8 @@ import { describeError, SekishoError } from '../base/errors.ts';
 import type { MailEvent } from './events.ts';
 import type { History, HistoryPage, HistorySettings, Trail } from './history-api.ts';
 import type { Batch } from './history-database.ts';
-import type { HistoryReport } from './history-report.ts';
+import type { Forgotten, PersonPage } from './history-person.ts';
+import type { HistoryReport, Watched } from './history-report.ts';
 import { createFaults, createRefusalBrake } from './history-faults.ts';
 import type { Ask, Figures, FromWorker, ToWorker, WorkerStart } from './history-worker.ts';
 
@@ -261,6 +262,9 @@ export function createHistory(options: HistoryOptions): History {
     },
     search: (query) => asked<HistoryPage>({ kind: 'search', query }, ASK_MS),
     report: (query) => asked<HistoryReport>({ kind: 'report', query }, REPORT_MS),
+    watched: (query) => asked<Watched[]>({ kind: 'watched', query }, REPORT_MS),
+    person: (address, after) => asked<PersonPage>({ kind: 'person', address, after }, REPORT_MS),
+    forget: (address, by) => asked<Forgotten>({ kind: 'forget', address, ...by }, REPORT_MS),
     scores: (from) => asked<number[]>({ kind: 'scores', from }, REPORT_MS),
     trail: (id) => asked<Trail | undefined>({ kind: 'trail', id }, ASK_MS),
     expire: async () => {

@@ -46,16 +46,20 @@ export function describeEvent(event: MailEvent, words: TrailWords): string {
       return line(EVENT_WORDS.refused, { client: event.origin.clientAddress, stage: event.stage, reply: event.reply });
     case 'received':
       if (event.origin.listener === 'local') return say(EVENT_WORDS.receivedLocal, language);
-      return line(EVENT_WORDS.received, {
-        client: [event.origin.clientName, event.origin.clientAddress].filter((part) => part !== undefined).join(' '),
-        helo: event.origin.helo,
-        protocol: event.origin.protocol,
-        reply: event.reply,
-      });
+      return (
+        line(EVENT_WORDS.received, {
+          client: [event.origin.clientName, event.origin.clientAddress].filter((part) => part !== undefined).join(' '),
+          helo: event.origin.helo,
+          protocol: event.origin.protocol,
+          reply: event.reply,
+        }) + wouldText(event, words)
+      );
     case 'decided':
-      return line(EVENT_WORDS.decided, {
-        reasons: [...new Set(event.decisions.map(({ reason }) => reasonText(reason, words)))].join(', '),
-      });
+      return (
+        line(EVENT_WORDS.decided, {
+          reasons: [...new Set(event.decisions.map(({ reason }) => reasonText(reason, words)))].join(', '),
+        }) + wouldText(event, words)
+      );
     case 'attempt':
       return line(EVENT_WORDS.attempt, { hop: event.nextHop, recipients: list(event.recipients) });
     case 'delivered':
@@ -107,6 +111,12 @@ export function describeEvent(event: MailEvent, words: TrailWords): string {
     default:
       return assertNever(event);
   }
+}
+
+function wouldText({ would }: Extract<MailEvent, { event: 'received' | 'decided' }>, words: TrailWords): string {
+  if (would === undefined) return '';
+  const action = say(ACTION_WORDS[would.action], words.language);
+  return say(EVENT_WORDS.would, words.language, { action, reason: reasonText(would.reason, words) });
 }
 
 /** The stable shape for programs: a key is never renamed, only added. */

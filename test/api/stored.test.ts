@@ -9,19 +9,17 @@ import { after, before, test } from 'node:test';
 import { startWorld, type World } from '../e2e/world.ts';
 import { plainMail } from '../support/mime-samples.ts';
 import { until } from '../support/process.ts';
-import { type Rspamd, startRspamd } from '../support/rspamd.ts';
+import { startRspamd } from '../support/rspamd.ts';
 import { sendMail } from '../support/smtp-client.ts';
-import { startAdmin, type TestAdmin, type Visitor } from './support.ts';
+import { PASSWORD, startAdmin, type TestAdmin, type Visitor } from './support.ts';
 
 let world: World;
-let teacher: Rspamd;
 let box: TestAdmin;
 let admin: Visitor;
 let serial = 0;
 
 before(async () => {
   world = await startWorld();
-  teacher = await startRspamd({ dir: path.join(world.dir), learning: true });
   box = await startAdmin({
     data: path.join(world.dir, 'admin'),
     gatewaySocket: path.join(world.gateway.dataFolder, 'run/admin.sock'),
@@ -31,7 +29,6 @@ before(async () => {
 
 after(async () => {
   await box[Symbol.asyncDispose]();
-  await teacher[Symbol.asyncDispose]();
   await world[Symbol.asyncDispose]();
 });
 
@@ -113,6 +110,7 @@ test('a copy goes to no stranger, of nothing that is gone, and at no word of som
 
 test('a wrong verdict is kept as a sample, and taught to rspamd once its controller is named', async () => {
   const { id, bytes } = await quarantined('ham@office.example');
+  await using teacher = await startRspamd({ dir: world.dir, learning: true });
   const kept = await admin.api('POST', `/messages/${id}/report`, { as: 'spam' });
   assert.deepEqual([kept.json['learned'], kept.json['samples']], [false, 1], kept.text);
   const again = await admin.api('POST', `/messages/${id}/report`, { as: 'ham' });
@@ -133,4 +131,76 @@ test('a wrong verdict is kept as a sample, and taught to rspamd once its control
   const silent = await admin.api('POST', `/messages/${id}/report`, { as: 'ham' });
   assert.equal(silent.json['learned'], false, silent.text);
   assert.match(silent.text, /did not learn it/);
+});
+
+test('while only watching, what the normal level would have stopped is delivered, counted, told in its trail, and after a week offered', async () => {
+  assert.equal((await admin.api('PUT', '/policy/level', { level: 'watch' })).json['ok'], true);
+  serial += 1;
+  const bytes = plainMail({ from: 'President <president@office.example>', messageId: `watched.${serial}@x` });
+  const to = 'watched@office.example';
+  const reply = await sendMail(world.gateway.mxPort, { from: 'boss@nospf.example', to, bytes });
+  assert.equal(reply.code, 250, reply.text);
+  await until('the message', { ms: 20_000 }, () => Promise.resolve(arrivedFor(to)[0]));
+  type Watch = {
+    value: {
+      since: string;
+      wouldHaveBlocked: number;
+      byReason: unknown;
+      days: Array<{ messages: number }>;
+      offerSwitch: boolean;
+    };
+  };
+  const watch = (await admin.api('GET', '/overview')).json['watch'] as Watch;
+  const { since, days, ...counted } = watch.value;
+  assert.deepEqual(counted, {
+    wouldHaveBlocked: 1,
+    wouldReject: 0,
+    wouldQuarantine: 1,
+    byReason: [{ reason: 'own-domain-from-outside', messages: 1 }],
+    offerSwitch: false,
+  });
+  assert.ok(Math.abs(Date.parse(since) - Date.now()) < 600_000, since);
+  assert.equal(days.at(-1)?.messages, 1);
+  assert.equal((await admin.api('GET', '/policy')).json['watchingSince'], since);
+  const found = await admin.api('GET', `/messages?recipient=${to}`);
+  const id = (found.json['entries'] as Array<{ id: string }>)[0]?.id ?? '';
+  const steps = JSON.stringify((await admin.api('GET', `/messages/${id}`)).json['trace']);
+  assert.match(steps, /the normal level would: quarantine/);
+  box.pass(8 * 86_400_000);
+  const later = box.visitor();
+  await later.api('POST', '/session', { user: 'hanako', password: PASSWORD });
+  const offered = (await later.api('GET', '/overview')).json['watch'] as Watch;
+  assert.deepEqual([offered.value.offerSwitch, offered.value.wouldHaveBlocked], [true, 1], JSON.stringify(offered));
+  assert.equal((await later.api('PUT', '/policy/level', { level: 'normal' })).json['ok'], true);
+  assert.deepEqual((await later.api('GET', '/overview')).json['watch'], { ok: true });
+});
+
+test('one person is exported and, by a word typed twice, forgotten; what waits stays', async () => {
+  const her = 'leaver@office.example';
+  const { id } = await quarantined(her);
+  await admin.api('POST', `/messages/${id}/resend`, { recipients: [her], force: true });
+  await until('the copy', { ms: 20_000 }, () => Promise.resolve(arrivedFor(her)[0]));
+  const visitor = box.visitor();
+  await visitor.api('POST', '/session', { user: 'hanako', password: PASSWORD });
+  await visitor.api('POST', '/session/confirm', { password: PASSWORD });
+  const exported = await visitor.api('POST', '/privacy/export', { address: her.toUpperCase() });
+  const lines = exported.text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { type: string });
+  const kinds = new Set(lines.map(({ type }) => type));
+  assert.deepEqual([...kinds].toSorted(), ['audit', 'export', 'history', 'quarantine'], exported.text.slice(0, 500));
+  const forget = (typed: string, quarantine = false) =>
+    visitor.api('POST', '/privacy/forget', { address: her, typed, quarantine });
+  assert.equal((await forget('leaver')).status, 400);
+  const found = async (): Promise<number> =>
+    ((await visitor.api('GET', `/messages?recipient=${her}`)).json['entries'] as unknown[]).length;
+  assert.equal(await found(), 2);
+  const first = await forget(her);
+  assert.deepEqual([first.json['messages'], first.json['waiting'], first.json['deleted']], [1, 1, 0], first.text);
+  assert.equal(await found(), 1, 'the quarantined one keeps its story');
+  const all = await forget(her, true);
+  assert.deepEqual([all.json['messages'], all.json['waiting'], all.json['deleted']], [1, 0, 1], all.text);
+  assert.equal(await found(), 0);
+  assert.match((await visitor.api('GET', '/audit?limit=5')).text, /privacy\.forget/);
 });

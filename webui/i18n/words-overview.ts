@@ -53,6 +53,8 @@ export const OVERVIEW = {
     ja: '1 週間観察しました。結果に問題がなければ、保護を始めましょう。',
     en: 'You have watched for a week. If the result looks right, switch the protection on.',
   },
+  watchOn: { ja: '標準の保護に切り替える', en: 'Switch the protection on' },
+  watchSwitched: { ja: '標準の保護に切り替えました', en: 'The normal protection is on' },
   watchSwitch: { ja: '結果を見て切り替える', en: 'Review and switch on' },
   misses: { ja: '応答なし {n} 回', en: '{n} {n|miss|misses}' },
   showTable: { ja: '表で見る', en: 'As a table' },

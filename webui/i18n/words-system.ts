@@ -184,10 +184,17 @@ export const SYSTEM = {
   personForget: { ja: '消去する', en: 'Forget' },
   personForgetTitle: { ja: '{address} の記録を消去します', en: 'Forget {address}' },
   personForgetText: {
-    ja: '履歴からこのアドレスに関する記録を消します。元に戻せません。',
-    en: 'Removes this address from the history. It cannot be undone.',
+    ja: '履歴のこのアドレスを仮の名前に置き換え、件名と差出人名を消します。元に戻せません。本機に残っているメールの経過と監査記録は残ります。',
+    en: 'A pseudonym takes the place of this address in the history, and subjects and names go. It cannot be undone. The story of mail the box still has, and the audit, stay.',
   },
-  personForgotten: { ja: '{n} 件の記録を消去しました', en: '{n} {n|record|records} removed' },
+  personQuarantine: {
+    ja: 'この人だけに関わる隔離メールも削除する',
+    en: 'Delete quarantined mail that is theirs alone, too',
+  },
+  personForgotten: {
+    ja: '{n} 件の記録を消去しました（隔離から削除 {deleted} 件、本機に残っているため手を付けなかったもの {waiting} 件）',
+    en: '{n} {n|record|records} forgotten; {deleted} deleted from the quarantine; {waiting} left, because the box still has the mail',
+  },
   // backup
   backupText: {
     ja: '設定、利用者、鍵を 1 つの暗号化されたファイルにします。メール本体は含まれません。合言葉がなければ開けないので、別の場所に控えてください。',

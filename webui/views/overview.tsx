@@ -16,6 +16,7 @@ import { formatNumber, language, t, word } from '../i18n/language.ts';
 import { PAGES } from '../i18n/words-frame.ts';
 import { INSPECTOR_NAMES } from '../i18n/words-mail.ts';
 import { OVERVIEW } from '../i18n/words-overview.ts';
+import { WatchNotice } from './watch-notice.tsx';
 
 type Picture = Answer<'overview.show'>;
 type Maybe<T> = { ok: true; value: T } | { ok: false; code: string; message: Said; remedy?: Said | undefined };
@@ -36,7 +37,11 @@ export function Overview() {
       <PageHead title={t(PAGES.overview)} chapter="daily" />
       {picture.error === undefined ? null : <Trouble error={picture.error} again={picture.again} />}
       <UnfinishedSetup />
-      {value === undefined ? <Waiting failed={picture.error !== undefined} /> : <Cards picture={value} />}
+      {value === undefined ? (
+        <Waiting failed={picture.error !== undefined} />
+      ) : (
+        <Cards picture={value} again={picture.again} />
+      )}
     </>
   );
 }
@@ -54,12 +59,12 @@ function Waiting({ failed }: { failed: boolean }) {
   );
 }
 
-function Cards({ picture }: { picture: Picture }) {
+function Cards({ picture, again }: { picture: Picture; again: () => void }) {
   return (
     <>
       <FlowLine flow={picture.flow} />
       <div class="cards">
-        <Needs picture={picture} />
+        <Needs picture={picture} again={again} />
         <Part title={t(OVERVIEW.today)} card={picture.today} class="wide">
           {(today) => <Today today={today} />}
         </Part>
@@ -127,18 +132,12 @@ function FlowLine({ flow }: { flow: Picture['flow'] }) {
   );
 }
 
-function Needs({ picture }: { picture: Picture }) {
+function Needs({ picture, again }: { picture: Picture; again: () => void }) {
   const watch = picture.watch.ok ? picture.watch.value : undefined;
   const empty = picture.needs.length === 0 && watch === undefined;
   return (
     <Card title={t(OVERVIEW.needs)} class="wide">
-      {watch === undefined ? null : (
-        <Notice tone={watch.offerSwitch ? 'warn' : 'idle'} title={t(OVERVIEW.watch)}>
-          {t(OVERVIEW.watchText, { reject: watch.wouldReject, quarantine: watch.wouldQuarantine })}{' '}
-          {watch.offerSwitch ? <p>{t(OVERVIEW.watchOffer)}</p> : null}
-          <a href="/policy">{t(OVERVIEW.watchSwitch)}</a>
-        </Notice>
-      )}
+      {watch === undefined ? null : <WatchNotice watch={watch} changed={again} />}
       {picture.needs.map((need) => (
         <Notice
           key={need.kind + need.title.en}

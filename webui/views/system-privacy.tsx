@@ -129,6 +129,7 @@ function Times({ privacy, done }: { privacy: Privacy; done: () => void }) {
 
 function Person() {
   const [address, setAddress] = useState('');
+  const [quarantine, setQuarantine] = useState(false);
   const action = useAction();
   const exportIt = (): void =>
     void action.run(() => download('privacy.export', { body: { address: address.trim() } }, `${address.trim()}.jsonl`));
@@ -143,8 +144,8 @@ function Person() {
     });
     if (!sure) return;
     await action.run(async () => {
-      const { messages } = await call('privacy.forget', { body: { address: given, typed: given } });
-      toast(t(SYSTEM.personForgotten, { n: messages }));
+      const told = await call('privacy.forget', { body: { address: given, typed: given, quarantine } });
+      toast(t(SYSTEM.personForgotten, { n: told.messages, deleted: told.deleted, waiting: told.waiting }));
       setAddress('');
     });
   }
@@ -160,6 +161,7 @@ function Person() {
         error={errorAt(action.error, 'body.address')}
       />
       {action.error === undefined ? null : <Trouble error={action.error} />}
+      <Check label={t(SYSTEM.personQuarantine)} checked={quarantine} change={setQuarantine} />
       <div class="row">
         <button type="button" disabled={!ready} onClick={exportIt}>
           {t(SYSTEM.personExport)}

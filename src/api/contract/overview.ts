@@ -64,7 +64,20 @@ export const OVERVIEW_OPERATIONS = {
       disk: card(z.object({ freeOctets: count, floorOctets: count, spoolOctets: count })),
       /** What watch-only mode would have stopped; absent unless it is on. */
       watch: card(
-        z.object({ since: time, wouldReject: count, wouldQuarantine: count, offerSwitch: z.boolean() }).optional(),
+        z
+          .object({
+            since: time,
+            wouldHaveBlocked: count,
+            wouldReject: count,
+            wouldQuarantine: count,
+            /** The most frequent first. */
+            byReason: z.array(z.object({ reason: z.string(), messages: count })),
+            /** One entry a day since then (the last 31), the oldest first. */
+            days: z.array(z.object({ at: time, messages: count })),
+            /** It was watched for a week. */
+            offerSwitch: z.boolean(),
+          })
+          .optional(),
       ),
       /** What somebody should do now, the most urgent first. `page` is where to do it. */
       needs: z.array(

@@ -121,8 +121,14 @@ export const SYSTEM_OPERATIONS = {
     confirm: true,
     deadlineMs: 120_000,
     /** `typed`: the address again, as a person's word that it is meant. Mail that still waits is not touched. */
-    body: z.strictObject({ address: mailAddress, typed: z.string().max(320) }),
-    response: z.object({ messages: count }),
+    body: z.strictObject({
+      address: mailAddress,
+      typed: z.string().max(320),
+      /** Quarantined mail that is his alone goes too (for ten minutes it can be brought back). */
+      quarantine: z.boolean().default(false),
+    }),
+    /** `waiting`: the box still has the message, its history was left; `deleted`: of the quarantine; `samples`: of reports. */
+    response: z.object({ messages: count, waiting: count, deleted: count, samples: count, pseudonym: z.string() }),
   }),
   'backup.create': operation('POST', '/backup', {
     summary: { ja: '設定をバックアップする', en: 'Settings, users and keys as one encrypted file' },

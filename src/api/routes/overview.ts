@@ -7,6 +7,7 @@ import { spanOf } from '../live/zone.ts';
 import type { Some } from '../server/call.ts';
 import { briefOf } from '../server/problems.ts';
 import { iso, type RouteParts } from './parts.ts';
+import { isWatching, levelSince } from './policy.ts';
 
 type Overview = Answer<'overview.show'>;
 type Need = Overview['needs'][number];
@@ -15,11 +16,12 @@ type Card<T> = { ok: true; value: T } | ({ ok: false } & ReturnType<typeof brief
 export function overviewHandlers(parts: RouteParts): Some<'overview.show'> {
   return {
     'overview.show': async ({ gateway }) => {
-      const [status, queue, today, last] = await Promise.all([
+      const [status, queue, today, last, watch] = await Promise.all([
         card(gateway.call('status', {})),
         card(oldestOf(gateway, parts.now())),
         card(todayOf(parts, gateway)),
         card(gateway.call('history.search', { state: 'delivered', limit: 1 })),
+        card(watchOf(parts, gateway)),
       ]);
       const lastDelivered = last.ok ? last.value.entries[0]?.arrivedAt : undefined;
       const of = <T>(read: (value: StatusAnswer) => T): Card<T> =>
@@ -36,10 +38,42 @@ export function overviewHandlers(parts: RouteParts): Some<'overview.show'> {
           floorOctets: spool.floorOctets,
           spoolOctets: spool.octets,
         })),
-        watch: { ok: true, value: undefined },
+        watch,
         needs: status.ok ? needsOf(status.value) : [],
       };
     },
+  };
+}
+
+const DAY_MS = 86_400_000;
+const WATCH_DAYS = 7;
+const MOST_DAYS = 31;
+
+/** What was let in that the normal level would have stopped, since the owner only watches. */
+async function watchOf(
+  { now, zone }: RouteParts,
+  gateway: ControlClient,
+): Promise<Extract<Overview['watch'], { ok: true }>['value']> {
+  if (!(await isWatching(gateway))) return undefined;
+  const since = Math.min(await levelSince(gateway), now());
+  const { span } = spanOf('day', Math.max(since, now() - (MOST_DAYS - 1) * DAY_MS), zone());
+  const { groups } = await gateway.call('history.watched', { from: span.from, to: now() + DAY_MS, step: DAY_MS });
+  const sum = (wanted: (group: (typeof groups)[number]) => boolean): number =>
+    groups.filter(wanted).reduce((all, { messages }) => all + messages, 0);
+  const days = Math.max(1, Math.ceil((now() - span.from) / DAY_MS));
+  return {
+    since: iso(since),
+    wouldHaveBlocked: sum(() => true),
+    wouldReject: sum(({ action }) => action === 'reject'),
+    wouldQuarantine: sum(({ action }) => action === 'quarantine'),
+    byReason: [...new Set(groups.map(({ reason }) => reason))]
+      .map((reason) => ({ reason, messages: sum((group) => group.reason === reason) }))
+      .toSorted((a, b) => b.messages - a.messages),
+    days: Array.from({ length: days }, (_, step) => ({
+      at: iso(span.from + step * DAY_MS),
+      messages: sum((group) => group.step === step),
+    })),
+    offerSwitch: now() - since >= WATCH_DAYS * DAY_MS,
   };
 }
 

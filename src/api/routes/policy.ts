@@ -1,11 +1,13 @@
 /** Policy: levels, single rules, forecast. The rules are the gateway's settings under `policy`. */
+import type { ControlClient } from '../../control/client.ts';
+import { LEVEL_RULES } from '../../mail/protection-level.ts';
 import type { Answer } from '../contract/client.ts';
 import type { LEVELS } from '../contract/policy.ts';
 import type { Some } from '../server/call.ts';
 import { ApiProblem } from '../server/problems.ts';
 import { iso, type RouteParts } from './parts.ts';
 import { setAll, settingAt, UNCHANGED } from './settings.ts';
-import { LEVEL_RULES, LEVEL_WORDS } from './policy-levels.ts';
+import { LEVEL_WORDS } from './policy-levels.ts';
 
 type Rules = Answer<'policy.show'>['rules'];
 type Level = (typeof LEVELS)[number];
@@ -16,8 +18,10 @@ export function policyHandlers({ now }: RouteParts): Some<`policy.${'show' | 'le
   return {
     'policy.show': async ({ gateway }) => {
       const rules = await settingAt<Rules>(gateway, 'policy');
+      const level = levelOf(rules);
       return {
-        level: levelOf(rules),
+        level,
+        ...(level === 'watch' ? { watchingSince: iso(await levelSince(gateway)) } : {}),
         rules: pick(rules),
         levels: LEVEL_WORDS.map(({ level, title, consequences }) => ({
           level,
@@ -61,6 +65,21 @@ export function policyHandlers({ now }: RouteParts): Some<`policy.${'show' | 'le
       };
     },
   };
+}
+
+/** When the rules of the level were last touched: the newest kept generation that did, else the oldest that is known. */
+export async function levelSince(gateway: ControlClient): Promise<number> {
+  const { generations } = await gateway.call('config.generations', {});
+  const rules = Object.keys(LEVEL_RULES.watch).map((key) => `policy.${key}`);
+  const touched = generations.filter(({ changed }) =>
+    changed.some((path) => rules.some((rule) => path === rule || path.startsWith(`${rule}.`))),
+  );
+  const times = (touched.length > 0 ? touched : generations).map(({ at }) => Date.parse(at));
+  return touched.length > 0 ? Math.max(...times) : Math.min(...times);
+}
+
+export async function isWatching(gateway: ControlClient): Promise<boolean> {
+  return levelOf(await settingAt<Rules>(gateway, 'policy')) === 'watch';
 }
 
 function levelOf(rules: Rules): Level | 'custom' {

@@ -186,6 +186,12 @@ function keptItems(
       days: quarantineDays,
       setting: 'quarantine.days',
     },
+    {
+      what: {
+        ja: '判定の誤りとして報告されたメールの見本（種類ごとに新しい順で 500 通まで）',
+        en: 'Samples of mail reported as wrongly judged (the newest 500 of each kind)',
+      },
+    },
     { what: { ja: '配送待ちのメールの全文（配送が終わるまで）', en: 'Mail on its way, whole, until it is delivered' } },
     {
       what: {
