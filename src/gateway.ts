@@ -35,7 +35,6 @@ import { createKnownTime } from './gateway/known-time.ts';
 import { reload } from './gateway/reload.ts';
 import { linkToHost } from './gateway/host-link.ts';
 import { watchLife } from './gateway/life.ts';
-import { createSamples } from './gateway/samples.ts';
 import { takeInheritedFds } from './gateway/sockets.ts';
 import { openOwnQuarantine } from './gateway/own-quarantine.ts';
 import { openSpoolPatiently } from './gateway/spool-identity.ts';
@@ -299,7 +298,7 @@ async function main({ config: configFile, data, journald, fds, hostSocket, inspe
     clock,
     doors,
     startedAt,
-    samples: createSamples(path.join(data, 'samples')),
+    data,
     log,
     jobs,
   });

@@ -86,7 +86,26 @@ const EVERYWHERE = ['zod'];
 export function checkImports(root: string): Violation[] {
   const sources = readSources(root, 'src');
   const known = new Set(sources.map((source) => source.name));
-  return [...sources.flatMap((source) => checkFile(source, known)), ...findCycles(sources)];
+  const pages = readSources(root, 'webui').filter(({ name }) => !/^webui\/(?:dist|vite\.config)/.test(name));
+  return [
+    ...sources.flatMap((source) => checkFile(source, known)),
+    ...findCycles(sources),
+    ...pages.flatMap((page) => checkPage(page)),
+  ];
+}
+
+/** The pages know the API's contract, as types only: nothing of the server may come into a browser. */
+function checkPage(page: SourceFile): Violation[] {
+  return page.imports.flatMap(({ specifier, typeOnly, line }) => {
+    if (!specifier.startsWith('.')) return [];
+    const target = resolveImport(page.name, specifier);
+    if (!target.startsWith('src/')) return [];
+    if (typeOnly && target.startsWith('src/api/contract/')) return [];
+    const problem = target.startsWith('src/api/contract/')
+      ? `Imports "${target}" by value; pages take types of the contract only`
+      : `Imports "${target}"; pages may import from src/api/contract/ only, and only types`;
+    return [{ file: page.name, line, problem }];
+  });
 }
 
 function checkFile(source: SourceFile, known: ReadonlySet<string>): Violation[] {

@@ -2,6 +2,7 @@
  * What the verbs of the control sockets do: each joins the stages it needs and answers in the contract's shapes. Trouble is
  * a SekishoError with a remedy; anything else is a bug and is told as such. Every change is durable before it is answered.
  */
+import path from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { SekishoError } from '../base/errors.ts';
 import type { ChangeResult, ConfigStore } from '../config/store.ts';
@@ -23,7 +24,7 @@ import { pageHandlers } from './page-handlers.ts';
 import { quarantineHandlers } from './quarantine-handlers.ts';
 import { queueBulkHandlers } from './queue-bulk.ts';
 import { queueHandlers } from './queue-handlers.ts';
-import type { Samples } from './samples.ts';
+import { createSamples, type Samples } from './samples.ts';
 import { storyHandlers } from './story-handlers.ts';
 import { alarmRows, iso, VERSION } from './views.ts';
 
@@ -43,10 +44,13 @@ export interface HandlerParts {
   jobs: { list(): JobAnswer[]; runNow(name: string): Promise<void> };
   /** Wall clock, ms. */
   startedAt: number;
+  /** The data folder. */
+  data: string;
   samples: Samples;
 }
 
-export function createHandlers(parts: HandlerParts): GatewayHandlers {
+export function createHandlers(given: Omit<HandlerParts, 'samples'>): GatewayHandlers {
+  const parts = { ...given, samples: createSamples(path.join(given.data, 'samples')) };
   return {
     ...stateHandlers(parts),
     ...queueHandlers(parts),

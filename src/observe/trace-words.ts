@@ -17,7 +17,14 @@ export const EVENT_WORDS = {
     ja: '{client}（{helo}、{protocol}）から受信し、「{reply}」と返答',
     en: 'Received from {client} ({helo}, {protocol}); answered "{reply}"',
   },
-  would: { ja: '（標準なら{action}: {reason}）', en: ' (the normal level would: {action}, {reason})' },
+  wouldReject: {
+    ja: '（見るだけの運転。標準なら拒否: {reason}）',
+    en: ' (only watching: it would have been rejected, {reason})',
+  },
+  wouldQuarantine: {
+    ja: '（見るだけの運転。標準なら隔離: {reason}）',
+    en: ' (only watching: it would have been quarantined, {reason})',
+  },
   receivedLocal: { ja: 'この機器が作成', en: 'Made by this box' },
   decided: { ja: '後から検査し、判定: {reasons}', en: 'Inspected later and decided: {reasons}' },
   attempt: { ja: '{hop} へ {recipients} 宛の配送を試行', en: 'Trying {hop} for {recipients}' },

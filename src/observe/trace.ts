@@ -115,8 +115,8 @@ export function describeEvent(event: MailEvent, words: TrailWords): string {
 
 function wouldText({ would }: Extract<MailEvent, { event: 'received' | 'decided' }>, words: TrailWords): string {
   if (would === undefined) return '';
-  const action = say(ACTION_WORDS[would.action], words.language);
-  return say(EVENT_WORDS.would, words.language, { action, reason: reasonText(would.reason, words) });
+  const text = would.action === 'reject' ? EVENT_WORDS.wouldReject : EVENT_WORDS.wouldQuarantine;
+  return say(text, words.language, { reason: reasonText(would.reason, words) });
 }
 
 /** The stable shape for programs: a key is never renamed, only added. */

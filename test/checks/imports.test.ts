@@ -20,6 +20,18 @@ function problemsOf(planted: Record<string, string>): string[] {
 
 const forbidden: ReadonlyArray<[sentence: string, file: string, text: string, problem: RegExp]> = [
   [
+    'a page that imports the contract by value',
+    'webui/views/x.tsx',
+    "import { OPERATIONS } from '../../src/api/contract/operations.ts';\nvoid OPERATIONS;\n",
+    /by value; pages take types of the contract only/,
+  ],
+  [
+    'a page that imports the server, even as a type',
+    'webui/api/x.ts',
+    "import type { header } from '../../src/mail/header.ts';\nexport type X = typeof header;\n",
+    /pages may import from src\/api\/contract\/ only/,
+  ],
+  [
     'a stage that imports another stage',
     'src/deliver/send.ts',
     "import { server } from '../accept/server.ts';\nvoid server;\n",

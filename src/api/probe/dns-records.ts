@@ -1,6 +1,6 @@
 /**
- * The records the world must find for the office's mail to go in and out, and what it finds now: MX, A, SPF, DMARC, the name of
- * our address. Each with what to publish, letter by letter. "Could not ask" is unknown, never missing.
+ * The records the world must find for the office's mail to go in and out, and what it finds now: MX, A, SPF, DKIM, DMARC, MTA-STS,
+ * TLS-RPT, the name of our address. Each with what to publish, letter by letter. "Could not ask" is unknown, never missing.
  */
 import { domainToUnicode } from 'node:url';
 import type { Resolver } from '../../base/resolver.ts';
@@ -18,12 +18,16 @@ export async function checkDns(asked: {
   resolver: Resolver;
 }): Promise<DnsRecord[]> {
   const { domain, hostname, addresses, direct, resolver } = asked;
-  const [mx, a, aaaa, spf, dmarc] = await Promise.all([
+  const [mx, a, aaaa, spf, dmarc, dkim, sts, stsHost, tlsRpt] = await Promise.all([
     look(async () => (await resolver.mx(domain)).records.map(({ priority, exchange }) => `${priority} ${exchange}`)),
     look(() => resolver.a(hostname)),
     look(() => resolver.aaaa(hostname)),
     look(async () => texts(await resolver.txt(domain), /^v=spf1(?: |$)/i)),
     look(async () => texts(await resolver.txt(`_dmarc.${domain}`), /^v=DMARC1/i)),
+    look(() => dkimKeys(domain, resolver)),
+    look(async () => texts(await resolver.txt(`_mta-sts.${domain}`), /^v=STSv1/i)),
+    look(() => resolver.a(`mta-sts.${domain}`)),
+    look(async () => texts(await resolver.txt(`_smtp._tls.${domain}`), /^v=TLSRPTv1/i)),
   ]);
   const seen = [...addresses, ...('found' in a ? a.found : []), ...('found' in aaaa ? aaaa.found : [])];
   const own = [...new Set(seen)].slice(0, 4);
@@ -75,6 +79,21 @@ export async function checkDns(asked: {
   ];
   return [
     ...records,
+    dkimRecord(domain, dkim),
+    ...stsRecords({ domain, hostname, sts, stsHost }),
+    record(
+      'tls-rpt',
+      { name: `_smtp._tls.${domain}`, type: 'TXT', wanted: `v=TLSRPTv1; rua=mailto:postmaster@${domain}` },
+      tlsRpt,
+      {
+        need: 'optional',
+        text: {
+          ja: '暗号化して届けられなかった相手から、1 日 1 回の報告が届くようになります（RFC 8460）',
+          en: 'Senders that could not deliver encrypted report it once a day (RFC 8460)',
+        },
+        good: (found) => found.length === 1 && /;\s*rua=/i.test(found[0] ?? ''),
+      },
+    ),
     ...own.map((address, index) =>
       record('ptr', { name: address, type: 'PTR', wanted: `${hostname}.` }, names[index] ?? { unknown: true }, {
         need: direct ? 'required' : 'optional',
@@ -85,6 +104,65 @@ export async function checkDns(asked: {
         good: (found) => found.some((one) => same(one, hostname)),
       }),
     ),
+  ];
+}
+
+/** What mail servers and services name their keys by; nobody can list the selectors of a domain. */
+const SELECTORS = ['default', 'dkim', 'mail', 'selector1', 'selector2', 'google', 's1', 's2', 'k1', 'cybozu', 'zimbra'];
+
+async function dkimKeys(domain: string, resolver: Resolver): Promise<string[]> {
+  const found = await Promise.all(
+    SELECTORS.map(async (selector) => {
+      const keys = texts(await resolver.txt(`${selector}._domainkey.${domain}`), /(?:^|;)\s*p=[A-Za-z0-9+/]/);
+      return keys.map((key) => `${selector}: ${key}`);
+    }),
+  );
+  return found.flat();
+}
+
+/** This box does not sign: the key is of whoever does, so there is nothing of ours to publish. */
+function dkimRecord(domain: string, seen: Found): DnsRecord {
+  const made = record('dkim', { name: `(selector)._domainkey.${domain}`, type: 'TXT', wanted: '' }, seen, {
+    need: 'recommended',
+    text: {
+      ja: '送信メールの署名（DKIM）の公開鍵です。本機は署名しません。署名するのは後ろのメールサーバーか中継サービスなので、その画面に出る値を登録してください。ここではよく使われる名前（セレクター）だけを調べています',
+      en: 'The public key of the signature of your mail. This box does not sign: your mail server or smarthost does, and shows what to publish. Only the usual selectors are looked for here',
+    },
+    good: (found) => found.length > 0,
+  });
+  return made.state === 'missing'
+    ? {
+        ...made,
+        // another selector may well be there
+        state: 'unknown',
+        remedy: {
+          ja: 'メールサーバーまたは中継サービスで DKIM 署名を有効にし、表示された TXT レコードを登録してください',
+          en: 'Turn DKIM on at the mail server or smarthost, and publish the TXT record it shows',
+        },
+      }
+    : made;
+}
+
+/** RFC 8461: the record, and the host its policy is fetched from by HTTPS (which this box does not serve). */
+function stsRecords(asked: { domain: string; hostname: string; sts: Found; stsHost: Found }): DnsRecord[] {
+  const { domain, hostname, sts, stsHost } = asked;
+  return [
+    record('mta-sts', { name: `_mta-sts.${domain}`, type: 'TXT', wanted: 'v=STSv1; id=1' }, sts, {
+      need: 'optional',
+      text: {
+        ja: `暗号化なしでは届けないよう世界に伝えます（RFC 8461）。証明機関の証明書が必要です。方針のファイル（version: STSv1 / mode: testing / mx: ${hostname} / max_age: 604800）を https://mta-sts.${domain}/.well-known/mta-sts.txt に置いてから登録してください`,
+        en: `Tells the world never to deliver unencrypted (RFC 8461); needs a certificate of a public authority. First put the policy (version: STSv1 / mode: testing / mx: ${hostname} / max_age: 604800) at https://mta-sts.${domain}/.well-known/mta-sts.txt`,
+      },
+      good: (found) => found.length === 1 && /;\s*id=[A-Za-z0-9]{1,32}/.test(found[0] ?? ''),
+    }),
+    record('mta-sts', { name: `mta-sts.${domain}`, type: 'A', wanted: '' }, stsHost, {
+      need: 'optional',
+      text: {
+        ja: 'MTA-STS の方針を置くウェブサーバーです。本機ではなく、会社のウェブサイトなどに置きます',
+        en: 'The web server that shows the MTA-STS policy: the company’s web site, not this box',
+      },
+      good: (found) => found.length > 0,
+    }),
   ];
 }
 

@@ -2,7 +2,8 @@
  * Backup and restore: settings of the gateway, users, and the installed certificate of the pages. What stands at its default
  * is not written back, so that a later release's defaults hold. Settings come first and are tried as a whole: what the
  * gateway refuses restores nothing at all; users come last, in one transaction. Whoever loses power between the two restores
- * once more. Files that settings name (lists of recipients, certificate files) are not in it.
+ * once more. Files that settings name (lists of recipients, certificate files) are not in it, nor are passwords that the gateway
+ * shows to nobody (the smarthost's): a box that has one keeps it, on a new one the login is left out and must be given again.
  */
 import { z } from 'zod';
 import type { ControlClient } from '../../control/client.ts';
@@ -12,7 +13,7 @@ import { checkPair } from '../server/certificate.ts';
 import { Content, type Some } from '../server/call.ts';
 import { ApiProblem } from '../server/problems.ts';
 import { iso, type RouteParts } from './parts.ts';
-import { type Change, UNCHANGED } from './settings.ts';
+import { type Change, HIDDEN, settingAt, UNCHANGED } from './settings.ts';
 
 const backup = z.strictObject({
   madeAt: z.iso.datetime(),
@@ -92,8 +93,9 @@ async function chosenSettings(gateway: ControlClient): Promise<Record<string, un
 }
 
 /** One generation a part of the file; the first that is refused takes all back. */
-async function restoreSettings(gateway: ControlClient, config: Record<string, unknown>): Promise<Change> {
-  const checked = await gateway.call('config.check', { candidate: config });
+async function restoreSettings(gateway: ControlClient, given: Record<string, unknown>): Promise<Change> {
+  const config = withoutLostLogin(given, await settingAt<unknown>(gateway, 'outbound.smarthost'));
+  const checked = await gateway.call('config.check', { candidate: withoutHidden(config) });
   if (!checked.ok) return { ok: false, problems: checked.problems };
   const now = await chosenSettings(gateway);
   const { generation: before } = await gateway.call('config.show', { path: 'version' });
@@ -112,4 +114,18 @@ async function restoreSettings(gateway: ControlClient, config: Record<string, un
     sum = { ...change, changed: [...(sum.changed ?? []), ...(change.changed ?? [])] };
   }
   return sum;
+}
+
+/** The smarthost's login where this box keeps no password for it. */
+function withoutLostLogin(config: Record<string, unknown>, standing: unknown): Record<string, unknown> {
+  const kept = typeof standing === 'object' && standing !== null && 'password' in standing;
+  return kept ? config : (withoutHidden(config) as Record<string, unknown>);
+}
+
+/** A login whose password is hidden goes as a whole: a user alone would be refused. */
+function withoutHidden(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const { user: _user, password: _password, ...rest } = value as Record<string, unknown>;
+  const bare = 'password' in value && value.password === HIDDEN ? rest : value;
+  return Object.fromEntries(Object.entries(bare).map(([key, inner]) => [key, withoutHidden(inner)]));
 }

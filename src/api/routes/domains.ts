@@ -5,7 +5,7 @@ import { parseDomain } from '../../mail/address.ts';
 import type { Answer } from '../contract/client.ts';
 import type { Some } from '../server/call.ts';
 import { ApiProblem } from '../server/problems.ts';
-import { setAll, settingAt } from './settings.ts';
+import { HIDDEN, setAll, settingAt } from './settings.ts';
 
 type Domain = Answer<'domains.list'>['domains'][number];
 type Server = Domain['servers'][number];
@@ -78,7 +78,10 @@ function outgoingHandlers(): Some<`outgoing.${'show' | 'update' | 'networks'}`> 
         return gateway.call('config.unset', { path: 'outbound.smarthost' });
       }
       note(`${body.smarthost.host}:${body.smarthost.port}`);
-      return setAll(gateway, [['outbound.smarthost', body.smarthost]]);
+      const { user, password, ...server } = body.smarthost;
+      // a login without its password means the one that is kept: the gateway puts it back where it sees it hidden
+      const login = user === undefined ? {} : { user, password: password ?? HIDDEN };
+      return setAll(gateway, [['outbound.smarthost', { ...server, ...login }]]);
     },
     'outgoing.networks': ({ gateway, body }) =>
       gateway.call('config.set', { path: 'listeners.relay.networks', value: body.networks }),

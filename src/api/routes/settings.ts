@@ -2,6 +2,9 @@
 import type { ControlClient } from '../../control/client.ts';
 import type { VerbAnswer } from '../../control/contract.ts';
 
+/** What the gateway shows in the place of a secret, and takes for the one it keeps. */
+export const HIDDEN = '[hidden]';
+
 export type Change = VerbAnswer<'config.set'>;
 
 /** What stands at the path, defaults filled in, secrets hidden. */
