@@ -18,7 +18,7 @@ const MOST_OCTETS = 60_000;
 
 async function main(): Promise<void> {
   mkdirSync(OUT, { recursive: true });
-  await using world = await startPagesWorld();
+  await using world = await startPagesWorld({ host: true });
   await beforeTheClaim(world);
   const { page } = await world.open({ language: 'ja' });
   await claim(world, page);
@@ -64,6 +64,7 @@ async function someMail(world: PagesWorld): Promise<void> {
     '請求書（2026年11月分）をお送りします',
     'Re: 納期のご相談',
   ];
+  await sendMail(port, { ...stranger, bytes: hostileMail('screen.o@x') });
   for (const [index, subject] of subjects.entries())
     await sendMail(port, { ...friend, bytes: japaneseMail(subject, `screen.${index}@example.com`) });
   await sendMail(port, { ...friend, bytes: plainMail({ subject: 'Meeting on Friday', messageId: 'screen.en@x' }) });
@@ -75,7 +76,6 @@ async function someMail(world: PagesWorld): Promise<void> {
       ...stranger,
       bytes: plainMail({ ...president, subject: `Urgent transfer ${n}`, messageId: `p${n}@x` }),
     });
-  await sendMail(port, { ...stranger, bytes: hostileMail('screen.o@x') });
 }
 
 /** As small as the limit asks for. */

@@ -276,6 +276,14 @@ export const INNER_WORDS: Readonly<Record<string, Text>> = {
     en: 'Days for which a link works.',
     ja: 'リンクの有効日数です。',
   },
+  pages: {
+    en: 'The administration pages.',
+    ja: '管理画面です。',
+  },
+  'pages.names': {
+    en: 'Names under which browsers may open the administration pages, besides the host name of the box and its addresses. All others are refused, because a name of somebody else’s may point at the box.',
+    ja: '管理画面を開くときに使ってよい名前です。本機のホスト名と IP アドレスは書かなくても使えます。ほかの名前は、他人の名前が本機を指していることがあるため断ります。',
+  },
   history: {
     en: 'What is remembered about each message, without its content.',
     ja: 'メールごとの記録です。本文は含みません。',

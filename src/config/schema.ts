@@ -322,6 +322,13 @@ export const configSchema = z.strictObject({
       linkDays: z.number().int().min(1).max(90).default(7),
     })
     .prefault({}),
+  /** The administration pages. */
+  pages: z
+    .strictObject({
+      /** Besides host name and addresses. Any other name is refused: it may be somebody else's that points at us (rebinding). */
+      names: z.array(hostName).max(20).default([]),
+    })
+    .prefault({}),
   history: z
     .strictObject({ days: z.number().int().min(1).max(3_650).default(400), subjects: z.boolean().default(true) })
     .prefault({}),

@@ -1,4 +1,5 @@
 /** Filters that live in the address of the page: a search is a link. Typing settles for a moment before it asks the box. */
+import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { query, setQuery } from '../app/router.ts';
 import { t } from '../i18n/language.ts';
@@ -41,6 +42,23 @@ export function FilterSelect<V extends string>(props: {
       options={[{ value: '', label: t(COMMON.all) }, ...props.options]}
       change={(next) => setQuery({ [props.name]: next })}
     />
+  );
+}
+
+/** The fields of a search. On a phone all but the first wait behind a button, unless one of them is in use. */
+export function Filters({ names, children }: { names: readonly string[]; children: ComponentChildren }) {
+  const [open, setOpen] = useState(false);
+  const used = names.some((name) => query.value[name] !== undefined);
+  const folded = !open && !used;
+  return (
+    <search class={`filters ${folded ? 'folded' : ''}`}>
+      {children}
+      {folded ? (
+        <button type="button" class="plain unfold" onClick={() => setOpen(true)}>
+          {t(COMMON.moreFilters)}
+        </button>
+      ) : null}
+    </search>
   );
 }
 

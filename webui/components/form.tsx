@@ -117,12 +117,18 @@ export function SelectField<V extends string>(
 }
 
 export function Choices<V extends string>(
-  props: FieldProperties & { value: V | undefined; options: ReadonlyArray<Option<V>>; change: (value: V) => void },
+  props: FieldProperties & {
+    value: V | undefined;
+    options: ReadonlyArray<Option<V>>;
+    change: (value: V) => void;
+    /** The card around it says the same already. */
+    quiet?: boolean;
+  },
 ) {
   const id = useId();
   return (
     <fieldset aria-describedby={`${id}-more`}>
-      <legend>{props.label}</legend>
+      <legend class={props.quiet === true ? 'sr' : undefined}>{props.label}</legend>
       {props.options.map((one) => (
         <label key={one.value} class="choice">
           <input type="radio" name={id} checked={props.value === one.value} onChange={() => props.change(one.value)} />

@@ -34,6 +34,7 @@ export const COMMON = {
   testing: { ja: '確かめています…', en: 'Testing…' },
   loading: { ja: '読み込んでいます…', en: 'Loading…' },
   search: { ja: '検索', en: 'Search' },
+  moreFilters: { ja: 'ほかの条件で絞り込む', en: 'More conditions' },
   clear: { ja: '条件を消す', en: 'Clear' },
   chapter: { ja: 'この画面の使い方', en: 'About this page' },
   required: { ja: '入力してください', en: 'Fill this in' },

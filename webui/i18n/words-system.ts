@@ -78,6 +78,12 @@ export const SYSTEM = {
     ja: '空欄なら、本機がつながっている社内のネットワークだけです。1 行に 1 つ。',
     en: 'Empty: only the private networks the box is directly on. One a line.',
   },
+  pageNames: { ja: '画面を開くときの名前', en: 'Names of these pages' },
+  pageNamesText: {
+    ja: '本機の名前と IP アドレスでは、いつでも開けます。ほかの名前で開くときは、ここに加えてください。加えていない名前は断ります。',
+    en: 'The name of the box and its addresses always work. Add any other name you open the pages by; the rest are refused.',
+  },
+  pageNamesField: { ja: '名前（1 行に 1 つ）', en: 'Names, one a line' },
   networkTry: { ja: '試す（2 分以内に確定）', en: 'Try it (confirm within 2 minutes)' },
   networkPending: { ja: '新しいネットワーク設定を試しています', en: 'New network settings are being tried' },
   networkPendingText: {

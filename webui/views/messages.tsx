@@ -6,7 +6,7 @@ import { useList } from '../api/use-list.ts';
 import { go, query } from '../app/router.ts';
 import type { ViewProperties } from '../app/views.ts';
 import { Empty, PageHead, Skeleton, Time, Trouble } from '../components/basics.tsx';
-import { ClearFilters, FilterSelect, FilterText } from '../components/filter.tsx';
+import { ClearFilters, Filters, FilterSelect, FilterText } from '../components/filter.tsx';
 import { Check } from '../components/form.tsx';
 import { ListFoot } from '../components/list-foot.tsx';
 import { MailState } from '../components/mail-state.tsx';
@@ -53,7 +53,7 @@ function Search() {
   return (
     <>
       <PageHead title={t(PAGES.messages)} intro={t(MESSAGES.intro)} chapter="messages" />
-      <search class="filters">
+      <Filters names={FILTERS.slice(1)}>
         <FilterText name="text" label={t(MESSAGES.text)} grow />
         <FilterText name="sender" label={t(MESSAGES.sender)} />
         <FilterText name="recipient" label={t(MESSAGES.recipient)} />
@@ -70,7 +70,7 @@ function Search() {
         <FilterText name="from" label={t(MESSAGES.from)} type="date" />
         <FilterText name="to" label={t(MESSAGES.to)} type="date" />
         <ClearFilters names={FILTERS} />
-      </search>
+      </Filters>
       <Check label={t(MESSAGES.live)} checked={follow} change={setFollow} />
       {list.error === undefined ? null : <Trouble error={list.error} again={list.again} />}
       {list.rows === undefined ? (
@@ -158,7 +158,7 @@ function To({ row }: { row: Entry }) {
     <>
       {first === undefined ? '–' : <Address address={first} />}
       {row.recipientCount > 1 ? (
-        <span class="soft small"> {t(FIELD.moreRecipients, { n: row.recipientCount - 1 })}</span>
+        <span class="soft small nowrap"> {t(FIELD.moreRecipients, { n: row.recipientCount - 1 })}</span>
       ) : null}
     </>
   );

@@ -52,6 +52,7 @@ export function OutgoingForm({ outgoing, done, label }: { outgoing: Outgoing; do
     <form onSubmit={submitted(() => (passed ? save() : test()))}>
       <Choices
         label={t(DOMAINS.outgoing)}
+        quiet
         value={draft.way}
         change={(way) => change({ way })}
         options={[

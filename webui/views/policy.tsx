@@ -88,6 +88,7 @@ export function LevelForm(props: { policy: PolicyState; done: (level: Level) => 
     <form onSubmit={submitted(save)}>
       <Choices
         label={t(POLICY.level)}
+        quiet
         value={level}
         change={setLevel}
         options={policy.levels.map((one) => ({

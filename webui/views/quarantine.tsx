@@ -9,7 +9,7 @@ import { go, hrefWith, query } from '../app/router.ts';
 import { may } from '../app/session.ts';
 import type { ViewProperties } from '../app/views.ts';
 import { Empty, PageHead, Skeleton, State, Time, Trouble } from '../components/basics.tsx';
-import { ClearFilters, FilterText } from '../components/filter.tsx';
+import { ClearFilters, Filters, FilterText } from '../components/filter.tsx';
 import { Icon } from '../components/icon.tsx';
 import { ListFoot, useDeleted } from '../components/list-foot.tsx';
 import { Reason } from '../components/mail-state.tsx';
@@ -47,12 +47,12 @@ export function Quarantine({ rest }: ViewProperties) {
   return (
     <>
       <PageHead title={t(PAGES.quarantine)} intro={t(QUARANTINE.intro)} chapter="quarantine" />
-      <search class="filters">
+      <Filters names={FILTERS.slice(1)}>
         <FilterText name="text" label={t(QUARANTINE.search)} grow />
         <FilterText name="sender" label={t(MESSAGES.sender)} />
         <FilterText name="recipient" label={t(MESSAGES.recipient)} />
         <ClearFilters names={FILTERS} />
-      </search>
+      </Filters>
       {list.error === undefined ? null : <Trouble error={list.error} again={list.again} />}
       {list.rows === undefined && list.error === undefined ? <Skeleton lines={12} /> : null}
       <div class={`split ${rest === '' ? '' : 'open'}`}>
@@ -149,7 +149,7 @@ function Rows({ rows, opened, open, chosen, choose, done }: RowsProperties) {
             <>
               <Address address={row.recipients[0] ?? ''} />
               {row.recipients.length > 1 ? (
-                <span class="soft small"> {t(FIELD.moreRecipients, { n: row.recipients.length - 1 })}</span>
+                <span class="soft small nowrap"> {t(FIELD.moreRecipients, { n: row.recipients.length - 1 })}</span>
               ) : null}
             </>
           ),

@@ -308,7 +308,7 @@ function Rows({ rows, chosen, choose, done }: RowsProperties) {
             <a href={`/queue/${row.id}`}>
               <Address address={row.recipients[0]?.address ?? ''} />
               {row.recipients.length > 1 ? (
-                <span class="soft small"> {t(FIELD.moreRecipients, { n: row.recipients.length - 1 })}</span>
+                <span class="soft small nowrap"> {t(FIELD.moreRecipients, { n: row.recipients.length - 1 })}</span>
               ) : null}
             </a>
           ),

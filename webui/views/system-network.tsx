@@ -10,6 +10,7 @@ import { formatAgo } from '../i18n/format.ts';
 import { t } from '../i18n/language.ts';
 import { SYSTEM } from '../i18n/words-system.ts';
 import { lines } from './policy-rules.tsx';
+import { PageNames } from './system-names.tsx';
 
 type Network = Answer<'network.show'>;
 type Settings = NonNullable<Input<'network.set'>['body']>['settings'];
@@ -28,6 +29,7 @@ export function NetworkTab() {
           <NetworkForm key={JSON.stringify(network.value.settings)} network={network.value} tried={network.again} />
         </Card>
       ) : null}
+      <PageNames />
     </>
   );
 }
