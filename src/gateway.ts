@@ -36,12 +36,11 @@ import { reload } from './gateway/reload.ts';
 import { linkToHost } from './gateway/host-link.ts';
 import { watchLife } from './gateway/life.ts';
 import { takeInheritedFds } from './gateway/sockets.ts';
+import { openProbeMail } from './gateway/probe-mail.ts';
 import { openOwnQuarantine } from './gateway/own-quarantine.ts';
 import { openSpoolPatiently } from './gateway/spool-identity.ts';
 import { waitingHandlers } from './gateway/waiting-handlers.ts';
-import { expireHistory } from './jobs/expire-history.ts';
-import { expireQuarantine } from './jobs/expire-quarantine.ts';
-import { sendDigest } from './jobs/send-digest.ts';
+import { mailJobs } from './jobs/mail-jobs.ts';
 import { startJobs } from './jobs/scheduler.ts';
 import { createInspectors } from './inspect/inspectors.ts';
 import { createHistory } from './observe/history.ts';
@@ -145,7 +144,8 @@ async function main({ config: configFile, data, journald, fds, hostSocket, inspe
       ),
     onAccepted: () => observe.clear('config-refused', 'config'),
   });
-  const config = () => store.current();
+  const probes = stack.use(await openProbeMail({ observe, clock }));
+  const config = () => probes.extend(store.current());
   observe.setLogLevel(config().log.level);
   history.configure(config().history);
   const resolver = followedResolver(config);
@@ -233,29 +233,14 @@ async function main({ config: configFile, data, journald, fds, hostSocket, inspe
   stack.defer(() => incoming.stop());
   const quarantine = createQuarantine({ spool, observe, clock, config });
   const { own, runDigest } = await openOwnQuarantine({ data, spool, quarantine, observe, clock, config });
-  const jobs = startJobs(
-    [
-      expireQuarantine({
-        expire: () => quarantine.expire(),
-        tell: (expired) => observe.log('info', 'Quarantined mail expired', { expired }),
-      }),
-      sendDigest({
-        run: runDigest,
-        tell: (run) => observe.log('info', 'Digests were written', { ...run }),
-      }),
-      expireHistory({
-        expire: () => history.expire(),
-        tell: (messages) => observe.log('info', 'Old history was forgotten', { messages }),
-      }),
-    ],
-    {
-      timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
-      catchUpMs: CATCH_UP_MS,
-      record: path.join(data, 'jobs.json'),
-      now: () => clock.wall(),
-      onTrouble: (job, detail) => observe.log('error', 'Job failed', { job, detail }),
-    },
-  );
+  const tell = (message: string, facts: Record<string, unknown>): void => observe.log('info', message, facts);
+  const jobs = startJobs(mailJobs({ quarantine, history, runDigest, tell }), {
+    timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+    catchUpMs: CATCH_UP_MS,
+    record: path.join(data, 'jobs.json'),
+    now: () => clock.wall(),
+    onTrouble: (job, detail) => observe.log('error', 'Job failed', { job, detail }),
+  });
   stack.defer(() => jobs.stop());
 
   // 5 · the doors
@@ -276,7 +261,7 @@ async function main({ config: configFile, data, journald, fds, hostSocket, inspe
     data,
     configDirectory: store.directory,
     pipeline,
-    directory,
+    directory: probes.guard(directory),
     observe,
     clock,
     resolver,
@@ -297,6 +282,7 @@ async function main({ config: configFile, data, journald, fds, hostSocket, inspe
     metrics,
     clock,
     doors,
+    probes,
     startedAt,
     data,
     log,

@@ -127,6 +127,9 @@ async function main({ mode, places, wipe }: Arguments): Promise<void> {
     parts.updates.watchTrial().catch((error: unknown) => {
       log.write('warn', 'The trial of the update cannot be watched', { error: describeError(error) });
     });
+    parts.updates.watchWindow().catch((error: unknown) => {
+      log.write('warn', 'The restart for the update cannot be decided', { error: describeError(error) });
+    });
     const degraded = parts.brake.degraded();
     if (degraded === undefined) return;
     const seen = degradedSince.get(degraded.since) ?? clock.monotonic();
@@ -182,6 +185,7 @@ function readArguments(): Arguments | { bundle: string } | undefined {
         sys: place,
         inbox: place,
         'ups-port': place,
+        gateway: place,
         wipe: { type: 'string', multiple: true },
         'gateway-ended': { type: 'boolean', default: false },
         'open-bundle': place,
@@ -203,6 +207,7 @@ function readArguments(): Arguments | { bundle: string } | undefined {
         chrony: values.chrony ?? '/run/sekisho-ntp',
         sys: values.sys ?? '/sys',
         inbox: values.inbox ?? '/var/lib/sekisho-admin/inbox',
+        gateway: values.gateway ?? '/var/lib/sekisho/run/control.sock',
         path: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin',
         ...(values['ups-port'] === undefined ? {} : { upsPort: Number(values['ups-port']) }),
       },

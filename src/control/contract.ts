@@ -341,6 +341,13 @@ export const VERBS = {
     request: z.strictObject({ name: word }),
     response: shape.job,
   }),
+  /** Sends a mail by port 25 through both engines and out to a sink of ours; in the trail, not in statistics. */
+  'probe.run': verb('POST', '/v1/probe', {
+    callers: OPERATORS,
+    deadlineMs: 150_000,
+    request: nothing,
+    response: shape.probe,
+  }),
   'log.level': verb('POST', '/v1/log/level', {
     callers: PEOPLE,
     /** Without a level: only tells. Until the next start. */

@@ -274,6 +274,12 @@ export const job = z.object({
     z.object({ startedAt: time, endedAt: time.optional(), ok: z.boolean(), detail: z.string().optional() }),
   ),
 });
+export const probe = z.object({
+  ok: z.boolean(),
+  id: z.string().optional(),
+  elapsedMs: count,
+  steps: z.array(z.object({ name: z.enum(['entered', 'inspected', 'left']), ok: z.boolean(), detail: z.string() })),
+});
 export type JobAnswer = z.output<typeof job>;
 
 export const status = z.object({

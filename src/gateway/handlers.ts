@@ -19,6 +19,7 @@ import type { OwnQuarantine } from '../quarantine/own.ts';
 import type { Spool } from '../spool/api.ts';
 import type { Doors } from './doors.ts';
 import { messageHandlers } from './message-handlers.ts';
+import type { ProbeMail } from './probe-mail.ts';
 import { ownHandlers } from './own-handlers.ts';
 import { pageHandlers } from './page-handlers.ts';
 import { quarantineHandlers } from './quarantine-handlers.ts';
@@ -40,6 +41,7 @@ export interface HandlerParts {
   metrics: Metrics;
   clock: Clock;
   doors: Doors;
+  probes: Pick<ProbeMail, 'run'>;
   log: Log;
   jobs: { list(): JobAnswer[]; runNow(name: string): Promise<void> };
   /** Wall clock, ms. */
@@ -62,6 +64,7 @@ export function createHandlers(given: Omit<HandlerParts, 'samples'>): GatewayHan
     ...storyHandlers(parts),
     ...configHandlers(parts),
     ...jobHandlers(parts),
+    'probe.run': () => parts.probes.run(parts.doors.state().find(({ name, open }) => name === 'mx' && open)),
   };
 }
 

@@ -11,12 +11,13 @@ import { createFacts } from './facts.ts';
 import type { HostParts } from './handlers.ts';
 import { createListeners } from './listeners.ts';
 import { createNetwork } from './network.ts';
+import { createOwnGateway } from './own-gateway.ts';
 import { createRauc } from './rauc.ts';
 import { openRecord } from './record.ts';
 import { createServices } from './services.ts';
 import { createMachineTime } from './time.ts';
 import { trialChecks } from './trial-checks.ts';
-import { createUpdates } from './update.ts';
+import { createUpdates, type TrialCheck } from './update.ts';
 import { createUps } from './ups.ts';
 import { createUsbSticks } from './usb.ts';
 
@@ -33,7 +34,12 @@ export interface HostPlaces {
   /** Where programs are looked for. */
   path: string;
   upsPort?: number;
+  /** The gateway's control socket. */
+  gateway: string;
 }
+
+/** On trial the checks run every few seconds; a probe mail each minute is enough. */
+const PROBE_EVERY_MS = 60_000;
 
 export type HostLog = (level: 'info' | 'warn' | 'error', message: string, facts?: Record<string, unknown>) => void;
 
@@ -73,6 +79,8 @@ export async function assembleHost(options: {
     log,
     ...(places.upsPort === undefined ? {} : { port: places.upsPort }),
   });
+  const ownGateway = createOwnGateway(places.gateway);
+  const paced = onceIn(PROBE_EVERY_MS, { clock, work: () => ownGateway.probe() });
   const updates = createUpdates({
     rauc: createRauc(run),
     record,
@@ -82,12 +90,15 @@ export async function assembleHost(options: {
     inbox: places.inbox,
     usb,
     possible: mode === 'appliance',
-    checks: () =>
+    checks: (onTrial) =>
       trialChecks({
         services: () => services.list(),
         mx: claim.claimed() ? record.current().listeners.find(({ name }) => name === 'mx') : undefined,
         degraded: brake.degraded() !== undefined,
+        probe: onTrial ? () => paced() : undefined,
       }),
+    quiet: () => ownGateway.quiet(),
+    timeZone: () => record.current().timeZone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
     reboot: () => services.reboot(),
     log,
   });
@@ -135,5 +146,18 @@ export async function assembleHost(options: {
     updates,
     bundles,
     usb,
+  };
+}
+
+/** What `work` answered, for that long; a failure is asked again at once. */
+function onceIn(
+  ms: number,
+  { clock, work }: { clock: Clock; work: () => Promise<TrialCheck> },
+): () => Promise<TrialCheck> {
+  let kept: { at: number; answer: TrialCheck } | undefined;
+  return async () => {
+    if (kept?.answer.ok === true && clock.monotonic() - kept.at < ms) return kept.answer;
+    kept = { at: clock.monotonic(), answer: await work() };
+    return kept.answer;
   };
 }

@@ -33,7 +33,16 @@ const schema = z.object({
       trialMs: z.number(),
     })
     .default({ source: '', automatic: false, window: { from: 2, to: 4 }, trialMs: 600_000 }),
-  trial: z.object({ slot: z.string(), from: z.string(), since: z.number() }).optional(),
+  /** bootId: the start in which it was installed; a record of before has none. */
+  trial: z
+    .object({
+      slot: z.string(),
+      from: z.string(),
+      since: z.number(),
+      bootId: z.string().optional(),
+      version: z.string().optional(),
+    })
+    .optional(),
   lastFallback: z.object({ at: z.number(), from: z.string(), reason: z.string() }).optional(),
   /** Newest last. */
   boots: z

@@ -16,6 +16,7 @@ import type { HostVerbInput } from '../control/host-contract.ts';
 import type { UpdateAnswer } from '../control/host-shapes.ts';
 import { compareVersions, type Rauc } from './rauc.ts';
 import type { RecordFile } from './record.ts';
+import { inWindow } from './update-window.ts';
 import type { UsbSticks } from './usb.ts';
 
 export interface TrialCheck {
@@ -32,6 +33,10 @@ export interface Updates {
   chooseOther(): Promise<void>;
   /** At each start, and then every few seconds while a slot is unproven. */
   watchTrial(): Promise<void>;
+  /** Looks at the source and, when the owner wants that, installs what is newer. Once a day, by its job. */
+  daily(): Promise<void>;
+  /** Restarts into what was installed: in the owner's hours, at the first quiet moment. Every few seconds. */
+  watchWindow(): Promise<void>;
 }
 
 const sourceSchema = z.object({
@@ -57,7 +62,12 @@ export function createUpdates(options: {
   inbox: string;
   usb: UsbSticks;
   possible: boolean;
-  checks: () => Promise<TrialCheck[]>;
+  /** `onTrial`: with a probe mail, which proves the whole way of a message. */
+  checks: (onTrial: boolean) => Promise<TrialCheck[]>;
+  /** Nothing is under way that a restart would cut. */
+  quiet: () => Promise<boolean>;
+  /** IANA name; the hours of the window are its. */
+  timeZone: () => string;
   reboot: () => void;
   log: (level: 'info' | 'warn' | 'error', message: string, facts: Record<string, unknown>) => void;
   fetch?: typeof fetch;
@@ -71,6 +81,7 @@ export function createUpdates(options: {
   let checks: TrialCheck[] = [];
   let heldFrom: number | undefined;
   let proven = false;
+  let installing: Promise<void> = Promise.resolve();
   const bundle = path.join(folder, 'update.raucb');
   const get = options.fetch ?? fetch;
 
@@ -140,7 +151,10 @@ export function createUpdates(options: {
       const slots = await rauc.slots();
       const [from, to] = [slots?.find((one) => one.booted)?.name, slots?.find((one) => !one.booted)?.name];
       if (from !== undefined && to !== undefined)
-        await record.change((state) => ({ ...state, trial: { slot: to, from, since: clock.wall() } }));
+        await record.change((state) => ({
+          ...state,
+          trial: { slot: to, from, since: clock.wall(), bootId: clock.bootId, version },
+        }));
       phase = 'waiting-for-reboot';
       detail = version;
     } catch (error) {
@@ -163,11 +177,22 @@ export function createUpdates(options: {
     options.reboot();
   }
 
-  async function watchTrial(): Promise<void> {
+  let watching: Promise<void> | undefined;
+  const watchTrial = (): Promise<void> =>
+    (watching ??= watchOnce().finally(() => {
+      watching = undefined;
+    }));
+
+  async function watchOnce(): Promise<void> {
     if (!options.possible || proven) return;
     const booted = (await rauc.slots())?.find((one) => one.booted);
     if (booted === undefined) return;
     const { trial, update } = record.current();
+    if (trial?.bootId === clock.bootId) {
+      // installed, and this is still the start before it: only the host was restarted
+      if (phase === 'idle') [phase, detail] = ['waiting-for-reboot', trial.version];
+      return;
+    }
     if (trial !== undefined && trial.slot !== booted.name) {
       const reason = 'The new system did not start, or was restarted before it was proven';
       await record.change(({ trial: _over, ...state }) => ({
@@ -175,9 +200,9 @@ export function createUpdates(options: {
         lastFallback: { at: clock.wall(), from: trial.slot, reason },
       }));
     }
-    checks = await options.checks();
-    const failed = checks.filter(({ ok }) => !ok);
     const onTrial = trial?.slot === booted.name;
+    checks = await options.checks(onTrial);
+    const failed = checks.filter(({ ok }) => !ok);
     if (onTrial && phase === 'idle') phase = 'on-trial';
     if (failed.length > 0) {
       heldFrom = undefined;
@@ -194,24 +219,50 @@ export function createUpdates(options: {
     log('info', 'The running system is marked good', { slot: booted.name, trial: onTrial });
   }
 
+  async function install(request: HostVerbInput<'update.install'>): Promise<void> {
+    if (!options.possible) throw new SekishoError('NOT_OFFERED', 'This machine is not updated this way');
+    if (phase === 'downloading' || phase === 'installing')
+      throw new SekishoError('WRONG_STATE', 'An update is under way already');
+    if (phase === 'on-trial')
+      throw new SekishoError('WRONG_STATE', 'The running system is on trial; the other slot is the way back', {
+        remedy: 'Wait until it is proven',
+      });
+    if (request.from === 'upload' && !existsSync(path.join(options.inbox, request.file)))
+      throw new SekishoError('NOT_FOUND', `There is no uploaded file "${request.file}"`);
+    phase = 'downloading';
+    detail = undefined;
+    installing = installNow(request);
+    await Promise.resolve();
+  }
+
+  async function daily(): Promise<void> {
+    const { source, automatic } = record.current().update;
+    if (!options.possible || source === '') return;
+    await check();
+    if (!automatic || available === undefined || (phase !== 'idle' && phase !== 'failed')) return;
+    await install({ from: 'source' });
+    await installing;
+    if (detail !== undefined && (phase as UpdateAnswer['phase']) === 'failed')
+      throw new SekishoError('UPDATE_FAILED', detail);
+  }
+
+  async function watchWindow(): Promise<void> {
+    if (phase !== 'waiting-for-reboot') return;
+    const { window } = record.current().update;
+    if (!inWindow(clock.wall(), { window, timeZone: options.timeZone() })) return;
+    if (!(await options.quiet())) return;
+    phase = 'idle'; // once
+    log('warn', 'The box restarts into its update', { version: detail ?? '' });
+    options.reboot();
+  }
+
   return {
     check,
     watchTrial,
+    daily,
+    watchWindow,
     chooseOther: () => rauc.activateOther(),
-    install: async (request) => {
-      if (!options.possible) throw new SekishoError('NOT_OFFERED', 'This machine is not updated this way');
-      if (phase === 'downloading' || phase === 'installing')
-        throw new SekishoError('WRONG_STATE', 'An update is under way already');
-      if (phase === 'on-trial')
-        throw new SekishoError('WRONG_STATE', 'The running system is on trial; the other slot is the way back', {
-          remedy: 'Wait until it is proven',
-        });
-      if (request.from === 'upload' && !existsSync(path.join(options.inbox, request.file)))
-        throw new SekishoError('NOT_FOUND', `There is no uploaded file "${request.file}"`);
-      phase = 'downloading';
-      detail = undefined;
-      void installNow(request);
-    },
+    install,
     show: async () => {
       const slots = options.possible ? ((await rauc.slots()) ?? []) : [];
       const { update, trial, lastFallback } = record.current();

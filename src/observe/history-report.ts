@@ -4,6 +4,7 @@
  * bounded, the newest first. Reading only.
  */
 import type { DatabaseSync } from 'node:sqlite';
+import { PROBE_SENDER_DOMAIN } from '../mail/probe.ts';
 import { PER_MILLISECOND } from './history-schema.ts';
 
 export interface ReportQuery {
@@ -39,6 +40,8 @@ export interface Named {
   octets: number;
 }
 
+/** The box's mails to itself are no mail of the office. */
+const NO_PROBE = `substr(reverse_path, -${PROBE_SENDER_DOMAIN.length + 1}) <> '@${PROBE_SENDER_DOMAIN}'`;
 const MOST_NAMED = 20;
 const MOST_SAMPLE = 20_000;
 const MOST_SCORES = 20_000;
@@ -51,7 +54,7 @@ export function reportHistory(database: DatabaseSync, query: ReportQuery): Histo
       // what a number is bound as is real, and real division would make a step of each message
       `SELECT CAST((n - ?) / ? AS INTEGER) AS step, state, CASE WHEN id IS NULL THEN 'refused' ELSE reason END AS why,
               count(*) AS messages, sum(size) AS octets
-         FROM messages WHERE n BETWEEN ? AND ? GROUP BY 1, 2, 3`,
+         FROM messages WHERE n BETWEEN ? AND ? AND ${NO_PROBE} GROUP BY 1, 2, 3`,
     )
     .all(low, query.step * PER_MILLISECOND, low, high)
     .map((row) => ({
@@ -65,7 +68,7 @@ export function reportHistory(database: DatabaseSync, query: ReportQuery): Histo
     database
       .prepare(
         `SELECT ${column} AS name, count(*) AS messages, sum(size) AS octets FROM messages
-          WHERE n BETWEEN ? AND ? AND id IS NOT NULL AND reverse_path <> ''
+          WHERE n BETWEEN ? AND ? AND id IS NOT NULL AND reverse_path <> '' AND ${NO_PROBE}
           GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ${MOST_NAMED}`,
       )
       .all(low, high)
@@ -74,7 +77,7 @@ export function reportHistory(database: DatabaseSync, query: ReportQuery): Histo
     .prepare(
       `SELECT r.address AS name, count(*) AS messages, sum(m.size) AS octets
          FROM recipients r JOIN messages m ON m.n = r.n
-        WHERE r.n BETWEEN ? AND ? AND m.id IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ${MOST_NAMED}`,
+        WHERE r.n BETWEEN ? AND ? AND m.id IS NOT NULL AND ${NO_PROBE} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ${MOST_NAMED}`,
     )
     .all(low, high)
     .map(named);
@@ -112,7 +115,7 @@ export function scoresSince(database: DatabaseSync, from: number): number[] {
       `SELECT (SELECT json_extract(f.value, '$.score') FROM json_each(e.json, '$.findings') f
                 WHERE json_extract(f.value, '$.kind') = 'spam' LIMIT 1) AS score
          FROM messages m JOIN events e ON e.n = m.n
-        WHERE m.n >= ? AND m.direction = 'inbound' AND e.kind IN ('received', 'decided')
+        WHERE m.n >= ? AND m.direction = 'inbound' AND ${NO_PROBE} AND e.kind IN ('received', 'decided')
         ORDER BY m.n DESC LIMIT ${MOST_SCORES}`,
     )
     .all(from * PER_MILLISECOND)
@@ -144,7 +147,7 @@ function delaysOf(
   const found = database
     .prepare(
       `SELECT json_extract(e.json, '$.delayMs') AS ms FROM messages m JOIN events e ON e.n = m.n
-        WHERE m.n BETWEEN ? AND ? AND e.kind = 'delivered' ORDER BY m.n DESC LIMIT ${MOST_SAMPLE}`,
+        WHERE m.n BETWEEN ? AND ? AND e.kind = 'delivered' AND ${NO_PROBE} ORDER BY m.n DESC LIMIT ${MOST_SAMPLE}`,
     )
     .all(low, high)
     .map((row) => Math.max(0, Math.round(Number(row['ms']))))

@@ -6,6 +6,8 @@
 import type { Clock } from '../base/clock.ts';
 import { describeError } from '../base/errors.ts';
 import { type AlarmRow, createAlarmBoard } from './alarms.ts';
+import { isProbe } from '../mail/probe.ts';
+import type { QueueId } from '../mail/queue-id.ts';
 import { levelOf, lineOf } from './event-line.ts';
 import type { MailEvent, Observe } from './events.ts';
 import type { History } from './history-api.ts';
@@ -33,6 +35,7 @@ export interface Observer extends Observe {
 }
 
 const KEPT_EVENTS = 500;
+const KEPT_PROBES = 20;
 const MAX_DETAIL = 2_000;
 
 export function createObserver(options: {
@@ -46,6 +49,7 @@ export function createObserver(options: {
   const board = createAlarmBoard();
   const recent: RecentEvent[] = [];
   const listeners = new Set<(event: RecentEvent) => void>();
+  const probes: QueueId[] = [];
   let serial = 0;
 
   /** Observing must not cost what it observes. */
@@ -55,6 +59,14 @@ export function createObserver(options: {
     } catch (error) {
       log.write('error', 'Observing failed', { what, error: describeError(error) });
     }
+  }
+
+  /** The box's mails to itself: in log, history and live page, not in the figures. */
+  function isOfProbe(event: MailEvent): boolean {
+    if (!('id' in event)) return false;
+    if (event.event === 'received' && isProbe(event.recipients)) probes.push(event.id);
+    if (probes.length > KEPT_PROBES) probes.shift();
+    return probes.includes(event.id);
   }
 
   function watch(event: MailEvent, at: number): void {
@@ -86,7 +98,7 @@ export function createObserver(options: {
           const { level, message, facts } = lineOf(event);
           log.write(level, message, facts);
         });
-      safely('metrics', () => metrics.event(event));
+      if (!isOfProbe(event)) safely('metrics', () => metrics.event(event));
       safely('history', () => history.record(event, at));
       safely('recent', () => watch(event, at));
     },

@@ -115,6 +115,7 @@ const INPUTS: { [V in VerbName]: VerbInput<V> } = {
   'own.ask': { ticket: 'v1.x.y', id: ID },
   'jobs.list': {},
   'jobs.run': { name: 'expire-history' },
+  'probe.run': {},
   'log.level': { level: 'debug' },
 };
 
