@@ -1,13 +1,14 @@
 /**
- * The life of a box, in one machine after the other: first boot, mail, closed doors, power cuts, watchdog, a clock at 1970,
- * a UPS that runs empty. Software emulation; the order matters, since each test goes on where the one before stopped.
+ * The first day of a box, in one virtual machine: first boot from a flashed disk, claim, mail through the real engines, units,
+ * closed doors, the console on the serial line. Software emulation; the order matters, since each test goes on where the one
+ * before stopped.
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { eicarMail, gtubeMail, plainMail } from '../support/mime-samples.ts';
 import { enterOwnNetwork } from '../support/own-network.ts';
 import { until } from '../support/process.ts';
-import { sendMail, smtpConnect } from '../support/smtp-client.ts';
+import { sendMail } from '../support/smtp-client.ts';
 import { type SmtpSink, startSmtpSink } from '../support/smtp-sink.ts';
 import { Vm } from '../support/vm.ts';
 import {
@@ -50,7 +51,7 @@ async function untilEngines(): Promise<void> {
 
 test('a flashed disk starts by BIOS, keeps port 25 shut until it is claimed, and greets with 220 after that', async (t) => {
   await vm.start();
-  await until('the pages', { ms: 400_000, every: 1_000 }, async () =>
+  await until('the pages', { ms: 900_000, every: 1_000 }, async () =>
     (await askPages(vm, { path: '/setup' })).status === 200 ? true : undefined,
   );
   t.diagnostic(`power to the pages: ${((performance.now() - vm.poweredAt) / 1_000).toFixed(1)} s`);
@@ -93,6 +94,7 @@ test('nothing listens that need not, and nobody inside can call out as he likes'
   assert.deepEqual(
     outside.filter((line) => !/^udp \S+:(?:68|546)$/.test(line)),
     ['tcp *:25', 'tcp 0.0.0.0:443'],
+    listening.output,
   );
   const rules = await vm.shell('nft list chain inet sekisho input; nft list chain inet sekisho output');
   assert.equal(rules.output.match(/policy drop/g)?.length, 2, rules.output);
@@ -103,85 +105,22 @@ test('nothing listens that need not, and nobody inside can call out as he likes'
   assert.equal(called.output.trim(), 'refused');
 });
 
-test('three power cuts under load lose nothing that had its 250', async (t) => {
-  const kept: string[] = [];
-  for (const round of [1, 2, 3]) {
-    let cut = false;
-    const load = (async () => {
-      for (let n = 0; !cut; n += 1) {
-        const id = `cut-${round}-${n}@x`;
-        const reply = await sendMail(vm.smtpPort, {
-          from,
-          to: 'a@office.example',
-          bytes: plainMail({ messageId: id }),
-        }).catch(() => undefined);
-        if (reply?.code === 250) kept.push(id);
-      }
-    })();
-    const before = kept.length;
-    await until('mail taken before the cut', { ms: 120_000 }, () =>
-      kept.length >= before + 5 + round * 3 ? true : undefined,
-    );
-    await vm.powerCut();
-    cut = true;
-    await load;
-    await vm.start();
-    t.diagnostic(`cut ${round}: ${kept.length} taken so far, 220 after ${(await untilBanner(vm)).toFixed(1)} s`);
-  }
-  await until('every mail at the office', { ms: 180_000, every: 250 }, () =>
-    kept.every(has) ? true : undefined,
-  ).catch(() => {
-    throw new Error(`Lost: ${kept.filter((id) => !has(id)).join(' ')}`);
-  });
-});
-
-test('a gateway that hangs is started again by its watchdog, a frozen process 1 by the hardware', async (t) => {
-  await vm.shell('systemctl kill --signal=STOP --kill-whom=main sekisho-gateway.service');
-  const hung = performance.now();
-  await until('the gateway to be replaced', { ms: 120_000, every: 500 }, async () =>
-    Number((await vm.shell('systemctl show -P NRestarts sekisho-gateway.service')).output) > 0 ? true : undefined,
-  );
-  await untilBanner(vm);
-  t.diagnostic(`gateway stopped: 220 again after ${((performance.now() - hung) / 1_000).toFixed(1)} s`);
-  await vm.shell('kill -SEGV 1 & true');
-  const frozen = performance.now();
-  await until('the watchdog to bite', { ms: 180_000, every: 200 }, () =>
-    vm.events('WATCHDOG') > 0 ? true : undefined,
-  );
-  t.diagnostic(`process 1 frozen: reset after ${((performance.now() - frozen) / 1_000).toFixed(1)} s`);
-  await untilBanner(vm);
-});
-
-test('with its clock at 1970 the box takes and passes on mail, and never goes back behind what it knew', async () => {
-  await vm.powerCut();
-  vm = new Vm({ folder: `${image.folder}/box`, image: image.disk, clock: '1970-01-01T00:00:00' });
-  await vm.start();
-  await untilBanner(vm);
-  const year = await vm.shell('date +%Y');
-  assert.ok(Number(year.output) >= 2026, year.output);
-  const reply = await sendMail(vm.smtpPort, {
-    from,
-    to: 'a@office.example',
-    bytes: plainMail({ messageId: 'epoch@x' }),
-  });
-  assert.equal(reply.code, 250, reply.text);
-  await until('the mail at the office', { ms: 120_000 }, () => (has('epoch@x') ? true : undefined));
-});
-
-test('power-off closes the spool in order', async () => {
-  await vm.shell('systemctl poweroff --no-block');
-  await vm.off(90_000);
-  vm = new Vm({ folder: `${image.folder}/box`, image: image.disk, firmware: 'uefi' });
-});
-
-test('the same disk starts by UEFI', async (t) => {
-  await vm.start();
-  t.diagnostic(`power to 220 by UEFI: ${(await untilBanner(vm)).toFixed(1)} s`);
-  const client = await smtpConnect({ port: vm.smtpPort });
-  assert.match(client.greeting.text, /^mx\.office\.example /);
-  await client.quit();
-  const clean = await vm.shell(
-    'journalctl -b -u sekisho-gateway.service -o cat --no-pager | grep -c "Gateway is ready"',
-  );
-  assert.equal(clean.output.trim(), '1');
+test('the console on the serial line shows its banner, opens its menu at a key, tells the state, and leaves', async () => {
+  const dialogue = async (typed: string, expected: RegExp): Promise<void> => {
+    const from = vm.serial().length;
+    await vm.type(typed);
+    await until(`"${String(expected)}" on the serial line`, { ms: 120_000 }, () =>
+      expected.test(vm.serial().slice(from)) ? true : undefined,
+    ).catch((error: unknown) => {
+      throw new Error(`${String(error)}\n${vm.serial().slice(from)}`);
+    });
+  };
+  assert.match(vm.serial(), /https:\/\/10\.0\.2\.15\/[\s\S]*Claimed: yes/);
+  await dialogue(' ', /1 {2}State[\s\S]*15 {2}Nihongo[\s\S]*Number, then Enter/);
+  await dialogue('1\r', /watchdog: hardware i6300ESB[\s\S]*gateway {3,}running/);
+  await dialogue('8\r', /Number, then Enter/);
+  await dialogue('99\r', /There is no such number/);
+  await dialogue('11\r', /Mail, keys, settings and history are erased/);
+  await dialogue('no\r', /Nothing was done[\s\S]*Number, then Enter/);
+  await dialogue('0\r', /Press a key for the menu/);
 });

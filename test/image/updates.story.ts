@@ -144,49 +144,85 @@ function flipByte(file: string): void {
   closeSync(handle);
 }
 
-const install = (name: string): ReturnType<Vm['shell']> =>
-  vm.shell(`rauc install /run/stick/${name}.raucb 2>&1 | tail -n 4; rauc status 2>&1 | grep -c "1.0.1"`, {
-    ms: INSTALL_MS,
-  });
-const slot = async (): Promise<string> =>
-  /rauc\.slot=(\w)/.exec((await vm.shell('cat /proc/cmdline', { ms: INSTALL_MS })).output)?.[1] ?? '';
+/** One question to `host`, as the page's process asks it. */
+async function askHost(method: 'GET' | 'POST', verb: string, body?: unknown): Promise<unknown> {
+  const program = `const q=require("http").request({socketPath:"/run/sekisho-host/admin.sock",path:"/v1/${verb}",method:"${method}",headers:{"content-type":"application/json"}},(r)=>r.on("data",(d)=>process.stdout.write(d)));q.end(${body === undefined ? '' : JSON.stringify(JSON.stringify(body))})`;
+  const said = await vm.shell(`/usr/lib/sekisho/node -e '${program}'`, { ms: INSTALL_MS });
+  return JSON.parse(said.output);
+}
 
-test('a bundle of somebody else, an older one and one with a flipped bit are refused', async () => {
+interface Shown {
+  phase: string;
+  detail?: string;
+  slots: Array<{ name: string; state: string; version?: string }>;
+  lastFallback?: { from: string; reason: string };
+}
+const show = async (): Promise<Shown> => (await askHost('GET', 'update')) as Shown;
+
+/** Brings a bundle as the page does: into the inbox, then by name. Resolves when it is decided. */
+async function install(name: string): Promise<Shown> {
+  const inbox = '/var/lib/sekisho-admin/inbox';
+  await vm.shell('mountpoint -q /run/stick || { mkdir -p /run/stick && mount -o ro /dev/vdb /run/stick; }');
+  await vm.shell(`mkdir -p ${inbox} && cp /run/stick/${name}.raucb ${inbox}/`, { ms: INSTALL_MS });
+  await askHost('POST', 'update/install', { from: 'upload', file: `${name}.raucb` });
+  return until(`the end of installing "${name}"`, { ms: INSTALL_MS, every: 2_000 }, async () => {
+    const shown = await show();
+    return shown.phase === 'failed' || shown.phase === 'waiting-for-reboot' ? shown : undefined;
+  });
+}
+
+async function reboot(restarts: number): Promise<void> {
+  const before = vm.events('RESET');
+  await vm.shell('systemctl reboot --no-block');
+  await until('the restart', { ms: 600_000, every: 200 }, () =>
+    vm.events('RESET') >= before + restarts ? true : undefined,
+  );
+  vm.poweredAt = performance.now();
+  await untilBanner(vm);
+}
+
+const slot = async (): Promise<string> =>
+  /rauc\.slot=(\w)/.exec((await vm.shell('cat /proc/cmdline')).output)?.[1] ?? '';
+
+test('a bundle of somebody else, an older one and one with a flipped bit are refused, and the reason is told', async () => {
   await vm.start();
   await claimBox(vm);
   await untilBanner(vm);
-  await vm.shell('mkdir -p /run/stick && mount -o ro /dev/vdb /run/stick; rauc status mark-good');
-  assert.match((await install('strange')).output, /signature verification failed|Failed to verify/i);
-  assert.match((await install('older')).output, /version|lower|below|minimum/i);
-  const flipped = await install('flipped');
-  assert.match(flipped.output, /fail|error/i);
+  await askHost('POST', 'update/set', { trialMs: 60_000 });
+  for (const [name, reason] of [
+    ['strange', /cannot be trusted.*signature/is],
+    ['older', /older than the running "1\.0\.0"/],
+    ['flipped', /not installed|cannot be trusted/],
+  ] as const) {
+    const refused = await install(name);
+    assert.equal(refused.phase, 'failed', name);
+    assert.match(refused.detail ?? '', reason);
+  }
   assert.equal(await slot(), 'A');
 });
 
-test(`a good update replaces ${VERSION} in the other slot, and stays once it is called good`, async (t) => {
+test(`a good update replaces ${VERSION} in the other slot, is on trial, and then called good`, async (t) => {
   const began = performance.now();
   const installed = await install('good');
-  assert.match(installed.output, /succeeded/, installed.output);
+  assert.equal(installed.phase, 'waiting-for-reboot', JSON.stringify(installed));
   t.diagnostic(`installed in ${((performance.now() - began) / 1_000).toFixed(1)} s`);
-  await vm.shell('systemctl reboot --no-block');
-  await until('the restart', { ms: 120_000, every: 200 }, () => (vm.events('RESET') > 0 ? true : undefined));
-  vm.poweredAt = performance.now();
-  await untilBanner(vm);
+  await reboot(1);
   assert.equal(await slot(), 'B');
-  assert.match((await vm.shell('rauc status mark-good')).output, /marked|good/);
+  await until('the end of the trial', { ms: 600_000, every: 5_000 }, async () => {
+    const shown = await show();
+    return shown.phase === 'idle' && shown.slots.find(({ name }) => name === 'B')?.state === 'good' ? true : undefined;
+  });
 });
 
-test('an update that does not come up is left after three tries, by itself', async (t) => {
-  await vm.shell('mkdir -p /run/stick && mount -o ro /dev/vdb /run/stick');
+test('an update that does not come up is left after three tries, by itself, and the reason is told', async (t) => {
   const installed = await install('broken');
-  assert.match(installed.output, /succeeded/, installed.output);
-  const resets = vm.events('RESET');
-  await vm.shell('systemctl reboot --no-block');
-  const began = performance.now();
-  await until('four restarts', { ms: 420_000, every: 500 }, () =>
-    vm.events('RESET') >= resets + 4 ? true : undefined,
-  );
-  await untilBanner(vm);
-  t.diagnostic(`back after ${((performance.now() - began) / 1_000).toFixed(1)} s`);
+  assert.equal(installed.phase, 'waiting-for-reboot', JSON.stringify(installed));
+  await reboot(4);
+  t.diagnostic(`back after ${vm.events('RESET')} restarts`);
   assert.equal(await slot(), 'B');
+  const shown = await until('the reason', { ms: 120_000, every: 2_000 }, async () => {
+    const one = await show();
+    return one.lastFallback === undefined ? undefined : one;
+  });
+  assert.match(shown.lastFallback?.reason ?? '', /did not start/);
 });

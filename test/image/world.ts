@@ -114,7 +114,7 @@ export function officeConfig(port: number): ConfigInput {
 
 /** Claims the box as its owner does: the code that the console shows, typed into the page. Port 25 opens after that. */
 export async function claimBox(vm: Vm): Promise<void> {
-  await until('the pages', { ms: 400_000, every: 1_000 }, async () =>
+  await until('the pages', { ms: 900_000, every: 1_000 }, async () =>
     (await askPages(vm, { path: '/setup' })).status === 200 ? true : undefined,
   );
   const shown = await vm.shell(`/usr/lib/sekisho/node -e '${ASK_CONSOLE}'`, { ms: 120_000 });
@@ -154,7 +154,7 @@ export function askPages(vm: Vm, asked: { path: string; body?: unknown }): Promi
 }
 
 /** Waits for the banner on port 25; seconds since power on. */
-export async function untilBanner(vm: Vm, { ms = 300_000 }: { ms?: number } = {}): Promise<number> {
+export async function untilBanner(vm: Vm, { ms = 420_000 }: { ms?: number } = {}): Promise<number> {
   await until('220 from the box', { ms, every: 250 }, async () => {
     if (!vm.running) throw new Error(`The machine is off\n${vm.serial().slice(-2_000)}`);
     try {

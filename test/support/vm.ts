@@ -8,6 +8,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import path from 'node:path';
+import { withDeadline } from '../../src/base/deadline.ts';
 import { freePort } from './net.ts';
 import { type Child, startChild, until } from './process.ts';
 
@@ -39,6 +40,7 @@ export class Vm {
   #qmp: Socket | undefined;
   #events: Array<{ event: string }> = [];
   #counter = 0;
+  #answered: ((answer: unknown) => void) | undefined;
   poweredAt = 0;
   smtpPort = 0;
   relayPort = 0;
@@ -61,8 +63,8 @@ export class Vm {
     return existsSync(this.file('serial.log')) ? readFileSync(this.file('serial.log'), 'latin1') : '';
   }
 
-  /** Power on. Resolves when QEMU runs. */
-  async start(): Promise<void> {
+  /** Power on, or on from a moment that was `keep`t. Resolves when QEMU runs. */
+  async start({ from }: { from?: string } = {}): Promise<void> {
     if (this.#child !== undefined) throw new Error('The machine runs already');
     const { image, diskGiB = 6 } = this.#options;
     const disk = this.file('disk.qcow2');
@@ -86,7 +88,8 @@ export class Vm {
     this.smtpPort = await freePort();
     this.relayPort = await freePort();
     this.httpsPort = await freePort();
-    const child = await startChild('qemu-system-x86_64', this.#arguments(disk));
+    const moment = from === undefined ? [] : ['-loadvm', from];
+    const child = await startChild('qemu-system-x86_64', [...this.#arguments(disk), ...moment]);
     this.#child = child;
     this.poweredAt = performance.now();
     void child.ended.then(() => {
@@ -104,8 +107,9 @@ export class Vm {
       const lines = (rest + chunk.toString('utf8')).split('\n');
       rest = lines.pop() ?? '';
       for (const line of lines) {
-        const said = JSON.parse(line) as { event?: string };
+        const said = JSON.parse(line) as { event?: string; return?: unknown };
         if (said.event !== undefined) this.#events.push({ event: said.event });
+        else if ('return' in said) this.#answered?.(said.return);
       }
     });
     this.#qmp.write('{"execute":"qmp_capabilities"}\n');
@@ -118,7 +122,8 @@ export class Vm {
     const options: Array<[string, string]> = [
       ['-machine', 'pc'],
       ['-accel', 'tcg,thread=multi'],
-      ['-cpu', 'Nehalem'],
+      // without SSSE3 rspamd leaves Hyperscan alone, which takes five minutes and more to compile its patterns under emulation
+      ['-cpu', 'Nehalem,-ssse3,-sse4.1,-sse4.2'],
       // on a machine with other work QEMU 7.2's emulation can let the kernel run into its own patching (int3): run it alone
       ['-smp', '2'],
       ['-m', String(memoryMiB)],
@@ -163,6 +168,17 @@ export class Vm {
     this.#qmp?.write(`${JSON.stringify({ execute })}\n`);
   }
 
+  /** Keeps this moment, memory and disk, in the machine's disk file; `start({ from })` goes on there as often as wanted. */
+  async keep(name: string): Promise<void> {
+    const answer = Promise.withResolvers<unknown>();
+    this.#answered = answer.resolve;
+    const call = { execute: 'human-monitor-command', arguments: { 'command-line': `savevm ${name}` } };
+    this.#qmp?.write(`${JSON.stringify(call)}\n`);
+    const said = await withDeadline('Keeping the moment', { ms: 120_000 }, () => answer.promise);
+    this.#answered = undefined;
+    if (said !== '') throw new Error(`The moment was not kept: ${String(said)}`);
+  }
+
   /** The cord is pulled: no signal reaches the guest. What QEMU had completed is on its disk. */
   async powerCut(): Promise<void> {
     await this.#child?.kill();
@@ -181,7 +197,7 @@ export class Vm {
   }
 
   /** Runs a shell command as root in the guest; its output and exit code. Waits for the shell as long as `ms`. */
-  async shell(command: string, { ms = 60_000 }: { ms?: number } = {}): Promise<ShellResult> {
+  async shell(command: string, { ms = 180_000 }: { ms?: number } = {}): Promise<ShellResult> {
     const end = performance.now() + ms;
     for (;;) {
       const left = end - performance.now();
