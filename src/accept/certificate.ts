@@ -3,11 +3,12 @@
  * Self-made: ECDSA P-256, ten years, key and certificate in one file of mode 0600, so that a power cut cannot part them;
  * made anew when the host name changed, when it is about to expire, or when the file is damaged. Durable when it returns.
  * Throws TLS_CERTIFICATE when the owner's own files cannot be used: silently showing another would be worse.
+ * One that was installed by the pages lies beside it in one file; the one before stays as `…previous.pem`.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { writeFileAtomic } from '../base/atomic-file.ts';
+import { syncDirectory, writeFileAtomic } from '../base/atomic-file.ts';
 import { describeError, SekishoError } from '../base/errors.ts';
 import { makeSelfSigned } from '../base/self-signed.ts';
 
@@ -19,12 +20,18 @@ export interface Certificate {
   /** SHA-256, colons between octets. */
   fingerprint: string;
   selfMade: boolean;
+  source: CertificateSource;
 }
+
+/** own: made here · uploaded: installed by the pages · configured: files that the settings name. */
+export type CertificateSource = 'own' | 'uploaded' | 'configured';
 
 const DAY_MS = 86_400_000;
 const VALID_MS = 3_652 * DAY_MS;
 const RENEW_MS = 30 * DAY_MS;
 const FILE = 'self-made-certificate.pem';
+const INSTALLED = 'mail-certificate.pem';
+const PREVIOUS = 'mail-certificate.previous.pem';
 
 export async function loadOrCreateCertificate(options: {
   /** Where the self-made one is kept. */
@@ -36,6 +43,8 @@ export async function loadOrCreateCertificate(options: {
   now: () => number;
 }): Promise<Certificate> {
   if (options.certificate !== undefined || options.key !== undefined) return loadOwn(options.certificate, options.key);
+  const installed = await readInstalled(options.dir);
+  if (installed !== undefined) return installed;
   const file = path.join(options.dir, FILE);
   const now = options.now();
   const kept = await readFile(file, 'utf8').then(
@@ -43,10 +52,54 @@ export async function loadOrCreateCertificate(options: {
     () => undefined,
   );
   if (kept !== undefined) return kept;
-  const made = { ...(await makeSelfSigned({ names: [options.hostname], now, validMs: VALID_MS })), selfMade: true };
+  const made = { ...(await makeSelfSigned({ names: [options.hostname], now, validMs: VALID_MS })), ...SELF_MADE };
   await mkdir(options.dir, { recursive: true, mode: 0o700 });
   await writeFileAtomic(file, made.key + made.cert, { mode: 0o600 });
   return made;
+}
+
+const SELF_MADE = { selfMade: true, source: 'own' } as const;
+
+/** Durable when it returns; the one that stood is kept under another name. Throws TLS_CERTIFICATE for what is no pair. */
+export async function installCertificate(dir: string, given: { certificate: string; key: string }): Promise<void> {
+  const pair = parsePair(given.certificate, given.key);
+  if (pair === undefined)
+    throw new SekishoError('TLS_CERTIFICATE', 'This is not a certificate with its own key, both in PEM', {
+      remedy: 'Give the chain, the server’s own certificate first, and the key without a passphrase',
+    });
+  const file = path.join(dir, INSTALLED);
+  const standing = await readFile(file).catch(() => undefined);
+  if (standing !== undefined) await writeFileAtomic(path.join(dir, PREVIOUS), standing, { mode: 0o600 });
+  await writeFileAtomic(file, `${given.key.trimEnd()}\n${given.certificate.trimEnd()}\n`, { mode: 0o600 });
+}
+
+/** Back to the one we made; the installed one is kept under its other name. */
+export async function removeInstalledCertificate(dir: string): Promise<void> {
+  const file = path.join(dir, INSTALLED);
+  const standing = await readFile(file).catch(() => undefined);
+  if (standing === undefined) return;
+  await writeFileAtomic(path.join(dir, PREVIOUS), standing, { mode: 0o600 });
+  await rm(file, { force: true });
+  await syncDirectory(dir);
+}
+
+async function readInstalled(dir: string): Promise<Certificate | undefined> {
+  const text = await readFile(path.join(dir, INSTALLED), 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  const key = /-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]+-----END [A-Z ]*PRIVATE KEY-----\n?/.exec(text)?.[0] ?? '';
+  const cert = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/g)?.join('') ?? '';
+  const fingerprint = parsePair(cert, key);
+  return fingerprint === undefined ? undefined : { key, cert, fingerprint, selfMade: false, source: 'uploaded' };
+}
+
+/** The fingerprint of a pair that belongs together. */
+function parsePair(cert: string, key: string): string | undefined {
+  try {
+    const parsed = new X509Certificate(cert);
+    return parsed.checkPrivateKey(createPrivateKey(key)) ? parsed.fingerprint256 : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 async function loadOwn(certificate: string | undefined, key: string | undefined): Promise<Certificate> {
@@ -57,7 +110,7 @@ async function loadOwn(certificate: string | undefined, key: string | undefined)
     const [certText, keyText] = await Promise.all([readFile(certificate, 'utf8'), readFile(key, 'utf8')]);
     const parsed = new X509Certificate(certText);
     if (!parsed.checkPrivateKey(createPrivateKey(keyText))) throw new Error('The key is not the certificate’s');
-    return { key: keyText, cert: certText, fingerprint: parsed.fingerprint256, selfMade: false };
+    return { key: keyText, cert: certText, fingerprint: parsed.fingerprint256, selfMade: false, source: 'configured' };
   } catch (error) {
     throw new SekishoError('TLS_CERTIFICATE', `Cannot use "${certificate}" with "${key}" (${describeError(error)})`, {
       remedy,
@@ -75,7 +128,7 @@ function usable(text: string, hostname: string, now: number): Certificate | unde
     if (!parsed.checkPrivateKey(createPrivateKey(key))) return undefined;
     if (parsed.checkHost(hostname, { subject: 'never' }) === undefined) return undefined;
     if (Date.parse(parsed.validTo) - now < RENEW_MS) return undefined;
-    return { key, cert, fingerprint: parsed.fingerprint256, selfMade: true };
+    return { key, cert, fingerprint: parsed.fingerprint256, ...SELF_MADE };
   } catch {
     return undefined; // damaged: made anew
   }

@@ -1,10 +1,11 @@
 /** The listeners as the configuration wants them: opened together, moved when address or port change, closed in order. */
+import { X509Certificate } from 'node:crypto';
 import type { Server, Socket } from 'node:net';
 import path from 'node:path';
 import type { Pipeline, RecipientDirectory } from '../accept/api.ts';
 import { type Acceptor, createAcceptor } from '../accept/acceptor.ts';
 import type { KnownPeers } from '../accept/known-peers.ts';
-import { loadOrCreateCertificate } from '../accept/certificate.ts';
+import { type Certificate, loadOrCreateCertificate } from '../accept/certificate.ts';
 import type { Clock } from '../base/clock.ts';
 import { pause } from '../base/deadline.ts';
 import { describeError } from '../base/errors.ts';
@@ -29,6 +30,8 @@ export interface Doors {
   follow(next: Config, previous: Config): Promise<void>;
   /** Reads the certificate files again: they may have been renewed under the same names. Throws and keeps the old one. */
   renew(): Promise<void>;
+  /** What STARTTLS shows. */
+  certificate(): Promise<Certificate>;
   state(): DoorState[];
   /** While true all doors say 421 to new mail: the battery is running out. */
   refuse(on: boolean): void;
@@ -39,6 +42,9 @@ export interface Doors {
 
 const FOLLOW_GRACE_MS = 30_000;
 const REBIND_MS = 50;
+const DAY_MS = 86_400_000;
+const EXPIRY_DAYS = 21;
+const LOOK_AT_CERTIFICATE_MS = 6 * 3_600_000;
 
 function isAt(door: { address: string; port: number } | undefined, wanted: { address: string; port: number }): boolean {
   return door !== undefined && door.port === wanted.port && door.address === wanted.address;
@@ -62,7 +68,28 @@ export function createDoors(options: {
   const open = new Map<ListenerName, { acceptor: Acceptor; address: string; port: number }>();
   let refusing = false;
 
-  async function certificate(config: Config): Promise<{ key: string; cert: string }> {
+  async function certificate(config: Config): Promise<Certificate> {
+    const loaded = await readCertificate(config);
+    watchExpiry(loaded);
+    return loaded;
+  }
+
+  /** Told from three weeks before: time for whoever has to ask an authority for the next one. */
+  function watchExpiry({ cert }: Certificate): void {
+    const left = Math.floor((Date.parse(new X509Certificate(cert).validTo) - options.clock.wall()) / DAY_MS);
+    if (left > EXPIRY_DAYS) return observe.clear('certificate-expiring', 'mail');
+    const when = left < 0 ? `It expired ${-left} days ago` : `It expires in ${left} days`;
+    observe.raise('certificate-expiring', 'mail', when);
+  }
+
+  const looking = setInterval(() => {
+    certificate(options.config()).catch((error: unknown) => {
+      observe.log('warn', 'The certificate cannot be read', { error: describeError(error) });
+    });
+  }, LOOK_AT_CERTIFICATE_MS);
+  looking.unref();
+
+  async function readCertificate(config: Config): Promise<Certificate> {
     const own = config.tls;
     const resolve = (file: string): string => path.resolve(options.configDirectory, file);
     return loadOrCreateCertificate({
@@ -137,6 +164,7 @@ export function createDoors(options: {
       await renew(next);
     },
     renew: () => renew(options.config()),
+    certificate: () => readCertificate(options.config()),
     state: () =>
       LISTENERS.map((name) => {
         const door = open.get(name);
@@ -152,6 +180,7 @@ export function createDoors(options: {
       return door === undefined ? undefined : (socket) => door.acceptor.take(socket);
     },
     close: async (grace) => {
+      clearInterval(looking);
       await Promise.all([...open.values()].map(({ acceptor }) => acceptor.close(grace)));
       open.clear();
     },

@@ -17,6 +17,7 @@ import type { Observer } from '../observe/observer.ts';
 import type { Quarantine } from '../quarantine/api.ts';
 import type { OwnQuarantine } from '../quarantine/own.ts';
 import type { Spool } from '../spool/api.ts';
+import { certificateHandlers } from './certificate-handlers.ts';
 import type { Doors } from './doors.ts';
 import { messageHandlers } from './message-handlers.ts';
 import type { ProbeMail } from './probe-mail.ts';
@@ -61,6 +62,7 @@ export function createHandlers(given: Omit<HandlerParts, 'samples'>): GatewayHan
     ...ownHandlers(parts),
     ...pageHandlers(parts),
     ...messageHandlers(parts),
+    ...certificateHandlers(parts),
     ...storyHandlers(parts),
     ...configHandlers(parts),
     ...jobHandlers(parts),

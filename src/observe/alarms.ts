@@ -36,6 +36,13 @@ export const ALARM_WORDS: Readonly<Record<AlarmName, { title: Text; remedy: Text
       en: 'Usually over within 5 minutes; mail is taken meanwhile and inspected later. If it lasts, read the engine’s log.',
     },
   },
+  'certificate-expiring': {
+    title: { ja: 'メールの証明書の期限が近づいています', en: 'The certificate for mail expires soon' },
+    remedy: {
+      ja: '新しい証明書を取得し、システム → 証明書 で入れ替えてください。切れると、証明書を確かめる相手からのメールが遅れることがあります。',
+      en: 'Get a new one and install it under System → Certificates. Once it is over, senders that check it may hold their mail back.',
+    },
+  },
   'disk-low': {
     title: { ja: 'ディスクの空きが足りません', en: 'The disk is nearly full' },
     remedy: {

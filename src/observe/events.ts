@@ -96,6 +96,7 @@ export const ALARMS = [
   'history-fault',
   'internal-error',
   'release-requested',
+  'certificate-expiring',
 ] as const;
 export type AlarmName = (typeof ALARMS)[number];
 

@@ -3,7 +3,8 @@ import { X509Certificate } from 'node:crypto';
 import { mkdir, open } from 'node:fs/promises';
 import path from 'node:path';
 import type { Answer } from '../contract/client.ts';
-import type { PageCertificate } from '../server/certificate.ts';
+import type { VerbAnswer } from '../../control/contract.ts';
+import { checkPair } from '../server/certificate.ts';
 import type { Some } from '../server/call.ts';
 import { ApiProblem } from '../server/problems.ts';
 import { iso, type RouteParts } from './parts.ts';
@@ -21,22 +22,26 @@ const MOST_UPDATE_OCTETS = 2 * 1024 * 1024 * 1024;
 
 export function systemHandlers(parts: RouteParts, inbox: string): Some<Ids> {
   const { certificates, showCertificate, now } = parts;
-  const onlyPage = (use: 'page' | 'mail'): void => {
-    if (use !== 'page') throw new ApiProblem(501, 'NOT_IN_RELEASE', { remedy: MAIL_CERTIFICATE });
-  };
   return {
-    'certificates.list': () => ({ certificates: [certificateRow(certificates.current(), now())] }),
-    'certificates.upload': async ({ params, body }) => {
-      onlyPage(params.use);
+    'certificates.list': async ({ gateway }) => {
+      const page = certificateRow('page', certificates.current(), now());
+      const mail = await gateway.call('certificate.show', {}).catch(() => undefined); // the page's own is shown all the same
+      return { certificates: [page, ...(mail === undefined ? [] : [mailRow(mail, now())])] };
+    },
+    'certificates.upload': async ({ gateway, params, body }) => {
+      if (params.use === 'mail') {
+        const { cert, key } = checkPair(body.certificate, body.key, now());
+        return mailRow(await gateway.call('certificate.install', { certificate: cert, key }), now());
+      }
       const installed = await certificates.install(body.certificate, body.key);
       showCertificate();
-      return certificateRow(installed, now());
+      return certificateRow('page', installed, now());
     },
-    'certificates.own': async ({ params }) => {
-      onlyPage(params.use);
+    'certificates.own': async ({ gateway, params }) => {
+      if (params.use === 'mail') return mailRow(await gateway.call('certificate.own', {}), now());
       const own = await certificates.useOwn();
       showCertificate();
-      return certificateRow(own, now());
+      return certificateRow('page', own, now());
     },
     'outward.list': async ({ gateway }) => {
       const [zones, servers, smarthost] = await Promise.all([
@@ -89,17 +94,21 @@ export function systemHandlers(parts: RouteParts, inbox: string): Some<Ids> {
   };
 }
 
-const MAIL_CERTIFICATE = {
-  ja: 'メールの証明書は、設定 tls.certificate と tls.key にファイルの場所を書いてください',
-  en: 'For mail name the files in the settings tls.certificate and tls.key',
-};
+function mailRow({ certificate, source }: VerbAnswer<'certificate.show'>, now: number): Certificate {
+  const { fingerprint256: fingerprint } = new X509Certificate(certificate);
+  return certificateRow('mail', { cert: certificate, fingerprint, source }, now);
+}
 
-function certificateRow({ cert, fingerprint, source }: PageCertificate, now: number): Certificate {
+function certificateRow(
+  use: Certificate['use'],
+  { cert, fingerprint, source }: Pick<Certificate, 'fingerprint' | 'source'> & { cert: string },
+  now: number,
+): Certificate {
   const parsed = new X509Certificate(cert);
   const validTo = Date.parse(parsed.validTo);
   const daysLeft = Math.floor((validTo - now) / 86_400_000);
   return {
-    use: 'page',
+    use,
     source,
     subject: oneLine(parsed.subject),
     issuer: oneLine(parsed.issuer),
