@@ -80,6 +80,6 @@ type Plain<Id extends OperationId> = z.input<Table[Id]['response']>;
 export type Handler<Id extends OperationId> = (
   call: Call<Id>,
 ) => Promise<Plain<Id> | Content | EventFeed> | Plain<Id> | Content | EventFeed;
-/** An operation without a handler is answered 501. */
-export type Handlers = { [Id in OperationId]?: Handler<Id> };
+/** One for each operation: what the contract promises and nobody does is no program. */
+export type Handlers = { [Id in OperationId]: Handler<Id> };
 export type Some<Id extends OperationId> = { [K in Id]: Handler<K> };

@@ -219,9 +219,6 @@ export const PROBLEM_WORDS: Readonly<Record<string, Words>> = {
   HOST_NOT_PERMITTED: gone(HOST),
   HOST_SILENT: gone(HOST),
   HOST_MISMATCH: gone(HOST),
-  NOT_IN_RELEASE: {
-    message: { ja: 'この版ではまだできません', en: 'This release cannot do this yet' },
-  },
   NOT_OFFERED: {
     message: { ja: '今はこの操作ができません', en: 'This cannot be done now' },
     remedy: { ja: 'ゲートウェイの起動が終わるまでお待ちください', en: 'Wait until the gateway has started' },
