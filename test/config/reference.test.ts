@@ -44,6 +44,7 @@ test('every key of the schema is in the reference, found by filling a configurat
     },
     delivery: { overrides: [{ ...server, domain: 'office.example' }] },
     policy: { lists: { allow: [{ match: '@shop.example' }], block: [{ match: '192.0.2.7' }] } },
+    engines: { rspamd: { learnUrl: 'http://127.0.0.1:11334' } },
     metrics: { port: 9_000 },
     portal: { url: 'https://mail.office.example:8443' },
   });

@@ -130,7 +130,7 @@ function Rows({ rows }: { rows: readonly Entry[] }) {
           render: (row) =>
             row.from === '' ? <Address address={row.reversePath} /> : <MailText text={row.from} clip />,
         },
-        { key: 'to', label: t(FIELD.to), render: (row) => <To row={row} /> },
+        { key: 'to', label: t(FIELD.to), class: 'address', render: (row) => <To row={row} /> },
         {
           key: 'state',
           label: t(FIELD.state),

@@ -145,6 +145,7 @@ function Rows({ rows, opened, open, chosen, choose, done }: RowsProperties) {
         {
           key: 'to',
           label: t(FIELD.to),
+          class: 'address',
           render: (row) => (
             <>
               <Address address={row.recipients[0] ?? ''} />
