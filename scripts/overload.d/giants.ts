@@ -8,6 +8,7 @@ import { attached, DIRTY, OFFICE, smallMail } from './mails.ts';
 import { judge, type Site, standing } from './site.ts';
 
 const ATTACKED_LOOP_MS = 200;
+const ARRIVES_MS = 60_000;
 const HEAD = ['From: Hanako <hanako@nospf.example>', 'To: taro@office.example', 'MIME-Version: 1.0'];
 
 type Run = ItemOptions & { site: () => Promise<Site> };
@@ -21,7 +22,11 @@ export const GIANTS: readonly Item[] = [
       const marks = await throwAt(options, { name: 'dot lines', mails: [bytes] });
       const site = await options.site();
       const tail = bytes.subarray(bytes.indexOf('\r\n\r\n') + 4);
-      const arrived = site.world.office.messages.some((one) => one.bytes.subarray(-tail.length).equals(tail));
+      const unaltered = (): boolean =>
+        site.world.office.messages.some((one) => one.bytes.subarray(-tail.length).equals(tail));
+      const begun = performance.now();
+      while (!unaltered() && performance.now() - begun < ARRIVES_MS) await sleep(500); // a 250 is not yet a delivery
+      const arrived = unaltered();
       return [...marks, { what: 'arrived', figure: arrived ? 'unaltered' : 'not', mark: 'unaltered', met: arrived }];
     },
   },

@@ -1,7 +1,7 @@
 /** A stopped or dead box's folder: looked into without changing it, its mail carried to another box, each message once. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -132,19 +132,26 @@ describe('spool export and import', () => {
     await spool.settle(done, [{ address: ALICE, outcome: 'delivered' }]);
     const waiting = await put(spool, dead.clock, { folder: 'incoming' });
     const jailed = await put(spool, dead.clock, { folder: 'quarantine' });
+    await spool.flush();
     await dead.kill();
-    const before = await fingerprint(dead.root);
+    // in this one process a killed spool goes on noting how far it came: its folder is looked at as it was now
+    const root = path.join(scratch, 'dead');
+    await cp(dead.root, root, { recursive: true, filter: (name) => path.basename(name) !== 'tmp' });
+    await mkdir(path.join(root, 'tmp'));
+    const to = path.join(scratch, 'exported');
+    await mkdir(to);
+    const before = await fingerprint(root);
 
-    const told = await exportSpool(dead.root, { to: scratch });
+    const told = await exportSpool(root, { to });
     assert.deepEqual([told.exported, told.damaged], [3, []]);
-    assert.equal(await fingerprint(dead.root), before, 'the dead box is as it was');
-    assert.deepEqual(await readFile(path.join(scratch, `${both}.eml`)), BODY);
+    assert.equal(await fingerprint(root), before, 'the dead box is as it was');
+    assert.deepEqual(await readFile(path.join(to, `${both}.eml`)), BODY);
 
     const other = await diskRig();
     try {
       await (await other.open())[Symbol.asyncDispose]();
-      assert.deepEqual(await importSpool(other.root, { from: scratch }), { imported: 3, already: 0, refused: [] });
-      assert.deepEqual(await importSpool(other.root, { from: scratch }), { imported: 0, already: 3, refused: [] });
+      assert.deepEqual(await importSpool(other.root, { from: to }), { imported: 3, already: 0, refused: [] });
+      assert.deepEqual(await importSpool(other.root, { from: to }), { imported: 0, already: 3, refused: [] });
       const there = await other.open();
       assert.deepEqual(
         queuedBy(there).map((one) => [one.id, one.recipients.map(({ address }) => address)]),
