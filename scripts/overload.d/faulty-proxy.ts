@@ -52,6 +52,7 @@ export async function openFaultyProxy(options: {
   });
   function follow(socket: Socket): void {
     sockets.add(socket);
+    socket.setMaxListeners(32); // pipelined both ways
     socket.on('error', () => socket.destroy());
     socket.once('close', () => sockets.delete(socket));
   }

@@ -12,6 +12,7 @@ import { ENGINES } from './engines.ts';
 import { FLOODS } from './floods.ts';
 import { GIANTS } from './giants.ts';
 import type { Item, Mark } from './item.ts';
+import { LARGE } from './large.ts';
 import { QUEUES } from './queue.ts';
 import { openSite, type Site, standing } from './site.ts';
 
@@ -25,7 +26,7 @@ const AFTERWARDS: Item = {
     return standing(world);
   },
 };
-const ITEMS: readonly Item[] = [...FLOODS, ...GIANTS, AFTERWARDS, ...QUEUES, ...ENGINES];
+const ITEMS: readonly Item[] = [...FLOODS, ...LARGE, ...GIANTS, AFTERWARDS, ...QUEUES, ...ENGINES];
 /** An item that hangs is given up; the longest takes a quarter of this. */
 const ITEM_MS = 40 * 60_000;
 const MILLION_MS = 4 * 3_600_000;
