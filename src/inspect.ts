@@ -11,6 +11,10 @@ import { serveWorker } from './inspect/worker.ts';
 /** Longer than the gateway's patience with any message: it has long turned away then. */
 const STALLED_MS = 60_000;
 
+if (process.argv.includes('--usage')) {
+  process.stderr.write('inspect is started by the gateway, with a connection as its descriptor 3\n');
+  process.exit(64);
+}
 if (process.env['LISTEN_FDS'] !== undefined) watchOwnLoop({ stalledMs: STALLED_MS, pid: process.pid });
 const socket = new Socket({ fd: 3, readable: true, writable: true });
 await serveWorker(socket, { version: MAILAUTH_VERSION });

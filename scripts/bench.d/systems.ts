@@ -8,7 +8,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createControlClient } from '../../src/control/client.ts';
 import type { ConfigInput } from '../../src/config/schema.ts';
-import { MAIL_PROCESS_FLAGS } from '../../src/base/runtime-flags.ts';
+import { MAIL_PROCESS_ENV, MAIL_PROCESS_FLAGS } from '../../src/base/runtime-flags.ts';
 import { freePort, untilListening } from '../../test/support/net.ts';
 import { peerEnvironment, peersPrefix, startPostfix } from '../../test/support/peers.ts';
 import { type Child, startChild, until } from '../../test/support/process.ts';
@@ -72,7 +72,8 @@ export async function startGateway(options: SystemOptions): Promise<System> {
   const command = [...(options.wrapper ?? []), ...node, path.join(options.source, 'src/gateway.ts')];
   // As on the box, whose image carries the compiled code: run to the usage line once, and it is there.
   const cache = path.join(options.dir, 'node-cache');
-  const env = { ...process.env, UV_THREADPOOL_SIZE: '16', NODE_ENV: 'production', NODE_COMPILE_CACHE: cache };
+  const runtime = { ...MAIL_PROCESS_ENV, UV_THREADPOOL_SIZE: '16', NODE_ENV: 'production', NODE_COMPILE_CACHE: cache };
+  const env = { ...process.env, ...runtime };
   if (!existsSync(cache)) await (await startQuietly(command, { output, env, cwd: folder })).ended;
   const child = await startQuietly([...command, '--config', configFile, '--data', data], { output, env, cwd: folder });
   await until('the gateway to be ready', { ms: 60_000 }, () => {

@@ -22,7 +22,7 @@ import type { Progress } from './progress.ts';
 import { WORDS } from './start-words.ts';
 import { type Death, SupervisedChild } from './supervise.ts';
 import { enginesWanted, type TrialPorts } from './trial-config.ts';
-import { MAIL_PROCESS_FLAGS } from '../../src/base/runtime-flags.ts';
+import { MAIL_PROCESS_ENV, MAIL_PROCESS_FLAGS } from '../../src/base/runtime-flags.ts';
 
 /** An engine with all of ClamAV's signatures may load for longer: then we go on and say so. */
 const ENGINE_WAIT_MS = 45_000;
@@ -145,7 +145,12 @@ export class Trial {
         logFile: path.join(layout.log, 'gateway.log'),
         stopMs: GATEWAY_STOP_MS,
         // Compiled once: a start that need not strip types is quicker and 25 MB smaller (measured).
-        env: { ...env, UV_THREADPOOL_SIZE: '16', NODE_COMPILE_CACHE: path.join(layout.data, 'node-cache') },
+        env: {
+          ...env,
+          ...MAIL_PROCESS_ENV,
+          UV_THREADPOOL_SIZE: '16',
+          NODE_COMPILE_CACHE: path.join(layout.data, 'node-cache'),
+        },
         onLine: (line) => {
           if (line.includes('"Gateway is ready"')) this.#gatewayReady = true;
         },

@@ -21,6 +21,7 @@ import { RspamdClient } from './rspamd.ts';
 import type { InspectSettings } from './settings.ts';
 import { shapeOf } from './shape.ts';
 import { isTooComplex } from './summary.ts';
+import { ownCompileCache } from './worker-cache.ts';
 import { tellOfTrouble } from './worker-trouble.ts';
 import type { RunOptions } from './worker-process.ts';
 import { type PoolResult, WorkerPool } from './worker-pool.ts';
@@ -72,6 +73,7 @@ export function createInspectors(options: InspectorsOptions): Inspectors {
     entry: path.resolve(options.workerEntry),
     execPath: options.execPath ?? process.execPath,
     runDir: path.resolve(options.runDir),
+    compileCache: ownCompileCache(),
     unitSocket: options.workerSocket,
     settings: () => engines().inspect,
     resolver: options.resolver,

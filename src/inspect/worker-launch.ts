@@ -9,7 +9,7 @@ import { connect } from 'node:net';
 import path from 'node:path';
 import type { Duplex } from 'node:stream';
 import { describeError } from '../base/errors.ts';
-import { MAIL_PROCESS_FLAGS } from '../base/runtime-flags.ts';
+import { MAIL_PROCESS_ENV, MAIL_PROCESS_FLAGS } from '../base/runtime-flags.ts';
 
 const ERROR_TAIL = 4_096;
 
@@ -19,6 +19,8 @@ export interface LaunchOptions {
   /** Exists, 0700, for this worker alone. */
   folder: string;
   memoryMiB: number;
+  /** Its own copy of its compiled code. */
+  compiled?: string | undefined;
   /** The socket of the worker's unit; without it the worker is a child. */
   unitSocket?: string | undefined;
 }
@@ -42,7 +44,12 @@ export function launchWorker(options: LaunchOptions): Launched {
 function launchChild(options: LaunchOptions): Launched {
   const child = spawn(options.execPath, workerArguments(options), {
     cwd: options.folder,
-    env: { TMPDIR: options.folder, UV_THREADPOOL_SIZE: '4' },
+    env: {
+      TMPDIR: options.folder,
+      UV_THREADPOOL_SIZE: '4',
+      ...MAIL_PROCESS_ENV,
+      ...(options.compiled === undefined ? {} : { NODE_COMPILE_CACHE: options.compiled }),
+    },
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
   });
   const { promise: gone, resolve } = Promise.withResolvers<void>();

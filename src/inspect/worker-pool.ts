@@ -14,6 +14,7 @@ import type { Resolver } from '../base/resolver.ts';
 import type { Observe } from '../observe/events.ts';
 import type { MessageOctets } from './api.ts';
 import type { WorkerJob } from './protocol.ts';
+import { compiledProgram, copyFor } from './worker-cache.ts';
 import { type RunOptions, WORKER_DIED, WorkerProcess, type WorkerResult } from './worker-process.ts';
 
 export interface WorkerPoolOptions {
@@ -21,6 +22,8 @@ export interface WorkerPoolOptions {
   execPath: string;
   /** Each worker gets a private folder in it, gone with the worker. */
   runDir: string;
+  /** Where compiled code is kept over starts; without it a worker compiles its own. */
+  compileCache?: string | undefined;
   /** The socket of the workers' own unit; without it they are children. */
   unitSocket?: string | undefined;
   settings: () => { workers: number; memoryMiB: number; timeoutMs: Milliseconds };
@@ -44,6 +47,7 @@ export class WorkerPool {
   /** Suspects are heard one after the other: a machine on its knees is not helped by many fresh workers. */
   readonly #alone = new Limiter(2);
   readonly #stop = new AbortController();
+  #compiled: Promise<string | undefined> | undefined;
   #deaths = 0;
   #lastDeath = Number.NEGATIVE_INFINITY;
 
@@ -145,11 +149,13 @@ export class WorkerPool {
     const { entry, execPath, runDir, unitSocket, resolver, settings } = this.#options;
     await mkdir(runDir, { recursive: true, mode: 0o700 });
     const folder = await mkdtemp(path.join(runDir, 'worker-'));
+    const compiled = unitSocket === undefined ? await this.#compiledFor(folder) : undefined;
     const worker = new WorkerProcess({
       entry,
       execPath,
       folder,
       memoryMiB: settings().memoryMiB,
+      compiled,
       unitSocket,
       resolver,
       // A stall must be noticed, and the suspect heard alone, both within the inspector's own deadline.
@@ -163,6 +169,13 @@ export class WorkerPool {
     });
     this.#cleaning.add(cleaning);
     return worker;
+  }
+
+  async #compiledFor(folder: string): Promise<string | undefined> {
+    const { compileCache, entry, execPath } = this.#options;
+    if (compileCache === undefined) return undefined;
+    this.#compiled ??= compiledProgram(compileCache, { entry, execPath });
+    return await copyFor(folder, await this.#compiled);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -8,6 +8,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import type { Resolver } from '../../src/base/resolver.ts';
 import type { Inspectors, InspectRequest } from '../../src/inspect/api.ts';
 import { type PoolResult, WorkerPool } from '../../src/inspect/worker-pool.ts';
+import { compiledProgram } from '../../src/inspect/worker-cache.ts';
 import { silentObserve } from '../../src/observe/events.ts';
 import {
   fakeResolver,
@@ -85,9 +86,14 @@ test('a worker that cannot start accuses no message: the inspection is missing a
   });
 });
 
+function filesIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true }).map(String).toSorted();
+}
+
 /** A pool whose DNS waits until it is told to go on. */
 async function withPool<T>(
   work: (pool: WorkerPool, dns: { go: () => void; asked: Promise<void> }) => Promise<T>,
+  options: { compileCache?: string } = {},
 ): Promise<T> {
   const runDir = mkdtempSync(path.join(tmpdir(), 'sekisho-test-pool-'));
   const gate = Promise.withResolvers<void>();
@@ -105,6 +111,7 @@ async function withPool<T>(
     entry: WORKER_ENTRY,
     execPath: process.execPath,
     runDir,
+    ...options,
     settings: () => ({ workers: 1, memoryMiB: 128, timeoutMs: 20_000 }),
     resolver,
     clock: systemClock(),
@@ -151,6 +158,37 @@ test('a message is told alike whether it comes whole from memory or as a stream,
   });
 });
 
+test('a worker starts from a copy of its compiled code: the original stays, and another program gets another', async () => {
+  const base = mkdtempSync(path.join(tmpdir(), 'sekisho-test-compiled-'));
+  try {
+    const program = { entry: WORKER_ENTRY, execPath: process.execPath };
+    const original = await compiledProgram(base, program);
+    assert.ok(original !== undefined);
+    const before = filesIn(original);
+    assert.ok(before.length > 50, 'its modules are in there');
+    await withPool(
+      async (pool) => {
+        await pool.ping(AbortSignal.timeout(20_000));
+        const [pid] = pool.pids();
+        assert.match(
+          readFileSync(`/proc/${pid}/environ`, 'latin1'),
+          /NODE_COMPILE_CACHE=[^\0]*\/worker-[^\0]*\/compiled\0/,
+        );
+      },
+      { compileCache: base },
+    );
+    assert.deepEqual(filesIn(original), before, 'the worker has written nothing there');
+    assert.equal(await compiledProgram(base, program), original);
+    assert.equal(await compiledProgram(base, { ...program, entry: STILLBORN }), undefined);
+    assert.deepEqual(
+      readdirSync(base).filter((name) => !name.includes('.')),
+      [path.basename(original)],
+    );
+  } finally {
+    rmSync(base, { recursive: true, force: true });
+  }
+});
+
 test('a worker killed in the middle of a message is replaced, and the message is inspected all the same', async () => {
   await withPool(async (pool, dns) => {
     const running = start(pool, PLAIN);
@@ -192,7 +230,7 @@ test('the worker has no network, no other folder and no environment', async () =
     const version = inspectors.health().find(({ inspector }) => inspector === 'structure')?.version;
     assert.equal(
       version,
-      'net ERR_ACCESS_DENIED, file ERR_ACCESS_DENIED, spawn ERR_ACCESS_DENIED, env TMPDIR UV_THREADPOOL_SIZE',
+      'net ERR_ACCESS_DENIED, file ERR_ACCESS_DENIED, spawn ERR_ACCESS_DENIED, env MALLOC_ARENA_MAX TMPDIR UV_THREADPOOL_SIZE',
     );
   });
 });
