@@ -72,6 +72,14 @@ export const PARTS: readonly Part[] = [
     folders: ['scripts'],
     concurrency: 1,
   },
+  {
+    name: 'image',
+    proves: 'the image of the box, built and started in a virtual machine: claim, mail, units, closed doors, console',
+    minutes: 18,
+    slow: true,
+    folders: ['image'],
+    concurrency: 1,
+  },
 ];
 
 export function testFiles(part: Part, root: string): string[] {
