@@ -69,7 +69,7 @@ export class RecipientLists {
     const entries = new Set<string>();
     let bad = 0;
     for (const line of text.replace(/^\ufeff/, '').split(/\r\n|\n|\r/)) {
-      const word = line.replace(/(?:^|\s)#.*$/, '').trim();
+      const word = line.replace(/(?:^|\s)#.*/s, '').trim();
       if (word === '') continue;
       const key = entryKey(word, domain);
       if (key === undefined) bad += 1;

@@ -6,7 +6,8 @@ import { readFileSync } from 'node:fs';
 import { SourceMap } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
-const PLACE = /((?:file:\/\/)?\/[^\s():]+\.js):(\d+):(\d+)/g;
+// not from within a path: each of its slashes would else begin a search to its end
+const PLACE = /(?<![^\s(])((?:file:\/\/)?\/[^\s():]+\.js):(\d+):(\d+)/g;
 
 /** `error.stack` in the sources' words; never throws. */
 export function sourceStack(error: Error): string | undefined {

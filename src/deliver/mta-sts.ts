@@ -58,10 +58,12 @@ export function parseStsPolicy(text: string): StsPolicy | undefined {
   const fields = new Map<string, string>();
   const mx: string[] = [];
   for (const line of text.split(/\r?\n/)) {
-    const [, name, value] = /^([A-Za-z0-9][A-Za-z0-9_.-]{0,31}):[ \t]*(.*?)[ \t]*$/.exec(line) ?? [];
+    const [, name, value] = /^([A-Za-z0-9][A-Za-z0-9_.-]{0,31}):(.*)$/s.exec(line) ?? [];
     if (name === undefined || value === undefined) continue;
-    if (name === 'mx') mx.push(value.toLowerCase());
-    else if (!fields.has(name)) fields.set(name, value);
+    // trimmed here: white space at both ends of a pattern would let a stranger's file cost the cube of its length
+    const word = value.trim();
+    if (name === 'mx') mx.push(word.toLowerCase());
+    else if (!fields.has(name)) fields.set(name, word);
   }
   const mode = fields.get('mode');
   const age = fields.get('max_age') ?? '';

@@ -182,7 +182,7 @@ async function talk(host: string, port: number): Promise<{ ok: boolean; lines: s
     socket.on('error', () => undefined);
     const reply = async (): Promise<string> => {
       const end = performance.now() + BANNER_MS;
-      while (!/^\d{3} [^\n]*\n/m.test(text) && performance.now() < end && !socket.destroyed) await pause(20);
+      while (!/^\d{3} [^\r\n]*\r?\n/m.test(text) && performance.now() < end && !socket.destroyed) await pause(20);
       const said = text;
       text = '';
       for (const line of lines(said)) note(line);

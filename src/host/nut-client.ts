@@ -61,7 +61,7 @@ function ask(at: { host: string; port: number }, question: string, signal?: Abor
           if (text.length > MAX_OCTETS) return fail(new SekishoError('UPS', 'The UPS server says too much'));
           const refused = /^ERR (\S+)/m.exec(text);
           if (refused !== null) return fail(new SekishoError('UPS', `The UPS server says "${refused[1]}"`));
-          if (!/^END LIST [^\n]*\n/m.test(text)) return;
+          if (!/^END LIST [^\r\n]*\r?\n/m.test(text)) return;
           socket.end('LOGOUT\n');
           resolve(text.split('\n').filter((line) => !/^(?:BEGIN|END) LIST/.test(line)));
         });

@@ -15,7 +15,7 @@ const PATTERNS: ReadonlyArray<readonly [RegExp, string]> = [
   // PEM, whole or cut off
   [/-----BEGIN [A-Z ]+-----[\s\S]*?(?:-----END [A-Z ]+-----|$)/g, HIDDEN],
   // user:password@host
-  [/\/\/[^\s/@"]*:[^\s/@"]+@/g, `//${HIDDEN}@`],
+  [/\/\/[^\s/@":]*:[^\s/@"]+@/g, `//${HIDDEN}@`],
   // SMTP AUTH, HTTP Authorization and cookies: the rest of the line
   [/\b(AUTH\s+\w+|Authorization:?|Bearer|Basic|Cookie:?|Set-Cookie:?)\s+[^\n"]+/gi, `$1 ${HIDDEN}`],
   // password=…, "token": "…", パスワード：…
@@ -26,11 +26,11 @@ const PATTERNS: ReadonlyArray<readonly [RegExp, string]> = [
   // crypt(3) and PHC strings
   [/\$(?:argon2\w*|2[aby]|5|6|y|scrypt)\$[^\s"]+/g, HIDDEN],
   // JSON web tokens
-  [/\beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?/g, HIDDEN],
+  [/(?<![\w-])eyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?/g, HIDDEN],
   // any long run of key material: hexadecimal, base64, base32
   [/(?<![\w+/=-])(?=[\w+/=-]*\d)(?=[\w+/=-]*[A-Za-z])[A-Za-z0-9+/_=-]{20,}(?![\w+/=-])/g, HIDDEN],
   // setup codes: ten of the id alphabet, with or without their hyphen
-  [/\b(?=[0-9A-HJKMNP-TV-Z-]*\d)[0-9A-HJKMNP-TV-Z]{5}-?[0-9A-HJKMNP-TV-Z]{5}\b/g, HIDDEN],
+  [/\b(?=[0-9A-HJKMNP-TV-Z-]{0,10}\d)[0-9A-HJKMNP-TV-Z]{5}-?[0-9A-HJKMNP-TV-Z]{5}\b/g, HIDDEN],
 ];
 
 export function redact(text: string): string {

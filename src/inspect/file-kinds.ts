@@ -145,17 +145,21 @@ export function extensionOf(name: string): string {
 }
 
 function visible(name: string): string {
-  return name
-    .replaceAll(INVISIBLE, '')
-    .replace(/::\$DATA$/i, '')
-    .replace(/[. ]+$/, '');
+  return (
+    name
+      .replaceAll(INVISIBLE, '')
+      .replace(/::\$DATA$/i, '')
+      // from the first of them only: a name of spaces would else cost the square of its length
+      .replace(/(?<![. ])[. ]+$/, '')
+  );
 }
 
 /** `invoice.pdf.exe`, `invoice.pdf          .exe`, a right-to-left override: names made to be misread. */
 function isTrickName(name: string): boolean {
   if (BIDI.test(name)) return true;
   const bare = visible(name);
-  if (/[\s\u00a0\u2000-\u200a\u3000]{4,}\.[^.]*$/.test(bare)) return true;
+  if (/[\s\u00a0\u2000-\u200a\u3000]{4}$/.test(bare.slice(0, Math.max(0, bare.lastIndexOf('.'))).slice(-4)))
+    return true;
   const segments = bare.split('.').map((segment) => segment.trim().toLowerCase());
   return segments.length > 2 && HARMLESS_EXTENSIONS.has(segments.at(-2) ?? '');
 }

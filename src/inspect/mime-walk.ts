@@ -208,7 +208,7 @@ export class MimeWalk {
     this.#header = undefined;
     this.#lineStart = true;
     // messages within messages may come with any line end
-    const text = octets.toString('latin1').replaceAll(/\r*\n/g, '\r\n');
+    const text = octets.toString('latin1').replaceAll(/(?<!\r)\r*\n/g, '\r\n');
     const header = parseHeader(Buffer.from(text, 'latin1'));
     const typeField = fieldOf(header, 'content-type');
     const type = parseStructured(typeField?.raw ?? '');

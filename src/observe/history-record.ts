@@ -276,7 +276,7 @@ function keysOf(message: MessageRecord, addresses: readonly string[]): Array<[ki
   const add = (kind: number, key: string): void => {
     if (key !== '') keys.push([kind, key.toLowerCase()]);
   };
-  const author = /<([^<>\s]+@[^<>\s]+)>\s*$|^\s*([^<>\s]+@[^<>\s]+)\s*$/.exec(message.from);
+  const author = /<([^<>\s]+@[^<>\s]+)>\s*$|^\s*([^<>\s]+@[^<>\s]+)\s*$/.exec(message.from.slice(-1_000));
   const authorAddress = author?.[1] ?? author?.[2] ?? '';
   // The null reverse-path is a key too
   if (message.senderKnown) keys.push([KEY.sender, message.reversePath.toLowerCase()]);
