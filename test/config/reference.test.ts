@@ -120,7 +120,7 @@ test('a key tells its kind, range, unit and whether it must be there', () => {
   assert.equal(key('domains[].servers[].host').required, true);
   assert.equal(key('domains[].servers[].port').required, false);
   assert.equal(key('domains[].servers').kind, 'sections');
-  assert.equal(key('metrics.port').restart, true);
+  assert.equal(key('engines.inspect.memoryMiB').restart, true);
   assert.equal(key('log.level').restart, false);
 });
 
