@@ -13,6 +13,7 @@ import { describeMachine } from './machine.ts';
 import { measureGroup, type MemoryBySystem, noMemory } from './measure.ts';
 import { profileGateway } from './profile-run.ts';
 import { countSyncs } from './syncs.ts';
+import { bundledPrograms } from './programs.ts';
 import { chooseWorkloads, type Workload } from './workloads.ts';
 
 /** On a disk by the FHS; /tmp may be memory, where a sync costs nothing. */
@@ -67,8 +68,9 @@ function readOptions(): Options {
   }
 }
 
-async function bench({ workloads, rounds, source, json, markdown }: Options): Promise<number> {
+async function bench({ workloads, rounds, source: checkout, json, markdown }: Options): Promise<number> {
   if (!hasPostfix()) throw new Error('Postfix is not unpacked: run ./scripts/test --only install');
+  const source = await bundledPrograms(checkout, dir);
   const machine = describeMachine(dir);
   tell(machine);
   const measured: Measured[] = [];
