@@ -16,11 +16,13 @@ import {
   type BuiltImage,
   builtImage,
   claimBox,
+  imageFolder,
   layOnBootPartition,
   officeConfig,
   untilBanner,
 } from './world.ts';
 
+await imageFolder();
 enterOwnNetwork();
 
 const from = 'hanako@example.com';

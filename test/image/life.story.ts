@@ -11,8 +11,17 @@ import { until } from '../support/process.ts';
 import { sendMail, smtpConnect } from '../support/smtp-client.ts';
 import { type SmtpSink, startSmtpSink } from '../support/smtp-sink.ts';
 import { Vm } from '../support/vm.ts';
-import { type BuiltImage, builtImage, claimBox, layOnBootPartition, officeConfig, untilBanner } from './world.ts';
+import {
+  type BuiltImage,
+  builtImage,
+  claimBox,
+  imageFolder,
+  layOnBootPartition,
+  officeConfig,
+  untilBanner,
+} from './world.ts';
 
+await imageFolder();
 enterOwnNetwork();
 
 const from = 'hanako@example.com';

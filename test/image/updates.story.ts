@@ -27,12 +27,14 @@ import {
   type BuiltImage,
   builtImage,
   claimBox,
+  imageFolder,
   layOnBootPartition,
   officeConfig,
   untilBanner,
   VERSION,
 } from './world.ts';
 
+await imageFolder();
 enterOwnNetwork();
 
 const INSTALL_MS = 300_000;

@@ -40,8 +40,11 @@ export interface BuiltImage {
   name: string;
 }
 
-/** The development image of this checkout: built by the first that asks, as long as no source changes. */
-export async function builtImage(): Promise<BuiltImage> {
+/**
+ * Where the development image of this checkout lies: built by the first that asks, as long as no source changes. Call it before
+ * the test enters a network of its own: the build fetches packages.
+ */
+export async function imageFolder(): Promise<string> {
   const base = path.join(cacheFolder(), 'image');
   mkdirSync(base, { recursive: true });
   const out = process.env['SEKISHO_TEST_IMAGE'] ?? path.join(base, `built-${sourcesDigest()}`);
@@ -60,10 +63,16 @@ export async function builtImage(): Promise<BuiltImage> {
     if (built.code !== 0) throw new Error(`build-image.sh ended with ${built.code}\n${built.output.slice(-4_000)}`);
     renameSync(`${out}.part`, out);
   }
+  return out;
+}
+
+/** A private copy of the image's disk. */
+export async function builtImage(): Promise<BuiltImage> {
+  const out = await imageFolder();
   const packed = readdirSync(out).find((name) => name.endsWith('-dev.img.zst'));
   if (packed === undefined) throw new Error(`No development image in ${out}`);
   const name = packed.replace(/\.img\.zst$/, '');
-  const folder = mkdtempSync(path.join(base, 'run-'));
+  const folder = mkdtempSync(path.join(cacheFolder(), 'image', 'run-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   const disk = path.join(folder, 'disk.img');
   execFileSync('zstd', ['-dqf', '--sparse', '--long=27', path.join(out, packed), '-o', disk]);
