@@ -49,11 +49,11 @@ type Received = Extract<MailEvent, { event: 'received' }>;
 export function createPipeline(parts: PipelineParts): Pipeline {
   return {
     admits: (origin, announcedSize) => admits(parts, origin, announcedSize),
-    begin: async (transaction) => {
+    begin: async (transaction, { precedence } = { precedence: false }) => {
       const refused = admits(parts, transaction.origin, transaction.announcedSize);
       if (refused !== undefined) return refused;
       try {
-        return intake(parts, transaction, await parts.spool.begin(transaction));
+        return intake(parts, { transaction, precedence, draft: await parts.spool.begin(transaction) });
       } catch (error) {
         return replyToTrouble(parts, 'Beginning a message', error);
       }
@@ -87,7 +87,14 @@ function mayWait(spool: Spool, maxIncoming: number): boolean {
   return spool.count('incoming') < maxIncoming && octets <= INCOMING_SHARE * (room + octets);
 }
 
-function intake(parts: PipelineParts, transaction: Transaction, draft: Draft): Intake {
+interface Arriving {
+  transaction: Transaction;
+  precedence: boolean;
+  draft: Draft;
+}
+
+function intake(parts: PipelineParts, arriving: Arriving): Intake {
+  const { draft } = arriving;
   let clean = false;
   const onDecided = (decisions: readonly Decision[]): void => {
     clean = decisions.every(({ reason }) => reason === 'clean');
@@ -98,7 +105,7 @@ function intake(parts: PipelineParts, transaction: Transaction, draft: Draft): I
     abort: () => draft.abort().catch((error: unknown) => void replyToTrouble(parts, 'Dropping a message', error)),
     finish: async () => {
       try {
-        return await finish(parts, { transaction, draft, onDecided });
+        return await finish(parts, { ...arriving, onDecided });
       } catch (error) {
         await draft.abort().catch(() => undefined); // already committed or already gone
         return replyToTrouble(parts, `Taking message "${draft.id}"`, error);
@@ -110,7 +117,7 @@ function intake(parts: PipelineParts, transaction: Transaction, draft: Draft): I
 /** After the final dot. */
 async function finish(
   parts: PipelineParts,
-  message: { transaction: Transaction; draft: Draft; onDecided: (decisions: readonly Decision[]) => void },
+  message: Arriving & { onDecided: (decisions: readonly Decision[]) => void },
 ): Promise<Reply> {
   const { spool, config } = parts;
   const { transaction, draft } = message;
@@ -120,6 +127,7 @@ async function finish(
   const inspection = await parts.inspectors.inspect({
     id: draft.id,
     transaction,
+    precedence: message.precedence,
     size: source.size,
     stream: () => source.stream(),
     pieces: source.pieces,

@@ -18,8 +18,11 @@ export interface Intake {
 }
 
 export interface Pipeline {
-  /** At DATA. A reply instead of an intake refuses the DATA (engine down: 451, disk full: 452). */
-  begin(transaction: Transaction): Promise<Intake | Reply>;
+  /**
+   * At DATA. A reply instead of an intake refuses the DATA (engine down: 451, disk full: 452). `precedence`: of somebody known to be
+   * good, or the office's own: looked at before strangers' mail.
+   */
+  begin(transaction: Transaction, options?: { precedence: boolean }): Promise<Intake | Reply>;
   /** At MAIL: room for the announced octets, engines up? undefined = go on. */
   admits(origin: Origin, announcedSize: number | undefined): Reply | undefined;
 }

@@ -290,8 +290,9 @@ export class Session implements Conversation {
 
   /** A pipeline that answers after its deadline, or to a client that left, is told to forget the message. */
   async #begin(transaction: Transaction): Promise<Intake | Reply> {
-    const { pipeline, deadlines } = this.#context;
-    const begin = pipeline.begin(transaction);
+    const { pipeline, deadlines, known } = this.#context;
+    const { listener, clientAddress } = transaction.origin;
+    const begin = pipeline.begin(transaction, { precedence: listener === 'relay' || known.knows(clientAddress) });
     let intake: Intake | Reply;
     try {
       intake = await withDeadline('Beginning a message', { ms: deadlines.beginMs }, () => begin);

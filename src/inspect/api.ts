@@ -21,6 +21,8 @@ export interface MessageOctets {
 export interface InspectRequest extends MessageOctets {
   id: QueueId;
   transaction: Transaction;
+  /** From a client that is known to be good: before all others where places at an engine are short. */
+  precedence?: boolean;
   /** From the final dot: everything must have answered by then. */
   deadlineMs: Milliseconds;
 }

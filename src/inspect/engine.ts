@@ -94,10 +94,10 @@ export class Engine {
 
   /**
    * `ms`: from now, waiting for a free place included. The work must end when its signal aborts. `heavy`: may take long for
-   * what is in it, and has to wait while half of the places are held by its like.
+   * what is in it, and has to wait while half of the places are held by its like. `precedence`: goes to the front of the line.
    */
   async run<T>(
-    options: { ms: Milliseconds; heavy?: boolean },
+    options: { ms: Milliseconds; heavy?: boolean; precedence?: boolean },
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<EngineOutcome<T>> {
     const { clock } = this.#options;
@@ -113,7 +113,7 @@ export class Engine {
     try {
       const limits = { ms: Math.max(1, options.ms - elapsed()), signal: this.#stop.signal };
       const value = await withDeadline(this.name, limits, (signal) =>
-        this.#inPlace(options.heavy === true, () => {
+        this.#inPlace(options, () => {
           if (signal.aborted) return Promise.reject(signal.reason as Error);
           placed = elapsed();
           return work(signal);
@@ -137,9 +137,10 @@ export class Engine {
     }
   }
 
-  #inPlace<T>(heavy: boolean, work: () => Promise<T>): Promise<T> {
-    const run = (): Promise<T> => this.#limiter.run(work);
-    return heavy ? this.#heavyLimiter.run(run) : run();
+  #inPlace<T>(options: { heavy?: boolean; precedence?: boolean }, work: () => Promise<T>): Promise<T> {
+    const { heavy = false, precedence = false } = options;
+    const run = (): Promise<T> => this.#limiter.run(work, { precedence });
+    return heavy ? this.#heavyLimiter.run(run, { precedence }) : run();
   }
 
   #miss(error: string): void {

@@ -52,10 +52,11 @@ export interface InspectorsOptions {
 /** What one engine says about one message. */
 type Answer = Inspection;
 
-/** What one engine may take of the message's time. */
+/** What one engine may take of the message's time, and its place in the line. */
 interface Share {
   ms: Milliseconds;
   heavy: boolean;
+  precedence: boolean;
 }
 
 interface Told {
@@ -103,33 +104,33 @@ export function createInspectors(options: InspectorsOptions): Inspectors {
   if (engines().rspamd.enabled) rspamdEngine.get();
   workerEngine.get();
 
-  async function antivirus(request: InspectRequest, { ms, heavy }: Share): Promise<Answer> {
+  async function antivirus(request: InspectRequest, { ms, ...line }: Share): Promise<Answer> {
     const { enabled, socket, timeoutMs } = engines().clamd;
     if (!enabled) return NOTHING;
     const outcome = await clamdEngine
       .get()
-      .run({ ms: Math.min(ms, timeoutMs), heavy }, (signal) =>
+      .run({ ms: Math.min(ms, timeoutMs), ...line }, (signal) =>
         scanWithClamd(socket, request.stream(), { size: request.size, signal }),
       );
     return patience.judge(answerOf('antivirus', outcome), request.id, outcome);
   }
 
-  async function spam(request: InspectRequest, { ms, heavy }: Share): Promise<Answer> {
+  async function spam(request: InspectRequest, { ms, ...line }: Share): Promise<Answer> {
     const { enabled, url, timeoutMs } = engines().rspamd;
     if (!enabled) return NOTHING;
     const message = { ...request, hostname: config().hostname };
     const outcome = await rspamdEngine
       .get()
-      .run({ ms: Math.min(ms, timeoutMs), heavy }, async (signal) => [await rspamd.check(url, message, signal)]);
+      .run({ ms: Math.min(ms, timeoutMs), ...line }, async (signal) => [await rspamd.check(url, message, signal)]);
     return patience.judge(answerOf('spam', outcome), request.id, outcome);
   }
 
-  async function look(request: InspectRequest, { ms, told }: Pick<Share, 'ms'> & Told): Promise<Answer> {
+  async function look(request: InspectRequest, { ms, told, precedence }: Omit<Share, 'heavy'> & Told): Promise<Answer> {
     const { timeoutMs } = engines().inspect;
     const limit = Math.min(ms, timeoutMs);
     const facts = jobFacts(request, { settings: config(), budgetMs: Math.max(500, limit * 0.8) });
     let known: PoolResult | undefined;
-    const outcome = await workerEngine.get().run({ ms: limit }, async (signal) => {
+    const outcome = await workerEngine.get().run({ ms: limit, precedence }, async (signal) => {
       // A little earlier than the engine's own deadline, so that a part that is known is told.
       known = await until(limit - EARLY_MS, signal, (soon) => pool.run(facts, request, { signal: soon, told }));
       if (!known.poison && !complete(known)) throw late();
@@ -143,16 +144,18 @@ export function createInspectors(options: InspectorsOptions): Inspectors {
     const end = clock.monotonic() + request.deadlineMs - MARGIN_MS;
     const left = (): Milliseconds => Math.max(1, end - clock.monotonic());
     const { limits } = config();
+    const { precedence = false } = request;
     const { heavy, structureFirst } = await shapeOf(request, { limits, ms: left() * STRUCTURE_SHARE });
     const first = Promise.withResolvers<boolean>();
     const told: Told['told'] = (part, { findings }) => {
       if (part === 'structure') first.resolve(isTooComplex(findings));
     };
-    const looking = look(request, { ms: left(), told }).finally(() => first.resolve(false));
+    const looking = look(request, { ms: left(), told, precedence }).finally(() => first.resolve(false));
     // A rejection (a bug) is told by Promise.all below
     looking.catch(() => undefined);
     const condemned = structureFirst && (await within(left() * STRUCTURE_SHARE, first.promise)) === true;
-    const asked = condemned ? [] : [antivirus(request, { ms: left(), heavy }), spam(request, { ms: left(), heavy })];
+    const share = (): Share => ({ ms: left(), heavy, precedence });
+    const asked = condemned ? [] : [antivirus(request, share()), spam(request, share())];
     const answers = await Promise.all([looking, ...asked]);
     const inspection: Inspection = {
       findings: answers.flatMap((answer) => answer.findings),

@@ -16,8 +16,9 @@ export class Slabs {
     return Buffer.from(this.#free.pop() ?? new ArrayBuffer(MAX_PAYLOAD), 0, length);
   }
 
-  /** From now on nobody may look at it. */
+  /** From now on nobody may look at it. A message without octets came in no slab. */
   give(octets: Buffer): void {
-    if (this.#free.length < KEPT) this.#free.push(octets.buffer as ArrayBuffer);
+    const slab = octets.buffer as ArrayBuffer;
+    if (slab.byteLength === MAX_PAYLOAD && this.#free.length < KEPT) this.#free.push(slab);
   }
 }

@@ -35,6 +35,18 @@ test('8-bit and ISO-2022-JP octets are not touched', async () => {
   assert.ok(bench.pipeline.last.content.equals(octets));
 });
 
+test('where places at the engines are short the office’s own mail goes before a stranger’s', async () => {
+  for (const [listener, precedence] of [
+    ['relay', true],
+    ['mx', false],
+  ] as const) {
+    await using bench = await openBench({ listener });
+    const client = await bench.hello();
+    await client.send(HEAD);
+    assert.equal(bench.pipeline.last.precedence, precedence, listener);
+  }
+});
+
 test('an empty message is a message', async () => {
   await using bench = await openBench();
   const client = await bench.hello();

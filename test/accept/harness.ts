@@ -18,6 +18,7 @@ import path from 'node:path';
 
 export interface TakenMessage {
   transaction: Transaction;
+  precedence: boolean;
   content: Buffer;
   state: 'open' | 'finished' | 'aborted';
   aborts: number;
@@ -35,10 +36,10 @@ export class FakePipeline implements Pipeline {
     return this.admission?.(origin, size);
   }
 
-  async begin(transaction: Transaction): Promise<Intake | Reply> {
+  async begin(transaction: Transaction, { precedence } = { precedence: false }): Promise<Intake | Reply> {
     const refusal = await this.onBegin?.(transaction);
     if (refusal !== undefined) return refusal;
-    const message: TakenMessage = { transaction, content: Buffer.alloc(0), state: 'open', aborts: 0 };
+    const message: TakenMessage = { transaction, precedence, content: Buffer.alloc(0), state: 'open', aborts: 0 };
     this.messages.push(message);
     return {
       clean: () => true,

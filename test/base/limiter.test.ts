@@ -56,6 +56,31 @@ test('a setting that changes holds at once: a higher limit lets who waits in, a 
   assert.deepEqual([work.started, limiter.running], [[1, 2, 3, 4], 1]);
 });
 
+test('who has precedence goes before all who wait without it, and keeps the order among its like', async () => {
+  const limiter = new Limiter(1);
+  const started: string[] = [];
+  const ends: Array<() => void> = [];
+  const begin = (name: string, precedence: boolean): void =>
+    void limiter.run(
+      () => {
+        started.push(name);
+        return new Promise<void>((resolve) => ends.push(resolve));
+      },
+      { precedence },
+    );
+  begin('running', false);
+  begin('stranger 1', false);
+  begin('known 1', true);
+  begin('stranger 2', false);
+  begin('known 2', true);
+  assert.equal(limiter.waiting, 4);
+  for (let at = 0; at < 5; at += 1) {
+    ends.shift()?.();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.deepEqual(started, ['running', 'known 1', 'known 2', 'stranger 1', 'stranger 2']);
+});
+
 test('work that throws gives its place back', async () => {
   const limiter = new Limiter(1);
   await assert.rejects(

@@ -112,9 +112,9 @@ test('no pattern we run takes more than linear work for hostile text: every lite
   );
 });
 
-test('a pattern is never made of text at run time, but for the one that is made of our own table', () => {
+test('a pattern is never made of text at run time, but for one of our own table and one of an address that is escaped', () => {
   const made = [...globSync('src/**/*.ts', { cwd: ROOT }), ...globSync('webui/**/*.{ts,tsx}', { cwd: ROOT })]
     .filter((file) => !/(?:^|\/)(?:dist|node_modules)\//.test(file))
     .filter((file) => /\bRegExp\(/.test(readFileSync(path.join(ROOT, file), 'utf8')));
-  assert.deepEqual(made, ['src/observe/fold.ts']);
+  assert.deepEqual(made.toSorted(), ['src/mail/address.ts', 'src/observe/fold.ts']);
 });
