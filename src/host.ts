@@ -29,11 +29,15 @@ import { carryOutFactoryReset, isFactoryResetWished } from './host/factory-reset
 import { groupId } from './host/groups.ts';
 import { applyListeners, createHostHandlers, type HostParts } from './host/handlers.ts';
 import { GATEWAY_UNIT } from './host/listeners.ts';
+import { checkUpdate } from './jobs/check-update.ts';
+import { startJobs } from './jobs/scheduler.ts';
 import { createLog } from './observe/log.ts';
 
 const USAGE = 'Usage: host --mode appliance|trial --data DIR --run DIR [--gateway-ended] | --open-bundle FILE';
 const PING_MS = 5_000;
 const LOOK_MS = 10_000;
+/** After the start: the network may need its time. */
+const CATCH_UP_MS = 300_000;
 const GROUPS: Readonly<Record<HostCaller, string>> = {
   admin: 'sekisho-admin',
   console: 'sekisho-console',
@@ -81,8 +85,17 @@ async function main({ mode, places, wipe }: Arguments): Promise<void> {
   stack.defer(() => parts.ups.stop());
   stack.defer(() => parts.network.stop());
 
+  const jobs = startJobs(appliance ? [checkUpdate({ run: () => parts.updates.daily(), random: Math.random })] : [], {
+    timeZone: parts.record.current().timeZone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
+    catchUpMs: CATCH_UP_MS,
+    record: path.join(places.data, 'jobs.json'),
+    now: () => clock.wall(),
+    onTrouble: (job, detail) => log.write('warn', 'Job failed', { job, detail }),
+  });
+  stack.defer(() => jobs.stop());
+
   // 3 · control
-  const handlers = createHostHandlers(parts);
+  const handlers = createHostHandlers({ ...parts, jobs });
   for (const caller of HOST_CALLERS) {
     const group = appliance ? groupId(GROUPS[caller]) : undefined;
     stack.use(

@@ -6,7 +6,7 @@
  */
 import { z } from 'zod';
 import * as shape from './host-shapes.ts';
-import { count, time } from './shapes.ts';
+import { count, job, time } from './shapes.ts';
 import { type HandlersOf, verb } from './verb.ts';
 
 export const HOST_CALLERS = ['admin', 'console', 'gateway'] as const;
@@ -250,6 +250,20 @@ export const HOST_VERBS = {
       trialMs: z.number().int().min(60_000).max(3_600_000).exactOptional(),
     }),
     response: done,
+  }),
+
+  // ---- jobs by the clock
+  'jobs.list': verb('GET', '/v1/jobs', {
+    callers: PEOPLE,
+    request: nothing,
+    response: z.object({ jobs: z.array(job) }),
+  }),
+  /** Answers when the run has ended, or after 20 s with `running`. */
+  'jobs.run': verb('POST', '/v1/jobs/run', {
+    callers: PEOPLE,
+    deadlineMs: 40_000,
+    request: z.strictObject({ name: z.string().regex(/^[a-z][a-z-]{0,63}$/) }),
+    response: job,
   }),
 
   // ---- the gateway's own

@@ -5,7 +5,7 @@
 import { hostname } from 'node:os';
 import type { Clock } from '../base/clock.ts';
 import { SekishoError } from '../base/errors.ts';
-import type { HostHandlers, HostVerbName } from '../control/host-contract.ts';
+import type { HostHandlers, HostVerbAnswer, HostVerbName } from '../control/host-contract.ts';
 import type { DegradedAnswer, FactsAnswer, HostStatus } from '../control/host-shapes.ts';
 import { hostAlarms } from './alarms.ts';
 import { watchdogState } from './boots.ts';
@@ -48,6 +48,12 @@ export interface HostParts {
   usb: UsbSticks;
 }
 
+/** The scheduler of src/jobs, which only the entry knows. */
+export interface HostJobs {
+  list(): HostVerbAnswer<'jobs.list'>['jobs'];
+  runNow(name: string): Promise<void>;
+}
+
 /** What changes the machine itself. */
 const CHANGES: readonly HostVerbName[] = [
   'network.set',
@@ -67,8 +73,9 @@ const CHANGES: readonly HostVerbName[] = [
 ];
 
 const DONE = { ok: true } as const;
+const JOB_ANSWER_MS = 20_000;
 
-export function createHostHandlers(parts: HostParts): HostHandlers {
+export function createHostHandlers(parts: HostParts & { jobs: HostJobs }): HostHandlers {
   const handlers: HostHandlers = {
     'host.status': () => hostStatus(parts),
     facts: () => parts.facts(),
@@ -77,6 +84,7 @@ export function createHostHandlers(parts: HostParts): HostHandlers {
     ...claimHandlers(parts),
     ...helpHandlers(parts),
     ...mailHandlers(parts),
+    ...jobHandlers(parts),
   };
   if (parts.mode === 'appliance') return handlers;
   const readOnly = (): never => {
@@ -266,6 +274,25 @@ function helpHandlers(
         },
       }));
       return DONE;
+    },
+  };
+}
+
+function jobHandlers({ jobs }: { jobs: HostJobs }): Pick<HostHandlers, 'jobs.list' | 'jobs.run'> {
+  return {
+    'jobs.list': () => ({ jobs: jobs.list() }),
+    'jobs.run': async ({ name }) => {
+      const known = (): ReturnType<HostJobs['list']>[number] => {
+        const found = jobs.list().find((job) => job.name === name);
+        if (found === undefined) throw new SekishoError('NOT_FOUND', `There is no job "${name}"`);
+        return found;
+      };
+      known();
+      // an update may be downloaded: that it runs is answer enough
+      const begun = Promise.withResolvers<void>();
+      const timer = setTimeout(() => begun.resolve(), JOB_ANSWER_MS);
+      await Promise.race([jobs.runNow(name), begun.promise]).finally(() => clearTimeout(timer));
+      return known();
     },
   };
 }

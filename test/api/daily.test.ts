@@ -163,6 +163,9 @@ test('the jobs by the clock are told with their names', async () => {
   const jobs = (await admin.api('GET', '/jobs')).json['jobs'] as Array<{ name: string; title: { ja: string } }>;
   assert.deepEqual(jobs.map(({ name }) => name).toSorted(), ['expire-history', 'expire-quarantine', 'send-digest']);
   assert.ok(jobs.every(({ name, title }) => title.ja !== name));
+  const ran = await admin.api('POST', '/jobs/expire-history/run');
+  assert.deepEqual([ran.status, ran.json['name'], ran.json['state']], [200, 'expire-history', 'ok']);
+  assert.equal((await admin.api('POST', '/jobs/no-such-job/run')).status, 404);
 });
 
 test('digest and portal are switched by one setting each, and a time or an address that is none changes nothing', async () => {

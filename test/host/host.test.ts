@@ -241,3 +241,26 @@ test('why the machine started: a stop in order, a watchdog, a power cut', async 
   assert.equal(await reason(), 'watchdog');
   assert.equal((await host.console.call('host.status', {})).watchdog.kind, 'hardware');
 });
+
+test('the daily look for an update can be run at once; how it went is told, also after a restart', async () => {
+  await using host = await startHost();
+  const listed = await host.admin.call('jobs.list', {});
+  assert.deepEqual(
+    listed.jobs.map(({ name, runs }) => [name, runs.length]),
+    [['check-update', 0]],
+  );
+  assert.ok(Date.parse(listed.jobs[0]?.nextAt ?? '') > 0);
+  assert.equal((await host.console.call('jobs.run', { name: 'check-update' })).runs[0]?.ok, true, 'no source: no look');
+  await host.admin.call('update.set', { source: 'https://127.0.0.1:1/latest.json' });
+  const failed = await host.admin.call('jobs.run', { name: 'check-update' });
+  assert.equal(failed.runs[0]?.ok, false);
+  assert.ok(failed.runs[0]?.detail);
+  await assert.rejects(host.admin.call('jobs.run', { name: 'no-such-job' }), { code: 'NOT_FOUND' });
+  await assert.rejects(host.gateway.call('jobs.list', {}), { code: 'NOT_PERMITTED' });
+  await host.stop();
+  await host.start();
+  assert.deepEqual(
+    (await host.admin.call('jobs.list', {})).jobs[0]?.runs.map(({ ok }) => ok),
+    [false, true],
+  );
+});

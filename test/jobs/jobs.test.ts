@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { it } from 'node:test';
+import { checkUpdate } from '../../src/jobs/check-update.ts';
 import { expireHistory } from '../../src/jobs/expire-history.ts';
 import { expireQuarantine } from '../../src/jobs/expire-quarantine.ts';
 import { type Job, startJobs } from '../../src/jobs/scheduler.ts';
@@ -126,4 +127,23 @@ it('the last runs and the next one are told, and a restart remembers', async () 
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+});
+
+it('boxes look for updates at minutes of their own, once a day', async () => {
+  let asked = 0;
+  const run = (): Promise<void> => Promise.resolve(void (asked += 1));
+  const job = checkUpdate({ run, random: () => 0.5 });
+  assert.equal(job.schedule, '30 12 * * *');
+  assert.equal(checkUpdate({ run, random: () => 0.999 }).schedule, '59 23 * * *');
+  await job.run(new AbortController().signal);
+  assert.equal(asked, 1);
+});
+
+it('a stop does not wait for the download of an update', async () => {
+  const never = Promise.withResolvers<void>();
+  const jobs = startJobs([checkUpdate({ run: () => never.promise, random: () => 0 })], QUIET);
+  const run = jobs.runNow('check-update');
+  await jobs.stop();
+  await run;
+  never.resolve();
 });

@@ -122,6 +122,10 @@ export const SYSTEM = {
   job: { ja: '作業', en: 'Job' },
   last: { ja: '前回', en: 'Last' },
   next: { ja: '次回', en: 'Next' },
+  runNow: { ja: '今すぐ実行', en: 'Run now' },
+  runNowTitle: { ja: '「{name}」を今すぐ実行します', en: 'Run "{name}" now' },
+  jobRan: { ja: '「{name}」を実行しました', en: '"{name}" was run' },
+  jobFailed: { ja: '「{name}」は失敗しました。表に理由があります', en: '"{name}" failed: the table says why' },
   // certificates
   usePage: { ja: '画面の証明書', en: 'Of these pages' },
   useMail: { ja: 'メールの証明書 (STARTTLS)', en: 'Of mail (STARTTLS)' },

@@ -139,6 +139,15 @@ function ServiceList() {
 
 function Jobs() {
   const jobs = useLoad('jobs', (signal) => call('jobs.list', {}, signal));
+  async function run(name: string, title: string): Promise<void> {
+    try {
+      const row = await call('jobs.run', { params: { name } });
+      toast(t(row.state === 'failed' ? SYSTEM.jobFailed : SYSTEM.jobRan, { name: title }));
+    } catch (error) {
+      toastProblem(error);
+    }
+    jobs.again();
+  }
   return (
     <Card title={t(SYSTEM.jobs)}>
       {jobs.error === undefined ? null : <Trouble error={jobs.error} again={jobs.again} />}
@@ -158,6 +167,23 @@ function Jobs() {
             { key: 'last', label: t(SYSTEM.last), render: (row) => <Time at={row.lastStartedAt} style="ago" /> },
             { key: 'next', label: t(SYSTEM.next), render: (row) => <Time at={row.nextAt} style="ago" /> },
             { key: 'detail', label: '', render: (row) => <MailText text={row.detail ?? ''} /> },
+            {
+              key: 'do',
+              label: '',
+              class: 'fit',
+              render: (row) =>
+                may('system.change') ? (
+                  <button
+                    type="button"
+                    class="tiny"
+                    aria-label={t(SYSTEM.runNowTitle, { name: t(row.title) })}
+                    disabled={row.state === 'running'}
+                    onClick={() => void run(row.name, t(row.title))}
+                  >
+                    {t(SYSTEM.runNow)}
+                  </button>
+                ) : null,
+            },
           ]}
         />
       )}

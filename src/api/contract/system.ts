@@ -65,6 +65,13 @@ export const SYSTEM_OPERATIONS = {
     access: 'system.read',
     response: z.object({ jobs: z.array(job) }),
   }),
+  'jobs.run': operation('POST', '/jobs/{name}/run', {
+    summary: { ja: '定期作業を今すぐ実行する', en: 'Run a job now' },
+    access: 'system.change',
+    deadlineMs: 305_000,
+    params: z.strictObject({ name: z.string().regex(/^[a-z][a-z-]{0,63}$/, 'Give the name of a job') }),
+    response: job,
+  }),
   'outward.list': operation('GET', '/outward', {
     summary: { ja: '本機の外へ出るもの', en: 'What leaves the box besides mail, and its switches' },
     access: 'config.read',

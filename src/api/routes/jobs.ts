@@ -1,5 +1,6 @@
-/** What the gateway does by the clock: when it ran last, how that went, when it comes again. */
+/** What gateway and host do by the clock: when it ran last, how that went, when it comes again; and one run now. */
 import type { VerbAnswer } from '../../control/contract.ts';
+import type { HostClient } from '../../control/host-client.ts';
 import type { Answer } from '../contract/client.ts';
 import type { Some } from '../server/call.ts';
 
@@ -10,12 +11,30 @@ const TITLES: Readonly<Record<string, Row['title']>> = {
   'expire-quarantine': { ja: '期限の過ぎた隔離メールの削除', en: 'Delete expired quarantined mail' },
   'expire-history': { ja: '期限の過ぎた記録の削除', en: 'Delete expired history' },
   'send-digest': { ja: '隔離のお知らせメール', en: 'Digest of quarantined mail' },
+  'check-update': { ja: '本体の更新の確認', en: 'Look for an update of the box' },
 };
 
-export function jobHandlers(): Some<'jobs.list'> {
+export function jobHandlers(): Some<'jobs.list' | 'jobs.run'> {
   return {
-    'jobs.list': async ({ gateway }) => ({ jobs: (await gateway.call('jobs.list', {})).jobs.map(rowOf) }),
+    'jobs.list': async ({ gateway, host }) => {
+      const [mail, machine] = await Promise.all([gateway.call('jobs.list', {}), hostJobs(host)]);
+      return { jobs: [...mail.jobs, ...machine].map(rowOf) };
+    },
+    'jobs.run': async ({ gateway, host, params, note }) => {
+      note(params.name);
+      const atHost = (await hostJobs(host)).some(({ name }) => name === params.name);
+      return rowOf(atHost ? await host.call('jobs.run', params) : await gateway.call('jobs.run', params));
+    },
   };
+}
+
+/** Without a host, or with one that does not answer, mail's jobs are still shown. */
+async function hostJobs(host: HostClient): Promise<Job[]> {
+  try {
+    return (await host.call('jobs.list', {})).jobs;
+  } catch {
+    return [];
+  }
 }
 
 function rowOf({ name, schedule, running, nextAt, runs }: Job): Row {
