@@ -5,7 +5,7 @@
  *   node src/host.ts --mode appliance|trial --data DIR --run DIR
  *     --gateway-ended: notes one end of the gateway (ExecStopPost, $SERVICE_RESULT) and decides about the brake, then exits
  *     --open-bundle FILE: prints a support bundle; the passphrase comes on stdin
- *     --units, --networkd, --unbound, --chrony, --sys, --inbox, --wipe (several): other places than the box's
+ *     --units, --networkd, --unbound, --chrony, --sys, --inbox, --nut, --nut-rules, --wipe (several): other places than the box's
  *
  * One socket a caller in --run: admin.sock, console.sock, gateway.sock. Exit: 0 clean stop · 64 usage · 70 a bug · 75 trouble.
  */
@@ -83,6 +83,8 @@ async function main({ mode, places, wipe }: Arguments): Promise<void> {
   if (appliance) await settleMachine(parts, resets);
   parts.ups.start();
   stack.defer(() => parts.ups.stop());
+  if (appliance) parts.upsUnits.start();
+  stack.defer(() => parts.upsUnits.stop());
   stack.defer(() => parts.network.stop());
 
   const jobs = startJobs(appliance ? [checkUpdate({ run: () => parts.updates.daily(), random: Math.random })] : [], {
@@ -198,6 +200,8 @@ function readArguments(): Arguments | { bundle: string } | undefined {
         sys: place,
         inbox: place,
         'ups-port': place,
+        nut: place,
+        'nut-rules': place,
         gateway: place,
         wipe: { type: 'string', multiple: true },
         'gateway-ended': { type: 'boolean', default: false },
@@ -221,6 +225,8 @@ function readArguments(): Arguments | { bundle: string } | undefined {
         sys: values.sys ?? '/sys',
         inbox: values.inbox ?? '/var/lib/sekisho-admin/inbox',
         gateway: values.gateway ?? '/var/lib/sekisho/run/control.sock',
+        nut: values.nut ?? '/run/sekisho-nut',
+        nutRules: values['nut-rules'] ?? '/usr/lib/udev/rules.d/62-nut-usbups.rules',
         path: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin',
         ...(values['ups-port'] === undefined ? {} : { upsPort: Number(values['ups-port']) }),
       },

@@ -208,6 +208,8 @@ export const HOST_VERBS = {
   'ups.show': verb('GET', '/v1/ups', { callers: PEOPLE, request: nothing, response: shape.ups }),
   'ups.set': verb('POST', '/v1/ups/set', {
     callers: PEOPLE,
+    // a driver tries its UPS three times
+    deadlineMs: 90_000,
     request: z.strictObject({
       /** auto: what is found on USB. network: a NUT server elsewhere. off: none is looked for. */
       mode: z.enum(['auto', 'network', 'off']),
@@ -215,6 +217,17 @@ export const HOST_VERBS = {
       name: z
         .string()
         .regex(/^[A-Za-z0-9._-]{1,40}$/)
+        .exactOptional(),
+      /** auto: instead of what NUT's own list names for what is plugged in. */
+      driver: z.enum(shape.UPS_DRIVERS).exactOptional(),
+      /** network: with a login (and `name`) that server counts us among those it shuts down; without, it is only read. */
+      user: z
+        .string()
+        .regex(/^[\x21-\x7e]{1,64}$/)
+        .exactOptional(),
+      password: z
+        .string()
+        .regex(/^[\x20-\x7e]{1,128}$/)
         .exactOptional(),
     }),
     response: done,

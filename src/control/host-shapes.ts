@@ -63,6 +63,17 @@ export type DegradedAnswer = z.output<typeof degraded>;
 export const POWER_STATES = ['normal', 'on-battery', 'drain', 'shutdown'] as const;
 export type PowerState = (typeof POWER_STATES)[number];
 
+/** NUT's drivers for USB, for a UPS that says it is another maker's or that no list knows. */
+export const UPS_DRIVERS = [
+  'usbhid-ups',
+  'nutdrv_qx',
+  'blazer_usb',
+  'bcmxcp_usb',
+  'richcomm_usb',
+  'riello_usb',
+  'tripplite_usb',
+] as const;
+
 export const ups = z.object({
   /** none: no UPS is connected or configured, which is normal. unreachable: one was, and upsd does not answer for it. */
   state: z.enum(['none', 'unreachable', 'online', 'on-battery', 'low-battery', 'shutting-down']),

@@ -8,6 +8,7 @@ import { createClaim } from './claim.ts';
 import { createCommandRunner } from './command.ts';
 import { createDiagnostics } from './diagnostics.ts';
 import { createFacts } from './facts.ts';
+import { groupId } from './groups.ts';
 import type { HostParts } from './handlers.ts';
 import { createListeners } from './listeners.ts';
 import { createNetwork } from './network.ts';
@@ -19,6 +20,7 @@ import { createMachineTime } from './time.ts';
 import { trialChecks } from './trial-checks.ts';
 import { createUpdates, type TrialCheck } from './update.ts';
 import { createUps } from './ups.ts';
+import { createUpsUnits } from './ups-units.ts';
 import { createUsbSticks } from './usb.ts';
 
 export interface HostPlaces {
@@ -34,6 +36,9 @@ export interface HostPlaces {
   /** Where programs are looked for. */
   path: string;
   upsPort?: number;
+  /** NUT's folder of the running system, and its udev rules. */
+  nut: string;
+  nutRules: string;
   /** The gateway's control socket. */
   gateway: string;
 }
@@ -78,6 +83,15 @@ export async function assembleHost(options: {
     },
     log,
     ...(places.upsPort === undefined ? {} : { port: places.upsPort }),
+  });
+  const upsUnits = createUpsUnits({
+    settings: () => record.current().ups,
+    run,
+    folder: places.nut,
+    sys,
+    rules: places.nutRules,
+    group: root ? groupId('nut') : undefined,
+    log,
   });
   const ownGateway = createOwnGateway(places.gateway);
   const paced = onceIn(PROBE_EVERY_MS, { clock, work: () => ownGateway.probe() });
@@ -143,6 +157,7 @@ export async function assembleHost(options: {
       resolver: '127.0.0.1',
     }),
     ups,
+    upsUnits,
     updates,
     bundles,
     usb,

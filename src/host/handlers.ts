@@ -23,6 +23,7 @@ import type { Services } from './services.ts';
 import type { MachineTime } from './time.ts';
 import type { Updates } from './update.ts';
 import type { Ups } from './ups.ts';
+import type { UpsUnits } from './ups-units.ts';
 import type { UsbSticks } from './usb.ts';
 
 export interface HostParts {
@@ -43,6 +44,7 @@ export interface HostParts {
   facts: () => Promise<FactsAnswer>;
   diagnostics: Diagnostics;
   ups: Ups;
+  upsUnits: UpsUnits;
   updates: Updates;
   bundles: Bundles;
   usb: UsbSticks;
@@ -198,11 +200,16 @@ function machineHandlers(
       return DONE;
     },
     'ups.show': () => ups.show(),
-    'ups.set': async ({ mode, host, name }) => {
+    'ups.set': async (settings) => {
+      const { mode, host, name, user, password } = settings;
       if (mode === 'network' && host === undefined)
         throw new SekishoError('INVALID_REQUEST', 'A UPS on the network needs the name of its server');
-      const settings = { mode, ...(host === undefined ? {} : { host }), ...(name === undefined ? {} : { name }) };
+      if ((user === undefined) !== (password === undefined))
+        throw new SekishoError('INVALID_REQUEST', 'A login at the server of a UPS is a user and a password');
+      if (user !== undefined && (mode !== 'network' || name === undefined))
+        throw new SekishoError('INVALID_REQUEST', 'A login needs a UPS on the network and the name it has there');
       await record.change((state) => ({ ...state, ups: settings }));
+      await parts.upsUnits.apply();
       await ups.look();
       return DONE;
     },

@@ -9,7 +9,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { syncDirectory, writeFileAtomic } from '../base/atomic-file.ts';
 import { describeError, errorCode } from '../base/errors.ts';
-import { networkSettings } from '../control/host-shapes.ts';
+import { networkSettings, UPS_DRIVERS } from '../control/host-shapes.ts';
 
 const listener = z.object({ name: z.string(), address: z.string(), port: z.number() });
 
@@ -23,7 +23,14 @@ const schema = z.object({
   listeners: z.array(listener).default([]),
   timeZone: z.string().optional(),
   ups: z
-    .object({ mode: z.enum(['auto', 'network', 'off']), host: z.string().optional(), name: z.string().optional() })
+    .object({
+      mode: z.enum(['auto', 'network', 'off']),
+      host: z.string().optional(),
+      name: z.string().optional(),
+      driver: z.enum(UPS_DRIVERS).optional(),
+      user: z.string().optional(),
+      password: z.string().optional(),
+    })
     .default({ mode: 'auto' }),
   update: z
     .object({
@@ -51,6 +58,7 @@ const schema = z.object({
   cleanStop: z.object({ bootId: z.string(), update: z.boolean() }).optional(),
 });
 export type HostRecord = z.output<typeof schema>;
+export type UpsSettings = HostRecord['ups'];
 
 export interface RecordFile {
   current(): HostRecord;

@@ -20,7 +20,7 @@ export const UNITS: Readonly<Record<ServiceName, string>> = {
   rspamd: 'sekisho-rspamd.service',
   unbound: 'sekisho-unbound.service',
   chrony: 'chrony.service',
-  nut: 'nut-server.service',
+  nut: 'sekisho-upsd.service',
   nftables: 'nftables.service',
 };
 const PROPERTIES = 'Id,LoadState,ActiveState,SubState,NRestarts,MemoryCurrent,StateChangeTimestamp,Result';

@@ -35,7 +35,10 @@ export async function startHost(options: { mode?: 'appliance' | 'trial'; flags?:
   const at = (name: string): string => path.join(dir, name);
   await mkdir(at('bin'));
   await mkdir(at('sys'));
-  const places = ['units', 'networkd', 'unbound', 'chrony', 'sys', 'inbox'].flatMap((name) => [`--${name}`, at(name)]);
+  const places = ['units', 'networkd', 'unbound', 'chrony', 'sys', 'inbox', 'nut'].flatMap((name) => [
+    `--${name}`,
+    at(name),
+  ]);
   const base = [
     '--mode',
     options.mode ?? 'appliance',
@@ -44,6 +47,8 @@ export async function startHost(options: { mode?: 'appliance' | 'trial'; flags?:
     '--run',
     at('run'),
     ...places,
+    '--nut-rules',
+    path.join(import.meta.dirname, 'nut-usbups.rules'),
   ];
   let child: Child | undefined;
   const env = { PATH: at('bin'), FAKES: dir };

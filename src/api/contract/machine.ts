@@ -132,6 +132,7 @@ export const MACHINE_OPERATIONS = {
   'ups.set': operation('PUT', '/system/ups', {
     summary: { ja: 'UPS の設定', en: 'Where to look for a UPS' },
     access: 'system.change',
+    deadlineMs: 95_000,
     body: HOST_VERBS['ups.set'].request,
   }),
   'update.show': operation('GET', '/system/update', {
