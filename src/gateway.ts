@@ -37,6 +37,7 @@ import { linkToHost } from './gateway/host-link.ts';
 import { watchLife } from './gateway/life.ts';
 import { takeInheritedFds } from './gateway/sockets.ts';
 import { openProbeMail } from './gateway/probe-mail.ts';
+import { watchSignatures } from './gateway/signature-age.ts';
 import { openOwnQuarantine } from './gateway/own-quarantine.ts';
 import { openSpoolPatiently } from './gateway/spool-identity.ts';
 import { waitingHandlers } from './gateway/waiting-handlers.ts';
@@ -216,6 +217,8 @@ async function main({ config: configFile, data, journald, fds, hostSocket, inspe
     workerSocket: inspectSocket,
   });
   stack.use(inspectors);
+  const signatures = watchSignatures({ health: () => inspectors.health(), observe, clock });
+  stack.defer(() => signatures.stop());
   const sts = await StsPolicies.open({
     resolver,
     fetch: createStsFetch({ resolver }),

@@ -43,6 +43,13 @@ export const ALARM_WORDS: Readonly<Record<AlarmName, { title: Text; remedy: Text
       en: 'Get a new one and install it under System → Certificates. Once it is over, senders that check it may hold their mail back.',
     },
   },
+  'signatures-old': {
+    title: { ja: 'ウイルス定義が古くなっています', en: 'The virus signatures are old' },
+    remedy: {
+      ja: '毎日届くはずの新しい定義が、1 日以上遅れています。検査は続いていますが、新しいウイルスを見逃すおそれがあります。外への接続（DNS と HTTPS）、時計、freshclam のログを確認してください。',
+      en: 'New ones come every day and are more than a day late. Mail is still scanned, but new viruses may pass. Check the way out (DNS and HTTPS), the clock, and the log of freshclam.',
+    },
+  },
   'disk-low': {
     title: { ja: 'ディスクの空きが足りません', en: 'The disk is nearly full' },
     remedy: {

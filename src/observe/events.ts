@@ -97,6 +97,7 @@ export const ALARMS = [
   'internal-error',
   'release-requested',
   'certificate-expiring',
+  'signatures-old',
 ] as const;
 export type AlarmName = (typeof ALARMS)[number];
 

@@ -225,7 +225,7 @@ function needsOf(status: StatusAnswer): Need[] {
 const LEVELS = ['urgent', 'soon', 'hint'];
 
 function pageOf(alarm: string): string {
-  if (alarm.startsWith('engine') || alarm === 'inspection-late') return '/system/engines';
+  if (alarm.startsWith('engine') || alarm === 'inspection-late' || alarm === 'signatures-old') return '/system/engines';
   if (alarm === 'mail-server-down' || alarm === 'smarthost-login') return '/domains';
   if (alarm === 'undeliverable') return '/queue?state=held';
   return '/system';
