@@ -20,6 +20,7 @@ export async function showState(desk: Desk): Promise<void> {
     lines.push(`UPS: ${ups.state}${charge} ${ups.status ?? ''}`);
     lines.push(`update: ${update.phase} ${update.available ?? ''}`);
     lines.push(`clock: ${clock.synchronised ? 'synchronised' : 'NOT synchronised'} ${clock.timeZone}`);
+    if (status.disk.text !== undefined) lines.push(status.disk.text[desk.language]);
     for (const alarm of status.alarms)
       lines.push(`! ${alarm.title[desk.language]}`, `  ${alarm.remedy[desk.language]}`);
   }

@@ -298,6 +298,10 @@ export const logLine = z.object({
 
 export const usbStick = z.object({ device: z.string(), label: z.string(), octets: count, fileSystem: z.string() });
 
+/** `encrypted` is absent where it cannot be known; `text`: what a thief could read, in one sentence, unless it is encrypted. */
+export const disk = z.object({ encrypted: z.boolean().optional(), text: text.optional() });
+export type DataDisk = z.output<typeof disk>;
+
 export const hostStatus = z.object({
   version: z.string(),
   mode: z.enum(HOST_MODES),
@@ -310,6 +314,7 @@ export const hostStatus = z.object({
   ups,
   update: z.object({ phase: z.enum(UPDATE_PHASES), available: z.string().optional() }),
   clock: z.object({ synchronised: z.boolean(), timeZone: z.string() }),
+  disk,
   /** A reset of access the owner asked for at the console, which admin has not carried out yet. */
   accessReset: z.object({ id: z.string(), at: time }).optional(),
   alarms: z.array(hostAlarm),

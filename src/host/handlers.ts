@@ -13,6 +13,7 @@ import { type Brake, recentCrashes, tryAfterMs } from './brake.ts';
 import type { Bundles } from './bundle.ts';
 import type { Claim } from './claim.ts';
 import type { RunCommand } from './command.ts';
+import { dataDisk } from './data-disk.ts';
 import type { Diagnostics } from './diagnostics.ts';
 import { wishFactoryReset } from './factory-reset.ts';
 import { GATEWAY_UNIT, type Listeners } from './listeners.ts';
@@ -128,6 +129,7 @@ async function hostStatus(parts: HostParts): Promise<HostStatus> {
       ...(update.available === undefined ? {} : { available: update.available.version }),
     },
     clock: { synchronised: time.synchronised, timeZone: time.timeZone },
+    disk: await dataDisk(parts),
     ...(accessReset === undefined
       ? {}
       : { accessReset: { id: accessReset.id, at: new Date(accessReset.at).toISOString() } }),

@@ -27,6 +27,7 @@ export const SYSTEM = {
   memory: { ja: 'メモリー', en: 'Memory' },
   memoryOf: { ja: '{total} のうち {free} が空き', en: '{free} free of {total}' },
   disks: { ja: 'ディスク', en: 'Disks' },
+  thief: { ja: 'ディスクを盗まれたら', en: 'If the disk is stolen' },
   free: { ja: '空き', en: 'Free' },
   used: { ja: '使用', en: 'Used' },
   total: { ja: '全体', en: 'Size' },

@@ -29,6 +29,7 @@ export function MachineTab() {
         <FactCards facts={facts.value} />
       )}
       {host.value === undefined ? null : <HostCards host={host.value} />}
+      {host.value === undefined ? null : <Thief disk={host.value.disk} />}
     </>
   );
 }
@@ -127,6 +128,16 @@ function FactCards({ facts }: { facts: Facts }) {
         ))}
       </Card>
     </>
+  );
+}
+
+/** What somebody reads who carries the disk away. */
+function Thief({ disk }: { disk: Host['disk'] }) {
+  if (disk.encrypted === true || disk.text === undefined) return null;
+  return (
+    <Notice tone="idle" title={t(SYSTEM.thief)}>
+      <p>{t(disk.text)}</p>
+    </Notice>
   );
 }
 
