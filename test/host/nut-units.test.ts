@@ -120,6 +120,18 @@ test('units that do not start are told to who asked, and tried again by the next
   await rm(path.join(host.dir, 'nut'), { recursive: true });
 });
 
+test('nothing but the host starts our units: a boot without a UPS leaves them alone', async () => {
+  const plan = planNut({ mode: 'auto', driver: 'usbhid-ups' }, FOUND);
+  for (const unit of NUT_UNITS) {
+    const text = await readFile(path.join(import.meta.dirname, '../../rootfs/usr/lib/systemd/system', unit), 'utf8');
+    assert.doesNotMatch(text, /^\[Install\]/m, unit);
+    const file = /^ConditionPathExists=\/run\/sekisho-nut\/(.+)$/m.exec(text)?.[1];
+    assert.ok(file !== undefined && plan?.files[file] !== undefined, unit);
+    // Debian's /usr/sbin/upsd and upsmon are scripts that do nothing unless /etc/nut/nut.conf says so
+    assert.match(text, /^ExecStart=\/usr\/(?:lib\/nut\/ups(?:d|mon) -F|sbin\/upsdrvctl start)$/m, unit);
+  }
+});
+
 test('half a login, and a login without the name of its UPS, are refused', async () => {
   await using host = await startHost();
   const at = { mode: 'network', host: '192.0.2.9' } as const;
