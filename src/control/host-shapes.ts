@@ -89,6 +89,16 @@ export const ups = z.object({
   inputVolts: z.number().optional(),
   batteryVolts: z.number().optional(),
   detail: z.string().optional(),
+  /** Where one is looked for; in `ups.show`. Never the password. */
+  settings: z
+    .object({
+      mode: z.enum(['auto', 'network', 'off']),
+      host: z.string().optional(),
+      name: z.string().optional(),
+      driver: z.enum(UPS_DRIVERS).optional(),
+      user: z.string().optional(),
+    })
+    .optional(),
   /** Newest first, at most 50. */
   events: z.array(z.object({ at: time, event: z.string(), detail: z.string() })),
 });

@@ -201,7 +201,10 @@ function machineHandlers(
       await run('systemctl', ['restart', GATEWAY_UNIT], { deadlineMs: 50_000 });
       return DONE;
     },
-    'ups.show': () => ups.show(),
+    'ups.show': () => {
+      const { password: _kept, ...settings } = record.current().ups;
+      return { ...ups.show(), settings };
+    },
     'ups.set': async (settings) => {
       const { mode, host, name, user, password } = settings;
       if (mode === 'network' && host === undefined)

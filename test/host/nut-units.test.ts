@@ -138,4 +138,11 @@ test('half a login, and a login without the name of its UPS, are refused', async
   await assert.rejects(host.admin.call('ups.set', { ...at, name: 'rack', user: 'u' }), { code: 'INVALID_REQUEST' });
   await assert.rejects(host.admin.call('ups.set', { ...at, user: 'u', password: 'p' }), { code: 'INVALID_REQUEST' });
   assert.deepEqual(await ofNut(host), []);
+  await host.admin.call('ups.set', { ...at, name: 'rack', user: 'u', password: 'never shown' });
+  const shown = await host.admin.call('ups.show', {});
+  assert.deepEqual(shown.settings, { ...at, name: 'rack', user: 'u' });
+  assert.deepEqual(await ofNut(host), [
+    'stop sekisho-ups-driver.service sekisho-upsd.service',
+    'restart sekisho-upsmon.service',
+  ]);
 });

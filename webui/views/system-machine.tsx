@@ -9,6 +9,7 @@ import { formatPercent, formatSize, formatSpan } from '../i18n/format.ts';
 import { formatNumber, t, word } from '../i18n/language.ts';
 import { RESET_NAMES, SYSTEM } from '../i18n/words-system.ts';
 import { Figure } from './overview.tsx';
+import { UpsCard } from './ups-card.tsx';
 
 type Facts = Answer<'system.facts'>;
 type Host = Answer<'system.status'>;
@@ -142,7 +143,7 @@ function Thief({ disk }: { disk: Host['disk'] }) {
 }
 
 function HostCards({ host }: { host: Host }) {
-  const { watchdog, ups } = host;
+  const { watchdog } = host;
   const kind = watchdog.kind === 'none' ? SYSTEM.noWatchdog : SYSTEM[watchdog.kind];
   return (
     <div class="cards">
@@ -154,35 +155,7 @@ function HostCards({ host }: { host: Host }) {
           </dd>
         </dl>
       </Card>
-      <Card title={t(SYSTEM.ups)}>
-        {ups.state === 'none' ? (
-          <>
-            <p>
-              <State tone="idle">{t(SYSTEM.upsNone)}</State>
-            </p>
-            <p class="soft small">{t(SYSTEM.upsText)}</p>
-          </>
-        ) : (
-          <dl class="facts">
-            <dt>{ups.model ?? ups.name ?? 'UPS'}</dt>
-            <dd>
-              <State tone={ups.state === 'online' ? 'ok' : 'bad'}>{ups.status ?? ups.state}</State>
-            </dd>
-            {ups.chargePercent === undefined ? null : (
-              <>
-                <dt>{t(SYSTEM.charge)}</dt>
-                <dd>{formatPercent(ups.chargePercent / 100)}</dd>
-              </>
-            )}
-            {ups.runtimeMs === undefined ? null : (
-              <>
-                <dt>{t(SYSTEM.runtime)}</dt>
-                <dd>{formatSpan(ups.runtimeMs)}</dd>
-              </>
-            )}
-          </dl>
-        )}
-      </Card>
+      <UpsCard host={host} />
     </div>
   );
 }
