@@ -4,6 +4,9 @@ import { FACTORY_RESET_WORDS } from '../control/host-contract.ts';
 import { DIAGNOSTICS, type NetworkSettings, SERVICES } from '../control/host-shapes.ts';
 import { attempt, choose, confirmed, type Desk, word } from './desk.ts';
 
+/** The page of state must stay one page of 24 lines. */
+const CONSOLE_EVENTS = 3;
+
 export async function showState(desk: Desk): Promise<void> {
   const { terminal, host, gateway } = desk;
   const status = await attempt(desk, () => host.call('host.status', {}));
@@ -17,7 +20,9 @@ export async function showState(desk: Desk): Promise<void> {
       `watchdog: ${watchdog.kind} ${watchdog.identity ?? ''}  crashes ${watchdog.crashes}  resets ${watchdog.resets}`,
     );
     const charge = ups.chargePercent === undefined ? '' : ` ${ups.chargePercent} %`;
-    lines.push(`UPS: ${ups.state}${charge} ${ups.status ?? ''}`);
+    const left = ups.runtimeMs === undefined ? '' : ` ${Math.floor(ups.runtimeMs / 60_000)} min`;
+    lines.push(`UPS: ${ups.state}${charge}${left} ${ups.status ?? ''}`);
+    for (const { at, event, detail } of ups.events.slice(0, CONSOLE_EVENTS)) lines.push(`  ${at} ${event} (${detail})`);
     lines.push(`update: ${update.phase} ${update.available ?? ''}`);
     lines.push(`clock: ${clock.synchronised ? 'synchronised' : 'NOT synchronised'} ${clock.timeZone}`);
     if (status.disk.text !== undefined) lines.push(status.disk.text[desk.language]);

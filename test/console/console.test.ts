@@ -5,6 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { type HostWorld, startHost } from '../host/world.ts';
+import { hasNut, startDummyUps } from '../support/nut.ts';
 import { until } from '../support/process.ts';
 
 const ENTRY = path.resolve(import.meta.dirname, '../../src/console.ts');
@@ -83,6 +84,21 @@ test('a key opens the menu; state, diagnostics, a new setup code and licences co
       .map((line) => line.length),
   );
   assert.ok(widest <= 80, `no line is wider than the screen: ${widest}`);
+});
+
+test('the state names the charge of the UPS and what happened to it last', { skip: !hasNut() }, async () => {
+  await using nut = await startDummyUps();
+  await using host = await startHost({ flags: ['--ups-port', String(nut.port)] });
+  const state = async (): Promise<string> => (await host.console.call('host.status', {})).ups.state;
+  await until('the UPS', { ms: 20_000 }, async () => ((await state()) === 'online' ? true : undefined));
+  await using screen = await openConsole(host);
+  await screen.see(/Press a key/);
+  screen.type(' ');
+  await screen.see(/Number, then Enter: /);
+  screen.type('1\n');
+  await screen.see(/UPS: online 100 % 60 min OL CHRG\s+20\S+Z online \(OL CHRG\)/);
+  await screen.see(/The disk is not encrypted: a thief reads/);
+  await screen.see(/Number, then Enter: /);
 });
 
 test('factory reset needs its words typed exactly; anything else does nothing', async () => {
