@@ -251,8 +251,8 @@ export const ADVICE: Readonly<Record<Action, Text>> = {
     en: 'What you can do: "sekisho trace {id}" tells whether it has arrived.',
   },
   quarantine: {
-    ja: 'できること: 必要なメールなら「sekisho quarantine release {id}」で届けられます。不要なら何もしなくても期限が来れば消えます。',
-    en: 'What you can do: if it is wanted, "sekisho quarantine release {id}" delivers it. If not, do nothing: it expires.',
+    ja: 'できること: 必要なメールなら解放すると届きます（画面のボタンか「sekisho quarantine release {id}」）。不要なら何もしなくても期限が来れば消えます。',
+    en: 'What you can do: if it is wanted, release it (the button on its page, or "sekisho quarantine release {id}"). If not, do nothing: it expires.',
   },
   hold: {
     ja: 'できること: 内容を確かめ、届けるか削除するかを決めてください。',
@@ -278,8 +278,8 @@ export const VIRUS_ADVICE: Text = {
 };
 
 export const OUTBOUND_SPAM_ADVICE: Text = {
-  ja: 'できること: 送信したアカウントと機器を調べ、パスワードを変えてください。問題がなければ「sekisho quarantine release {id}」で送れます。',
-  en: 'What you can do: look into the account and machine that sent it and change the password. If all is well, "sekisho quarantine release {id}" sends it.',
+  ja: 'できること: 送信したアカウントと機器を調べ、パスワードを変えてください。問題がなければ解放すると送られます（画面のボタンか「sekisho quarantine release {id}」）。',
+  en: 'What you can do: look into the account and machine that sent it and change the password. If all is well, release it (the button on its page, or "sekisho quarantine release {id}").',
 };
 
 export const RELEASED_ADVICE: Text = {
