@@ -261,8 +261,8 @@ export const INNER_WORDS: Readonly<Record<string, Text>> = {
     ja: '利用者が、お知らせメールのリンクから自分宛の隔離メールを見るページです。',
   },
   'portal.enabled': {
-    en: 'Offer it. It is the only page that may be reachable from outside.',
-    ja: '使うかどうかです。外部から開けるようにしてよい唯一のページです。',
+    en: 'Offer it. It is the only page that may be reachable from outside. This release puts the links into the digest, but does not start the program of the page (src/portal.ts) by itself.',
+    ja: '使うかどうかです。外部から開けるようにしてよい唯一のページです。この版は、お知らせメールにリンクを入れますが、ページのプログラム（src/portal.ts）を自動では起動しません。',
   },
   'portal.url': {
     en: 'The address under which users reach it; it stands in every digest.',

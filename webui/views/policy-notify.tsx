@@ -91,6 +91,7 @@ function NotifyForm(props: { digest: Digest; portal: Portal; done: () => void })
         />
         <Check label={t(NOTIFY.portal)} checked={offered} change={setOffered} />
         <p class="soft small">{t(NOTIFY.portalText)}</p>
+        {offered ? <Notice tone="warn">{t(NOTIFY.portalNotStarted)}</Notice> : null}
         <TextField
           label={t(NOTIFY.url)}
           hint={t(NOTIFY.urlHint)}
