@@ -64,6 +64,8 @@ export class Engine {
   #health: Health;
   #lastSuccess: Milliseconds;
   #confirming: Promise<boolean> | undefined;
+  /** How often real work succeeded. */
+  #done = 0;
   /** When the youngest piece of real work that succeeded had got its place. */
   #youngestDone: Milliseconds = Number.NEGATIVE_INFINITY;
 
@@ -120,6 +122,7 @@ export class Engine {
         }),
       );
       this.#lastSuccess = clock.monotonic();
+      this.#done += 1;
       this.#youngestDone = Math.max(this.#youngestDone, begin + (placed ?? 0));
       this.#feed({ type: 'success' });
       return { ok: true, value, elapsed: elapsed() };
@@ -150,11 +153,14 @@ export class Engine {
 
   /** True when the engine does its work for a probe just now. Messages that are late together share the probe. */
   async #judgeLateness(error: string): Promise<boolean> {
+    const doneBefore = this.#done;
     this.#confirming ??= this.#confirm().finally(() => {
       this.#confirming = undefined;
     });
     const works = await this.#confirming;
     if (this.#stop.signal.aborted) return false;
+    // Real work that was done meanwhile says more: without more mail the engine would be called slow for good
+    if (works && this.#done > doneBefore) return works;
     if (works) this.#feed({ type: 'message-late', error });
     else this.#miss(error);
     return works;
