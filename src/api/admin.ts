@@ -108,7 +108,9 @@ export async function openAdmin(options: AdminOptions): Promise<Admin> {
     now,
     zone: () => Intl.DateTimeFormat().resolvedOptions().timeZone,
   };
-  const dispatch: DispatchParts = { sessions, tokens, audit, names: box.names, claimed, gateway, host, now, log };
+  const { names } = box;
+  const changed = (): void => feed.changed();
+  const dispatch: DispatchParts = { sessions, tokens, audit, names, claimed, gateway, host, changed, now, log };
   const app = createApp(dispatch, {
     handlers: createApiHandlers(routes, feed, { inbox: path.join(data, 'inbox') }),
     pages: options.pages,

@@ -143,7 +143,7 @@ export const SYSTEM = {
   last: { ja: '前回', en: 'Last' },
   next: { ja: '次回', en: 'Next' },
   runNow: { ja: '今すぐ実行', en: 'Run now' },
-  runNowTitle: { ja: '「{name}」を今すぐ実行します', en: 'Run "{name}" now' },
+  runNowTitle: { ja: '今すぐ実行: {name}', en: 'Run now: {name}' },
   jobRan: { ja: '「{name}」を実行しました', en: '"{name}" was run' },
   jobFailed: { ja: '「{name}」は失敗しました。表に理由があります', en: '"{name}" failed: the table says why' },
   // certificates

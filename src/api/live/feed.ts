@@ -17,6 +17,8 @@ const MOST_PER_USER = 8;
 
 export interface LiveFeed {
   follow(call: Call<'events.stream'>): EventFeed;
+  /** Something was changed by way of the pages: told with the next step, even when it looks as before (done and undone). */
+  changed(): void;
   close(): void;
 }
 
@@ -38,6 +40,7 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
   const readers = new Set<Reader>();
   let timer: NodeJS.Timeout | undefined;
   let asking = false;
+  let changes = 0;
   let counts = '';
   let alarms = '';
   /** What each of the newest messages was like when last seen. */
@@ -88,6 +91,7 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
       generation: config.generation,
       engines,
       down,
+      changes,
     });
     const said = JSON.stringify(status.alarms.map(({ name, key }) => [name, key]));
     if (said === alarms) return;
@@ -133,6 +137,7 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
         void step();
       });
     },
+    changed: () => void (changes += 1),
     close: () => {
       for (const reader of readers) reader.send('bye', { code: 'STOPPING' });
       readers.clear();

@@ -32,6 +32,8 @@ export interface DispatchParts {
   claimed: () => boolean;
   gateway: (by: string) => ControlClient;
   host: (by: string) => HostClient;
+  /** Told after each change that was made. */
+  changed: () => void;
   now: () => number;
   log: (level: 'info' | 'warn' | 'error', message: string, facts?: Readonly<Record<string, unknown>>) => void;
 }
@@ -127,6 +129,7 @@ export function dispatcher(parts: DispatchParts) {
       try {
         const answer = await work(request, response, told);
         record(told, request, 'ok');
+        if (operation.change) parts.changed();
         await sendAnswer(response, { answer, operation, id, gone: gone.signal });
       } catch (error) {
         const trouble = error instanceof SekishoError && error.code === 'AUDIT_UNAVAILABLE' ? error : undefined;
