@@ -11,7 +11,7 @@ import NodeClam from 'clamscan';
 import type { Bytes } from '../base/brand.ts';
 import { describeError, SekishoError } from '../base/errors.ts';
 import type { Finding } from '../mail/finding.ts';
-import { DECLINED } from './engine.ts';
+import { BROKE_OFF, DECLINED } from './engine.ts';
 
 /** Waits in the socket before the next chunk is asked for. */
 const SOCKET_HIGH_WATER: Bytes = 65_536;
@@ -166,10 +166,10 @@ function watch(socket: Socket, fail: (error: Error) => void): void {
   socket.on('error', (error) => {
     // It may have said why it takes no more before it closed on us
     if (said !== '') fail(scanError(new Error(said.replaceAll('\0', ' ').slice(0, 200), { cause: error })));
-    else fail(new SekishoError('ENGINE_CLOSED', 'The connection to clamd broke', { retryable: true, cause: error }));
+    else fail(new SekishoError(BROKE_OFF, 'The connection to clamd broke', { retryable: true, cause: error }));
   });
   socket.once('close', () => {
-    const closed = new SekishoError('ENGINE_CLOSED', 'clamd closed the connection without an answer', {
+    const closed = new SekishoError(BROKE_OFF, 'clamd closed the connection without an answer', {
       retryable: true,
     });
     setImmediate(() => fail(closed));
@@ -187,6 +187,8 @@ function verdict(answer: unknown): Finding[] {
     return (names.length === 0 ? ['unnamed'] : names).map(findingOf);
   }
   const text = typeof resultString === 'string' ? resultString : '';
+  // A clamd that dies ends its connections in order: the package takes that for an answer of no octets
+  if (text === '') throw new SekishoError(BROKE_OFF, 'clamd ended without an answer', { retryable: true });
   throw new SekishoError('ENGINE_GARBLED', `clamd gave no verdict but "${text.slice(0, 120)}"`, { retryable: true });
 }
 

@@ -18,6 +18,9 @@ import { type Health, type HealthEvent, nextHealth, startingHealth } from './hea
 /** The engine answered, but not with a verdict on this message; its health is not in question. */
 export const DECLINED = 'ENGINE_DECLINED';
 
+/** The engine took the message and closed the connection without a word: it crashed, was stopped, or something lies between. */
+export const BROKE_OFF = 'ENGINE_CLOSED';
+
 const PROBE_WHILE_STARTING_MS = 500;
 const PROBE_WHILE_DOWN_MS = 3_000;
 const PROBE_WHILE_IDLE_MS = 10_000;
@@ -47,6 +50,8 @@ export type EngineOutcome<T> =
       elapsed: Milliseconds;
       /** Of a timeout: the message had its place for most of the time, the engine works, and other mail overtook it. Never rejects. */
       messageLate?: Promise<boolean>;
+      /** The engine was reached and broke off over this message, as when it crashes. */
+      broken?: boolean;
     };
 
 export class Engine {
@@ -136,7 +141,7 @@ export class Engine {
         return { ...failed, reason: 'timeout', messageLate };
       }
       if (errorCode(error) !== DECLINED && errorCode(error) !== 'ABORTED') this.#miss(detail);
-      return { ...failed, reason: 'error' };
+      return { ...failed, reason: 'error', broken: errorCode(error) === BROKE_OFF };
     }
   }
 

@@ -82,7 +82,7 @@ export function createInspectors(options: InspectorsOptions): Inspectors {
     observe,
   });
   const shared = { startingMs, clock, observe };
-  const patience = new Patience();
+  const patience = { clamd: new Patience(clock), rspamd: new Patience(clock), inspect: new Patience(clock) };
   const clamdEngine = lazily(() => {
     const probe = (signal: AbortSignal): Promise<string> => probeClamd(engines().clamd.socket, signal);
     return new Engine({ ...shared, name: 'clamd', probe, concurrency: () => engines().clamd.concurrency });
@@ -107,25 +107,29 @@ export function createInspectors(options: InspectorsOptions): Inspectors {
   async function antivirus(request: InspectRequest, { ms, ...line }: Share): Promise<Answer> {
     const { enabled, socket, timeoutMs } = engines().clamd;
     if (!enabled) return NOTHING;
-    const outcome = await clamdEngine
-      .get()
-      .run({ ms: Math.min(ms, timeoutMs), ...line }, (signal) =>
-        scanWithClamd(socket, request.stream(), { size: request.size, signal }),
-      );
-    return patience.judge(answerOf('antivirus', outcome), request.id, outcome);
+    return patience.clamd.judge({ id: request.id, heavy: line.heavy }, async () => {
+      const outcome = await clamdEngine
+        .get()
+        .run({ ms: Math.min(ms, timeoutMs), ...line }, (signal) =>
+          scanWithClamd(socket, request.stream(), { size: request.size, signal }),
+        );
+      return { answer: answerOf('antivirus', outcome), outcome };
+    });
   }
 
   async function spam(request: InspectRequest, { ms, ...line }: Share): Promise<Answer> {
     const { enabled, url, timeoutMs } = engines().rspamd;
     if (!enabled) return NOTHING;
     const message = { ...request, hostname: config().hostname };
-    const outcome = await rspamdEngine
-      .get()
-      .run({ ms: Math.min(ms, timeoutMs), ...line }, async (signal) => [await rspamd.check(url, message, signal)]);
-    return patience.judge(answerOf('spam', outcome), request.id, outcome);
+    return patience.rspamd.judge({ id: request.id, heavy: line.heavy }, async () => {
+      const outcome = await rspamdEngine
+        .get()
+        .run({ ms: Math.min(ms, timeoutMs), ...line }, async (signal) => [await rspamd.check(url, message, signal)]);
+      return { answer: answerOf('spam', outcome), outcome };
+    });
   }
 
-  async function look(request: InspectRequest, { ms, told, precedence }: Omit<Share, 'heavy'> & Told): Promise<Answer> {
+  async function look(request: InspectRequest, { ms, told, heavy, precedence }: Share & Told): Promise<Answer> {
     const { timeoutMs } = engines().inspect;
     const limit = Math.min(ms, timeoutMs);
     const facts = jobFacts(request, { settings: config(), budgetMs: Math.max(500, limit * 0.8) });
@@ -137,7 +141,7 @@ export function createInspectors(options: InspectorsOptions): Inspectors {
     });
     const answer = workerAnswer(outcome, known);
     tellOfTrouble(observe, known, request.size);
-    return patience.judge(answer, request.id, outcome);
+    return patience.inspect.judge({ id: request.id, heavy }, () => Promise.resolve({ answer, outcome }));
   }
 
   async function inspect(request: InspectRequest): Promise<Inspection> {
@@ -150,7 +154,7 @@ export function createInspectors(options: InspectorsOptions): Inspectors {
     const told: Told['told'] = (part, { findings }) => {
       if (part === 'structure') first.resolve(isTooComplex(findings));
     };
-    const looking = look(request, { ms: left(), told, precedence }).finally(() => first.resolve(false));
+    const looking = look(request, { ms: left(), told, heavy, precedence }).finally(() => first.resolve(false));
     // A rejection (a bug) is told by Promise.all below
     looking.catch(() => undefined);
     const condemned = structureFirst && (await within(left() * STRUCTURE_SHARE, first.promise)) === true;

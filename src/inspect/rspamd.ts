@@ -12,7 +12,7 @@ import { errorCode, SekishoError } from '../base/errors.ts';
 import type { Transaction } from '../mail/envelope.ts';
 import type { Finding, SpamSymbol } from '../mail/finding.ts';
 import type { QueueId } from '../mail/queue-id.ts';
-import { DECLINED } from './engine.ts';
+import { BROKE_OFF, DECLINED } from './engine.ts';
 
 const MAX_REPLY: Bytes = 4 * 1024 * 1024;
 const MAX_SYMBOLS = 200;
@@ -111,6 +111,11 @@ export class RspamdClient {
       if (options.signal?.aborted !== true && error instanceof StaleConnection)
         return await exchange(options, body, good);
       if (error instanceof SekishoError) throw error;
+      if (code === 'ECONNRESET' || code === 'EPIPE')
+        throw new SekishoError(BROKE_OFF, 'rspamd closed the connection without an answer', {
+          retryable: true,
+          cause: error,
+        });
       throw new SekishoError('ENGINE_UNREACHABLE', `Cannot talk to rspamd (${code ?? 'unknown error'})`, {
         retryable: true,
         cause: error,

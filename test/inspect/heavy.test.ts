@@ -153,6 +153,27 @@ test('the third time a message is too much for an engine that serves others it i
   });
 });
 
+test('a message over which an engine breaks off three times, and serves others in between, is poison', async () => {
+  const verdict = (stream: string) => (stream.includes('KILL') ? '' : 'stream: OK\0');
+  await withFakeClamd(verdict, async (clamd) => {
+    await withInspectors({ settings: withClamd(clamd.socket, { timeoutMs: 20_000 }) }, async (inspectors) => {
+      await awaitState(inspectors, 'up');
+      const killer = requestFor(`${PLAIN}KILL\r\n`);
+      for (let i = 0; i < 2; i += 1) {
+        const { missing } = await inspectors.inspect(killer);
+        assert.deepEqual(
+          missing.map(({ inspector, reason }) => [inspector, reason]),
+          [['antivirus', 'error']],
+        );
+        assert.deepEqual((await inspectors.inspect(requestFor(PLAIN))).missing, []);
+      }
+      const last = await inspectors.inspect(killer);
+      assert.deepEqual(last.missing, []);
+      assert.match(of(last, 'poison')[0]?.detail ?? '', /antivirus.*3 tries/);
+    });
+  });
+});
+
 test('an engine that is too slow for everybody, though it passes probes, costs no message its delivery', async () => {
   await withFakeClamd(HANGING, async (clamd) => {
     await withInspectors({ settings: withClamd(clamd.socket) }, async (inspectors) => {
