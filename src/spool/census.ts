@@ -41,13 +41,23 @@ export class Census {
   /** In order of arrival or against it, what comes after `after` in that order. */
   page(folder: Folder, options: { after?: QueueId; limit: number; newestFirst?: boolean }): QueueId[] {
     const { after, limit, newestFirst = false } = options;
-    const ids: QueueId[] = [];
+    const isBefore = (one: QueueId, other: QueueId): boolean => (newestFirst ? one > other : one < other);
+    let first: QueueId[] = [];
+    let last: QueueId | undefined;
+    // only twice a page is ever sorted: a page of a hundred thousand must not hold the loop for as long as sorting them takes
+    const cut = (): void => {
+      first.sort();
+      if (newestFirst) first.reverse();
+      first = first.slice(0, limit);
+      if (first.length === limit) last = first.at(-1);
+    };
     for (const [id, place] of this.#places) {
-      if (place.folder !== folder) continue;
-      if (after === undefined || (newestFirst ? id < after : id > after)) ids.push(id);
+      if (place.folder !== folder || (after !== undefined && !isBefore(after, id))) continue;
+      if (last !== undefined && !isBefore(id, last)) continue;
+      if (first.push(id) >= 2 * limit) cut();
     }
-    ids.sort();
-    return newestFirst ? ids.reverse().slice(0, limit) : ids.slice(0, limit);
+    cut();
+    return first;
   }
 
   #count(place: Place, by: 1 | -1): void {

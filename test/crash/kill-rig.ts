@@ -51,6 +51,10 @@ const PAUSE_MS = 200;
 const SOONEST_MS = 200;
 const LATEST_MS = 1_500;
 const LOOKED_MS = 120_000;
+/** A look that takes longer than this stops the load until it has ended: a list that grows faster than it is read tells nothing. */
+const LOOK_ALONE_MS = 5_000;
+/** Whole looks at least, whatever the time: what moves from one list to the other while both are read is in neither. */
+const LOOKS = 5;
 const READY = 'Gateway is ready';
 const EXPIRE_MS = 6_000;
 const EXPIRED = /^Status: 5\.4\.7\r$/m;
@@ -191,7 +195,7 @@ class KillRig {
       const first = performance.now();
       await sleep(SOONEST_MS + this.#random() * (LATEST_MS - SOONEST_MS));
       // what the last cut owed is looked for while the load runs, and before the next one
-      lost.push(...(await looked).map((what) => `cut ${cuts}: ${what}`));
+      lost.push(...(await this.#seen(looked)).map((what) => `cut ${cuts}: ${what}`));
       // all in one turn of the loop: what is counted is what the kill met
       const at = this.#load.stages();
       const open = openOf(at);
@@ -249,6 +253,22 @@ class KillRig {
     };
   }
 
+  /** What a look found missing; the load waits for one that is slow, and then runs again until somebody is in a transaction. */
+  async #seen(looked: Promise<string[]>): Promise<string[]> {
+    const slow = setTimeout(() => this.#load.pause(), LOOK_ALONE_MS);
+    try {
+      return await looked;
+    } finally {
+      clearTimeout(slow);
+      this.#load.resume();
+      await until(
+        'the load to run again',
+        { ms: 300_000, every: 2 },
+        () => openOf(this.#load.stages()) > 0 || undefined,
+      );
+    }
+  }
+
   /**
    * Nothing may be missing from everywhere. What is on its way between two lists is looked for again; on a machine without
    * time for us a list may take longer than its deadline, and is asked for again too.
@@ -256,14 +276,23 @@ class KillRig {
   async #missing(numbers: readonly number[]): Promise<string[]> {
     let missing = [...numbers];
     const end = performance.now() + LOOKED_MS;
-    for (;;) {
+    for (let looks = 0; missing.length > 0 && (looks < LOOKS || performance.now() < end); ) {
       const listed = await this.#listed().catch((error: unknown) => {
-        if (performance.now() > end) throw error;
+        if (performance.now() > end + LOOKED_MS) throw error;
       });
-      if (listed !== undefined) missing = missing.filter((number) => !listed.has(number));
-      if (missing.length === 0 || performance.now() > end) return missing.map((number) => `message ${number}`);
-      await sleep(100);
+      if (listed !== undefined) {
+        looks += 1;
+        missing = missing.filter((number) => !listed.has(number));
+      }
+      if (missing.length > 0) await sleep(100);
     }
+    return missing.map((number) => this.#described(number));
+  }
+
+  #described(number: number): string {
+    const page = this.#book.pages.get(number);
+    const open = page?.recipients.filter((one) => !page.served.has(one) && !page.bounced.has(one));
+    return `message ${number} (${page?.ids.join(', ') ?? ''}) for ${open?.join(', ') ?? ''}`;
   }
 
   /** What the gateway says it has, over its control socket. */
