@@ -1,9 +1,12 @@
 #!/usr/bin/env node
 /** The `sekisho` command: composition only. What it can do is in control/cli/; exit codes in `sekisho help exit-codes`. */
 import { readFileSync } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { runCli } from './control/cli/run.ts';
+import { errorCode, SekishoError } from './base/errors.ts';
 import { createControlClient } from './control/client.ts';
+import { createHostClient } from './control/host-client.ts';
 
 // `sekisho queue list | head` closes our output early: that is no error of ours.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -20,6 +23,8 @@ process.exitCode = await runCli(process.argv.slice(2), {
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
   connect: createControlClient,
+  host: createHostClient,
+  textFile,
   spool: async () => (await import('./spool/offline/tools.ts')).spoolTools,
   // Only this command needs the whole schema: the others start without it.
   checkFile: async (file) => (await import('./config/check-file.ts')).checkConfigFile(file),
@@ -31,6 +36,18 @@ function nameOfUser(): string {
     return userInfo().username;
   } catch {
     return `uid-${process.getuid?.() ?? 'unknown'}`;
+  }
+}
+
+async function textFile(file: string): Promise<{ text: string; writtenAt: number } | undefined> {
+  try {
+    const [text, { mtimeMs }] = await Promise.all([readFile(file, 'utf8'), stat(file)]);
+    return { text, writtenAt: mtimeMs };
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    if (errorCode(error) === 'EACCES')
+      throw new SekishoError('GATEWAY_NOT_PERMITTED', `"${file}" may not be read by this user`, { remedy: 'Use sudo' });
+    throw error;
   }
 }
 

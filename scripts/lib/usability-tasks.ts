@@ -27,6 +27,9 @@ const STOPPED = ['Urgent transfer 1', 'Urgent transfer 2', 'Urgent transfer 3'] 
 const friend = { from: 'hanako@example.com', to: 'suzuki@office.example' };
 const stranger = { from: 'boss@nospf.example', to: 'suzuki@office.example' };
 
+/** How many of the morning's mails end in the quarantine. */
+export const MORNING_STOPPED = STOPPED.length;
+
 /** A morning's mail: one that arrived, three that look like the president's but are not, a virus. */
 export async function morningMail(port: number): Promise<void> {
   await sendMail(port, { ...friend, bytes: japaneseMail(ESTIMATE, 'morning.1@example.com') });

@@ -109,7 +109,7 @@ export async function openAdmin(options: AdminOptions): Promise<Admin> {
     zone: () => Intl.DateTimeFormat().resolvedOptions().timeZone,
   };
   const { names } = box;
-  const changed = (): void => feed.changed();
+  const { changed } = feed;
   const dispatch: DispatchParts = { sessions, tokens, audit, names, claimed, gateway, host, changed, now, log };
   const app = createApp(dispatch, {
     handlers: createApiHandlers(routes, feed, { inbox: path.join(data, 'inbox') }),

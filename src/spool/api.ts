@@ -179,6 +179,7 @@ export interface Spool {
   read(id: QueueId): Promise<StoredMessage | undefined>;
   /** In order of arrival, or against it with `newestFirst`; `after`: the last of the page before. */
   list(folder: Folder, options?: PageOptions): Promise<SpoolListEntry[]>;
+  /** Without what was deleted and waits its ten minutes for an undo; so in `status`. */
   count(folder: Folder): number;
   /** Where it lies, also when it cannot be read. */
   folderOf(id: QueueId): Folder | undefined;

@@ -142,6 +142,16 @@ export abstract class SpoolCore {
     if (folder === 'incoming') (this.sayIncoming ?? ((waiting) => incoming.push(waiting)))(id);
   }
 
+  /** As people see them: what was deleted is gone, though it can be brought back for ten minutes. */
+  protected countsSeen(): Record<Folder, number> {
+    const counts = { ...this.census.counts };
+    for (const id of this.deleted.keys()) {
+      const folder = this.census.get(id)?.folder;
+      if (folder !== undefined) counts[folder] -= 1;
+    }
+    return counts;
+  }
+
   /** What was deleted ten minutes ago goes for good. */
   protected expireDeleted(id: QueueId): Promise<void> {
     const { clock, progress } = this.options;

@@ -118,7 +118,7 @@ export class SpoolStore extends SpoolCore implements Spool {
   }
 
   count(folder: Folder): number {
-    return this.census.counts[folder];
+    return folder === 'incoming' ? this.census.counts.incoming : this.countsSeen()[folder]; // asked for each message
   }
 
   folderOf(id: QueueId): Folder | undefined {
@@ -371,7 +371,7 @@ export class SpoolStore extends SpoolCore implements Spool {
 
   status(): SpoolStatus {
     return {
-      counts: { ...this.census.counts },
+      counts: this.countsSeen(),
       octets: this.census.octets,
       freeOctets: this.options.space.freeOctets,
       floorOctets: this.options.space.floorOctets,

@@ -302,7 +302,16 @@ test('the audit is a chain nobody breaks unseen, and tells no secret', async () 
   assert.deepEqual([verified.json['ok'], verified.json['firstBad']], [true, undefined]);
   const lines = (await admin.api('GET', '/audit/export')).text;
   assert.doesNotMatch(lines, new RegExp(`${PASSWORD}|first of taro|sekisho_[0-9a-f]`));
-  assert.match(lines, /"action":"session.login"/);
+  const entries = lines
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { action: string; actor: string; target: string; outcome: string });
+  const logins = entries.filter(({ action }) => action === 'session.login');
+  const named = (user: string, outcome: string): boolean =>
+    logins.some(({ actor, target, ...one }) => actor === user && target === 'hanako' && one.outcome === outcome);
+  assert.ok(named('hanako', 'ok') && named('hanako', 'refused'), 'a login names whose it was');
+  assert.equal(logins.find(({ target }) => target === 'nobody')?.actor, 'anonymous');
+  assert.ok(entries.some(({ action, actor, outcome }) => `${action} ${actor} ${outcome}` === 'setup.claim hanako ok'));
   const csv = await admin.api('GET', '/audit/export?format=csv&actor=hanako');
   assert.match(String(csv.headers['content-type']), /text\/csv/);
 });

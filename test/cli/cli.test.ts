@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -385,6 +385,21 @@ test('config check needs no gateway: 0 for a valid file, 1 with every problem, 3
     problems.map((problem) => problem.path),
     ['language', 'hostnmae'],
   );
+});
+
+test('the setup code of a trial machine is shown with its end; where none is open that is said, with exit code 1', async () => {
+  const none = await sekisho(['admin', 'setup-code']);
+  assert.deepEqual([none.code, none.err], [1, '']);
+  assert.match(none.out, /^No setup code is open here/);
+  await mkdir(path.join(directory, 'admin'));
+  const file = path.join(directory, 'admin', 'setup-code');
+  await writeFile(file, 'F35T4-2AB4Z\n', { mode: 0o600 });
+  await utimes(file, 1_800_000_000, 1_800_000_000);
+  const shown = await sekisho(['admin', 'setup-code', '--lang', 'ja']);
+  assert.deepEqual([shown.code, shown.out], [0, 'F35T4-2AB4Z（2027-01-15 09:00:00 まで有効）\n'], shown.err);
+  const renewed = await sekisho(['admin', 'setup-code', '--renew']);
+  assert.deepEqual([renewed.code, renewed.out], [5, '']);
+  assert.match(renewed.err, /made anew when the pages start/);
 });
 
 test('the columns of a table stand under each other with Japanese in them', async () => {

@@ -1,14 +1,16 @@
 /** The real console on a real pseudo-terminal (script(1)), against the real host; the gateway is dead all the time. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
+import { promisify } from 'node:util';
 import { type HostWorld, startHost } from '../host/world.ts';
 import { hasNut, startDummyUps } from '../support/nut.ts';
 import { until } from '../support/process.ts';
 
-const ENTRY = path.resolve(import.meta.dirname, '../../src/console.ts');
+const SOURCES = path.resolve(import.meta.dirname, '../../src');
+const ENTRY = path.join(SOURCES, 'console.ts');
 
 interface Screen extends AsyncDisposable {
   type(text: string): void;
@@ -64,6 +66,10 @@ test('a key opens the menu; state, diagnostics, a new setup code and licences co
   screen.type('4\n');
   const renewed = await screen.see(/Setup code: [0-9A-Z]{5}-[0-9A-Z]{5}/);
   assert.ok(!renewed.includes(code.slice(0, 5)));
+  // whoever is root sees the same by the command line
+  const cli = [path.join(SOURCES, 'cli.ts'), 'admin', 'setup-code', '--host-socket', `${host.dir}/run/console.sock`];
+  const { stdout } = await promisify(execFile)(process.execPath, cli, { timeout: 30_000 });
+  assert.ok(stdout.startsWith(`${renewed.slice(-11)} (good until `), stdout);
   await screen.see(/Number, then Enter: /);
   screen.type('5\n');
   await screen.see(/6 {2}disk/);

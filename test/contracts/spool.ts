@@ -270,9 +270,12 @@ export function spoolContract(name: string, makeRig: () => Promise<Rig>): void {
 
     with_('a deleted message comes back on undo, and goes after ten minutes', async (rig, spool) => {
       const id = await put(spool, rig.clock);
+      await put(spool, rig.clock);
       await spool.remove(id, 'deleted');
+      assert.deepEqual([spool.count('queue'), spool.status().counts.queue], [1, 1], 'it counts for nobody');
       await assert.rejects(spool.recordAttempt(id, [ALICE], 'hop'), { code: 'WRONG_STATE' });
       await spool.undelete(id);
+      assert.equal(spool.count('queue'), 2);
       assert.equal((await spool.read(id))?.progress.deleted, undefined);
       await spool.remove(id, 'deleted');
       rig.clock.advance(9 * 60_000);
@@ -281,6 +284,7 @@ export function spoolContract(name: string, makeRig: () => Promise<Rig>): void {
       rig.clock.advance(2 * 60_000);
       await spool.flush();
       assert.equal(await spool.read(id), undefined);
+      assert.equal(spool.count('queue'), 1);
     });
 
     with_(

@@ -1,7 +1,8 @@
 /**
  * A list that is read page by page with the box's cursors: the first page anew whenever the filter changes, more on demand.
  * What was loaded stays loaded: a refresh asks for as many rows as stand there, so that nothing under the reader's eyes goes
- * away. A very long list is refreshed only by what the reader does, not by every mail that comes.
+ * away. A very long list is refreshed only by what the reader does, not by every mail that comes; beyond a thousand rows the
+ * next ones take the place of those before, so that a page stays quick whatever the list is.
  */
 import { useCallback, useRef, useState } from 'preact/hooks';
 import type { LiveEvent } from './live.ts';
@@ -27,22 +28,37 @@ export interface List<Row> {
   loading: boolean;
   /** Undefined: there is no more. */
   more: (() => void) | undefined;
+  /** As many rows stand there as may: `more` puts the next ones in their place. */
+  full: boolean;
+  /** Rows that came before those shown, and the way back to them. */
+  before: number;
+  beginning: () => void;
   again: () => void;
 }
 
 const FIRST = 50;
 const MORE = 100;
 const MOST_AT_ONCE = 500;
+const MOST_SHOWN = 1_000;
+
+/** What stands there: so many rows from the cursor on, `before` of them passed already. */
+interface Shown {
+  key: string;
+  rows: number;
+  from?: string;
+  before: number;
+}
 
 export function useList<Row>(
   key: string,
   load: (span: Span, signal: AbortSignal | undefined) => Promise<Page<Row>>,
   live: ReadonlyArray<LiveEvent['name']> = [],
 ): List<Row> {
-  const shown = useRef({ key, rows: FIRST });
-  if (shown.current.key !== key) shown.current = { key, rows: FIRST };
+  const shown = useRef<Shown>({ key, rows: FIRST, before: 0 });
+  if (shown.current.key !== key) shown.current = { key, rows: FIRST, before: 0 };
   const first: Loaded<Page<Row>> = useLoad(key, async (signal) => {
-    let page = await load({ limit: FIRST }, signal);
+    const { from } = shown.current;
+    let page = await load({ limit: FIRST, ...(from === undefined ? {} : { cursor: from }) }, signal);
     // the number is read anew each time: more may have been loaded meanwhile
     while (page.cursor !== undefined && page.entries.length < shown.current.rows) {
       const limit = Math.min(MOST_AT_ONCE, shown.current.rows - page.entries.length);
@@ -60,6 +76,11 @@ export function useList<Row>(
     if (shown.current.rows <= MOST_AT_ONCE) again();
   }, [again]);
   useLive(live, refresh);
+  const full = (page?.entries.length ?? 0) >= MOST_SHOWN;
+  const beginning = useCallback(() => {
+    shown.current = { key, rows: FIRST, before: 0 };
+    again();
+  }, [key, again]);
   const more = useCallback(() => {
     if (page === undefined || cursor === undefined) return;
     setBusy(true);
@@ -67,8 +88,9 @@ export function useList<Row>(
       (next) => {
         setBusy(false);
         setError(undefined);
-        const entries = [...page.entries, ...next.entries];
-        shown.current = { key, rows: entries.length };
+        const entries = full ? next.entries : [...page.entries, ...next.entries];
+        const passed = full ? { from: cursor, before: shown.current.before + page.entries.length } : {};
+        shown.current = { ...shown.current, ...passed, rows: entries.length };
         set({ ...next, entries });
       },
       (failure: unknown) => {
@@ -76,13 +98,16 @@ export function useList<Row>(
         setError(problemOf(failure));
       },
     );
-  }, [page, cursor, set, load]);
+  }, [page, cursor, full, set, load]);
   return {
     rows: page?.entries,
     total: page?.total,
     error: error ?? first.error,
     loading: first.loading || busy,
     more: cursor === undefined || busy ? undefined : more,
+    full,
+    before: shown.current.before,
+    beginning,
     again,
   };
 }

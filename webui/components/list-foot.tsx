@@ -1,6 +1,6 @@
 /**
- * Below a list: how many there are, more of them (also by scrolling there), and those deleted minutes ago, which can still be
- * taken back and are shown only when asked for.
+ * Below a list: how many there are, more of them (also by scrolling there, up to what a page bears; then by a button), and
+ * those deleted minutes ago, which can still be taken back and are shown only when asked for.
  */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { List } from '../api/use-list.ts';
@@ -25,11 +25,11 @@ export function useDeleted<Row extends { deletedUntil?: string | undefined }>(li
 
 export function ListFoot<Row>({ list, deleted }: { list: List<Row>; deleted?: Deleted<Row> }) {
   const end = useRef<HTMLButtonElement>(null);
-  const { more } = list;
+  const { more, full } = list;
   // whoever scrolls or walks by keyboard to the end goes on without a click
   useEffect(() => {
     const button = end.current;
-    if (button === null || more === undefined) return undefined;
+    if (button === null || more === undefined || full) return undefined;
     const watcher = new IntersectionObserver(
       (seen) => {
         if (window.scrollY > 0 && seen.some((one) => one.isIntersecting)) more();
@@ -38,17 +38,21 @@ export function ListFoot<Row>({ list, deleted }: { list: List<Row>; deleted?: De
     );
     watcher.observe(button);
     return () => watcher.disconnect();
-  }, [more]);
+  }, [more, full]);
   if (list.rows === undefined) return null;
   const hidden = deleted?.hidden ?? 0;
   const shown = list.rows.length - hidden;
+  const turn = (to: () => void) => (): void => {
+    to();
+    window.scrollTo(0, 0);
+  };
   return (
     <div class="table-foot">
       <span class="soft small" role="status">
-        {t(COMMON.rows, { n: shown })}
-        {list.total === undefined || list.total === list.rows.length
-          ? ''
-          : ` / ${t(QUARANTINE.total, { n: list.total - hidden })}`}
+        {list.before === 0
+          ? t(COMMON.rows, { n: shown })
+          : t(COMMON.rowsFrom, { from: list.before + 1, to: list.before + shown })}
+        {list.total === undefined || list.total === shown ? '' : ` / ${t(QUARANTINE.total, { n: list.total })}`}
       </span>
       {hidden === 0 ? null : (
         <button type="button" class="link small" onClick={deleted?.toggle}>
@@ -56,8 +60,13 @@ export function ListFoot<Row>({ list, deleted }: { list: List<Row>; deleted?: De
         </button>
       )}
       {more === undefined ? null : (
-        <button type="button" ref={end} onClick={more}>
-          {t(COMMON.more)}
+        <button type="button" ref={end} onClick={full ? turn(more) : more}>
+          {t(full ? COMMON.nextRows : COMMON.more)}
+        </button>
+      )}
+      {list.before === 0 ? null : (
+        <button type="button" onClick={turn(list.beginning)}>
+          {t(COMMON.firstRows)}
         </button>
       )}
       {list.loading ? <span class="spin" aria-hidden="true" /> : null}

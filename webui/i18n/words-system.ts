@@ -227,8 +227,8 @@ export const SYSTEM = {
   },
   // backup
   backupText: {
-    ja: '設定、利用者、鍵を 1 つの暗号化されたファイルにします。メール本体は含まれません。合言葉がなければ開けないので、別の場所に控えてください。',
-    en: 'Settings, users and keys in one encrypted file, without mail. Nobody opens it without the passphrase: keep that elsewhere.',
+    ja: '設定、利用者、管理画面の証明書と鍵を 1 つの暗号化されたファイルにします。合言葉がなければ開けないので、別の場所に控えてください。含まれないもの: メール本体、履歴、メール用の証明書と鍵、スマートホストのパスワード、設定がファイル名で指す宛先一覧。これらは復元後に入れ直してください。',
+    en: 'Settings, users, and the certificate and key of these pages in one encrypted file. Nobody opens it without the passphrase: keep that elsewhere. Not in it: mail, history, the certificate and key for mail, the smarthost’s password, and lists of recipients that a setting names as a file. Give those again after a restore.',
   },
   passphrase: { ja: '合言葉（12 文字以上）', en: 'Passphrase (12 characters or more)' },
   backupMake: { ja: 'バックアップを保存する', en: 'Download a backup' },

@@ -6,7 +6,7 @@ import { count, cursor, instant, limit, time, word } from './shapes.ts';
 export const auditEntry = z.object({
   n: count,
   at: time,
-  /** A user's name, `token NAME of USER`, `setup`, `anonymous`. */
+  /** A user's name (for a login: whose was tried), `token NAME of USER`, `anonymous`. */
   actor: z.string(),
   address: z.string(),
   /** An operation's id, or `login.failed`, `setup.code` and the like. */

@@ -124,11 +124,13 @@ const WRONG_CODE = { ja: 'コードが違います', en: 'The code is wrong' };
 
 async function login(parts: RouteParts, call: Call<'session.login'>): Promise<Answer<'session.login'>> {
   const { users, sessions } = parts;
-  const { body, client, cookies, note, setCookie } = call;
+  const { body, client, cookies, note, actsAs, setCookie } = call;
   if (!isClaimed(users)) throw new ApiProblem(403, 'NOT_CLAIMED');
   note(body.user);
   const user = users.byName(body.user);
   const usable = user?.enabled === true ? user : undefined;
+  // a name nobody has may be a password typed into the wrong field: it is no actor
+  if (user !== undefined) actsAs(user.name);
   await proveSelf(parts, usable, {
     ...body,
     name: body.user,

@@ -51,7 +51,7 @@ export function setupHandlers(parts: RouteParts): Some<'setup.show' | 'setup.cla
 
 async function claim(parts: RouteParts, call: Call<'setup.claim'>): Promise<Answer<'setup.claim'>> {
   const { users, sessions, setupCode } = parts;
-  const { body, client, note, setCookie } = call;
+  const { body, client, note, actsAs, setCookie } = call;
   note(body.user);
   // somebody at the console asked for it: the new code on the screen makes its reader an admin again
   const reset = isClaimed(users) ? await pendingReset(parts) : undefined;
@@ -73,6 +73,7 @@ async function claim(parts: RouteParts, call: Call<'setup.claim'>): Promise<Answ
     password: body.password,
     mustChangePassword: false,
   });
+  actsAs(user.name);
   await setupCode.end();
   if (reset !== undefined) {
     note(user.name, { reset: true });

@@ -40,6 +40,8 @@ export interface Call<Id extends OperationId = OperationId> {
   setCookie: (cookie: string) => void;
   /** For the audit: what it was done to, and what is worth knowing besides the request. */
   note: (target: string, detail?: Record<string, unknown>) => void;
+  /** For the audit, of somebody who is not logged in yet: whose login is tried. */
+  actsAs: (name: string) => void;
   /** On record as this person. */
   gateway: ControlClient;
   /** Throws HOST_NOT_RUNNING where there is none. */

@@ -93,6 +93,9 @@ export function dispatcher(parts: DispatchParts) {
             told.target = target;
             told.detail = { ...told.detail, ...detail };
           },
+          actsAs: (name: string) => {
+            told.claims = name;
+          },
           gateway: parts.gateway(by),
           host: parts.host(by),
           signal,
@@ -106,7 +109,7 @@ export function dispatcher(parts: DispatchParts) {
       if (!(operation.change || operation.content)) return;
       try {
         parts.audit.write({
-          actor: told.identity?.who?.actor ?? 'anonymous',
+          actor: told.identity?.who?.actor ?? told.claims ?? 'anonymous',
           address: clientOf(request).address,
           action: id,
           target: told.target,
@@ -158,6 +161,8 @@ export function dispatcher(parts: DispatchParts) {
 
 interface Told {
   identity: Identity | undefined;
+  /** Without an identity: as whom somebody tries to come in. The outcome says whether it was them. */
+  claims?: string;
   target: string;
   detail: Record<string, unknown>;
   /** The request was valid and allowed. */

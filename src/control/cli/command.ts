@@ -1,6 +1,7 @@
 /** What a command of the CLI is, and what it gets to work with. */
 import type { Language, Text } from '../../base/i18n.ts';
 import type { ControlClient } from '../client.ts';
+import type { HostClient } from '../host-client.ts';
 import type { ConfigProblemAnswer } from '../shapes.ts';
 import type { OptionDefinition, ParsedArguments } from './arguments.ts';
 import type { SpoolTools } from './commands-spool.ts';
@@ -23,6 +24,9 @@ export interface CliIo {
   out: (text: string) => void;
   err: (text: string) => void;
   connect: (options: { socket: string; by: string }) => ControlClient;
+  host: (options: { socket: string; by: string }) => HostClient;
+  /** A small file; undefined: there is none. Throws when it may not be read. */
+  textFile: (file: string) => Promise<{ text: string; writtenAt: number } | undefined>;
   /** Loaded when it is needed: no other command opens a database. */
   spool: () => Promise<SpoolTools>;
   /** Throws NOT_FOUND. */

@@ -20,6 +20,12 @@ const JAPANESE: Readonly<Record<string, { message: string; remedy?: string }>> =
     remedy:
       'しばらくしてからもう一度お試しください。続く場合はログを確認してください。操作は実行された可能性があります',
   },
+  HOST_NOT_RUNNING: { message: 'host プロセスが動いていません', remedy: '機器では数秒以内に自動で起動します' },
+  HOST_NOT_PERMITTED: {
+    message: 'host プロセスのソケットを使う権限がありません',
+    remedy: 'sudo を付けてお試しください',
+  },
+  HOST_SILENT: { message: 'host プロセスが応答しません', remedy: 'しばらくしてからもう一度お試しください' },
   GATEWAY_MISMATCH: {
     message: 'ゲートウェイの応答を解釈できません',
     remedy: 'ゲートウェイと同じ版の sekisho コマンドを使ってください',

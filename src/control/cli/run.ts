@@ -8,6 +8,7 @@ import { type Language, LANGUAGES } from '../../base/i18n.ts';
 import { escapeForTerminal, jsonForTerminal } from '../../base/terminal.ts';
 import { type ParsedArguments, parseArguments, unknownOption, UsageError } from './arguments.ts';
 import { type CliIo, type Command, EXIT, type ExitCode } from './command.ts';
+import { ADMIN_COMMANDS } from './commands-admin.ts';
 import { CONFIG_COMMANDS } from './commands-config.ts';
 import { HISTORY_COMMANDS } from './commands-history.ts';
 import { MESSAGE_COMMANDS } from './commands-message.ts';
@@ -25,6 +26,7 @@ export const COMMANDS: readonly Command[] = [
   ...MESSAGE_COMMANDS,
   ...HISTORY_COMMANDS,
   ...CONFIG_COMMANDS,
+  ...ADMIN_COMMANDS,
   ...SPOOL_COMMANDS,
   ...STATUS_COMMANDS.slice(1),
 ];
@@ -165,6 +167,9 @@ function exitCodeOf(error: SekishoError): ExitCode {
     case 'GATEWAY_NOT_RUNNING':
     case 'GATEWAY_NOT_PERMITTED':
     case 'GATEWAY_SILENT':
+    case 'HOST_NOT_RUNNING':
+    case 'HOST_NOT_PERMITTED':
+    case 'HOST_SILENT':
       return EXIT.unreachable;
     default:
       return EXIT.refused;
