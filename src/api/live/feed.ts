@@ -18,7 +18,7 @@ const MOST_PER_USER = 8;
 export interface LiveFeed {
   follow(call: Call<'events.stream'>): EventFeed;
   /** Something was changed by way of the pages: told with the next step, even when it looks as before (done and undone). */
-  changed(): void;
+  changed: () => void;
   close(): void;
 }
 
