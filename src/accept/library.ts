@@ -192,6 +192,13 @@ export class GateConnection extends SMTPConnection implements Peer {
     callback();
   }
 
+  // RFC 3030 is not offered; the chunk of who sends it nevertheless must never be read as commands, so nothing more is read
+  handler_BDAT(_command: Buffer, callback: () => void): void {
+    this.say(reply(502, '5.5.1', 'BDAT was not offered, closing'));
+    this.close();
+    callback();
+  }
+
   override handler_XCLIENT(command: Buffer, callback: () => void): void {
     this.#answer('XCLIENT', callback, async () => {
       if (this.#conversation.inTransaction())

@@ -36,12 +36,16 @@ interface OpenTransaction extends MailParameters {
   recipients: Recipient[];
   /** The same, by the key under which two spellings of one mailbox meet. */
   byKey: Map<string, Recipient>;
+  /** How often one of them was said again. */
+  repeated: number;
 }
 
 /** A reason made once: without one each goodbye would build an exception with its stack. */
 const LEFT = new SekishoError('ABORTED', 'The client has left');
 const ACCEPTED_SENDER = reply(250, '2.1.0', 'Sender accepted');
 const ACCEPTED_RECIPIENT = reply(250, '2.1.5', 'Recipient accepted');
+// RFC 5321 §4.5.3.1.10
+const TOO_MANY_RECIPIENTS = reply(452, '4.5.3', 'Too many recipients, send the rest in another transaction');
 const BLOCKED_SENDER = reply(550, '5.7.1', 'The sender is on the block list of this site');
 
 export class Session implements Conversation {
@@ -176,7 +180,7 @@ export class Session implements Conversation {
     this.#said = reversePath;
     const refusal = this.#context.pipeline.admits(this.#origin(), parameters.announcedSize);
     if (refusal !== undefined) return refusal;
-    this.#transaction = { config, reversePath, ...parameters, recipients: [], byKey: new Map() };
+    this.#transaction = { config, reversePath, ...parameters, recipients: [], byKey: new Map(), repeated: 0 };
     return ACCEPTED_SENDER;
   }
 
@@ -196,14 +200,16 @@ export class Session implements Conversation {
     // elsewhere two spellings may be two mailboxes (RFC 5321 §2.4), with us they are one
     const key = judged.domain === undefined ? judged.address : addressKey(judged.address);
     const known = transaction.byKey.get(key);
+    const most = config.limits.recipientsPerMessage;
     if (known !== undefined) {
+      // a list may name somebody twice; who goes on and on about it keeps a session busy for nothing
+      transaction.repeated += 1;
+      if (transaction.repeated > most) return TOO_MANY_RECIPIENTS;
       const merged = mergeRecipientDsn(known.dsn, dsn);
       if (merged !== undefined) known.dsn = merged;
       return ACCEPTED_RECIPIENT;
     }
-    // RFC 5321 §4.5.3.1.10
-    if (transaction.recipients.length >= config.limits.recipientsPerMessage)
-      return reply(452, '4.5.3', 'Too many recipients, send the rest in another transaction');
+    if (transaction.recipients.length >= most) return TOO_MANY_RECIPIENTS;
     const unwanted = this.#unwanted(transaction);
     if (unwanted !== undefined) return unwanted;
     // postmaster and abuse hear also from those who are on a list, to complain about it
