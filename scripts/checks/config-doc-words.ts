@@ -95,7 +95,7 @@ allowed and what to do.
   which is a new generation in turn.
 
 A change is applied, recorded and written, in that order; if one of these fails, everything stays as it was. It holds from
-the next session, message or attempt on. The few keys that wait for the next start say so below.
+the next session, message or attempt on; none waits for a restart.
 
 A path names a place: \`policy.spam.tag\`, \`domains.0.servers.0.port\`, or by name
 \`domains[office.example].servers[192.168.1.10].port\`. \`domains.+\` is a new last element:
@@ -162,7 +162,7 @@ const START_JA = `
   新しい世代になります）。
 
 変更は、適用、記録、ファイルへの書き込みの順に行い、どれかに失敗すれば、すべてを元のままにします。次の接続、メール、配送から
-効きます。次の起動まで効かない項目は少しだけで、下にそう書いてあります。
+効きます。再起動を待つ項目はありません。
 
 場所は \`policy.spam.tag\`、\`domains.0.servers.0.port\` のように、または名前で
 \`domains[office.example].servers[192.168.1.10].port\` のように書きます。\`domains.+\` は、最後に加える新しい要素です。
@@ -195,7 +195,6 @@ interface Page {
   start: Text;
   required: Text;
   optional: Text;
-  restart: Text;
   or: Text;
   default: Text;
   thatIs: Text;
@@ -213,7 +212,6 @@ export const PAGE: Page = {
   start: { en: START_EN, ja: START_JA },
   required: { en: '**required**', ja: '**必須**' },
   optional: { en: 'may be left out', ja: '省略可' },
-  restart: { en: 'holds from the next start', ja: '次の起動から有効' },
   or: { en: ' or ', ja: ' か ' },
   default: { en: 'default ', ja: '既定値 ' },
   thatIs: { en: ' ({said})', ja: '（{said}）' },

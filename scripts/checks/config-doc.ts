@@ -91,7 +91,6 @@ function factsOf(key: ConfigKey, language: Language): string {
       .join(language === 'ja' ? '、' : ', '),
     allowedText(key, language),
     key.required ? PAGE.required[language] : defaultText(key, language),
-    key.restart ? PAGE.restart[language] : '',
   ];
   return `${facts.filter((text) => text !== '').join(' · ')}\n\n`;
 }

@@ -59,7 +59,6 @@ export const HOMES: Readonly<Record<string, readonly string[]>> = {
   nodemailer: ['deliver'],
   mailauth: ['inspect', 'outbound'],
   clamscan: ['inspect'],
-  '@zone-eu/mailsplit': ['inspect'],
   'file-type': ['inspect'],
   '@zip.js/zip.js': ['inspect'],
   pino: ['observe'],

@@ -155,16 +155,16 @@ export const INNER_WORDS: Readonly<Record<string, Text>> = {
     ja: 'メールの構造、添付、SPF・DKIM・DMARC・ARC を調べる、ゲートウェイ自身の検査です。別のプロセスで動き、止めることはできません。',
   },
   'engines.inspect.workers': {
-    en: 'Inspection processes. One is enough for an office; more help a machine with many cores and a lot of mail, and each takes memory of its own. More are started at once; fewer, and the full use of more, come with the next start.',
-    ja: '検査用プロセスの数です。会社 1 つなら 1 で足ります。コアが多くメールも多い機械では増やせますが、その分メモリーを使います。増やすとすぐに起動しますが、減らしたときと、増やした分をすべて使うのは次の起動からです。',
+    en: 'Inspection processes. One is enough for an office; more help a machine with many cores and a lot of mail, and each takes memory of its own. A change holds from the next message on; a process that is no longer wanted finishes what it has.',
+    ja: '検査用プロセスの数です。会社 1 つなら 1 で足ります。コアが多くメールも多い機械では増やせますが、その分メモリーを使います。変更は次のメールから有効で、不要になったプロセスは手元のメールを終えてから終了します。',
   },
   'engines.inspect.timeoutMs': {
     en: 'How long this inspection may take for a message, its DNS questions included.',
     ja: 'この検査を待つ時間です。DNS への問い合わせも含みます。',
   },
   'engines.inspect.memoryMiB': {
-    en: 'The memory each process may use for JavaScript objects. One that needs more is ended, and the message that did it is tried once more by itself, then quarantined.',
-    ja: '検査用プロセス 1 つが JavaScript のために使えるメモリーです。超えたプロセスは終了し、原因のメールは単独でもう一度検査して、だめなら隔離します。',
+    en: 'The memory each process may use for JavaScript objects. One that needs more is ended, and the message that did it is tried once more by itself, then quarantined. A change holds from the next message on. On the appliance the system gives each process a fixed 512 MiB, whatever is set here.',
+    ja: '検査用プロセス 1 つが JavaScript のために使えるメモリーです。超えたプロセスは終了し、原因のメールは単独でもう一度検査して、だめなら隔離します。変更は次のメールから有効です。アプライアンスでは、この設定に関わらず 1 プロセス 512 MiB に固定されています。',
   },
   'engines.startingMs': {
     en: 'How long engines may take to get ready after a start; clamd loads for a minute or more. Mail that comes meanwhile is taken, kept and inspected before delivery; after this time it is put off with 451.',

@@ -7,17 +7,14 @@ import type { Text } from '../base/i18n.ts';
 import { INNER_WORDS } from './key-words-inner.ts';
 import { POLICY_WORDS } from './key-words-policy.ts';
 
-/** Read when the process starts; everything else holds at once, from the next session, message or attempt on. */
-export const NEEDS_RESTART: readonly string[] = ['engines.inspect.memoryMiB'];
-
 const FRONT_WORDS: Readonly<Record<string, Text>> = {
   version: {
     en: 'The form of this file, so that a later release can carry an old file over. Leave it out, or leave it at 1.',
     ja: 'このファイルの書式の版です。将来の版が古いファイルを引き継ぐために使います。省略するか、1 のままにしてください。',
   },
   language: {
-    en: 'Language of the notices the gateway itself writes: non-delivery, delay and delivery notices. With "ja" they are in Japanese and in English below it, with "en" in English only. Commands take their language from --lang or the environment.',
-    ja: 'ゲートウェイが自分で書くお知らせ（不達、遅延、配送済み）の言語です。"ja" では日本語と英語を併記し、"en" では英語だけになります。コマンドの言語は --lang か環境変数で決まります。',
+    en: 'Language of the notices the gateway itself writes: non-delivery, delay and delivery notices. With "ja" they are in Japanese and in English below it, with "en" in English only, unless the message shows that its sender reads Japanese (its language fields, or kana in subject or name). Commands take their language from --lang or the environment.',
+    ja: 'ゲートウェイが自分で書くお知らせ（不達、遅延、配送済み）の言語です。"ja" では日本語と英語を併記し、"en" では英語だけですが、送信者が日本語を読むとメールからわかるとき（言語ヘッダー、件名や名前のかな）は併記します。コマンドの言語は --lang か環境変数で決まります。',
   },
   hostname: {
     en: 'The name under which the gateway shows itself: in the greeting, in EHLO, in Received and in Authentication-Results. Set it to the name your MX record points at, with a matching PTR record: many servers refuse mail from a client whose name does not resolve.',

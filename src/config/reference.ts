@@ -1,11 +1,11 @@
 /**
- * Every key of the schema as a reader needs it: path, type, default, what is allowed, unit, whether a restart is needed, and
- * what it is for. Walks the JSON Schema zod makes of `configSchema`, so that nothing is told twice and nothing can be left
+ * Every key of the schema as a reader needs it: path, type, default, what is allowed, unit, and what it
+ * is for. Walks the JSON Schema zod makes of `configSchema`, so that nothing is told twice and nothing can be left
  * out. Pure. Throws TypeError on a schema it does not understand: a new kind of key must not go undescribed.
  */
 import { z } from 'zod';
 import type { Language, Text } from '../base/i18n.ts';
-import { KEY_WORDS, NEEDS_RESTART } from './key-words.ts';
+import { KEY_WORDS } from './key-words.ts';
 import { getAt } from './path.ts';
 import { configSchema, defaultConfig } from './schema.ts';
 
@@ -31,7 +31,6 @@ export interface ConfigKey {
   /** What is allowed, in words. */
   advice: Text | undefined;
   unit: Unit | undefined;
-  restart: boolean;
   /** What it is for; undefined is a fault that the tests find. */
   words: Text | undefined;
 }
@@ -89,7 +88,6 @@ function keyOf(node: Node, { path, required }: { path: string; required: boolean
     maxLength: item.maxLength,
     advice: item.advice ?? node.advice,
     unit: unitOf(path),
-    restart: NEEDS_RESTART.includes(path),
     words: KEY_WORDS[path],
   };
 }

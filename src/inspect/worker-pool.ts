@@ -38,11 +38,15 @@ const FIRST_PAUSE_MS = 100;
 const LAST_PAUSE_MS = 15_000;
 /** A worker that lived this long had no trouble starting. */
 const QUIET_MS = 30_000;
+/** A retired worker is looked at this often. */
+const RETIRE_MS = 250;
 
 export class WorkerPool {
   readonly #options: WorkerPoolOptions;
   readonly #workers: Array<Promise<WorkerProcess> | undefined> = [];
   readonly #living = new Set<WorkerProcess>();
+  /** Replaced by a setting: they finish what they have and get nothing new. */
+  readonly #retired = new Set<WorkerProcess>();
   readonly #cleaning = new Set<Promise<void>>();
   /** Suspects are heard one after the other: a machine on its knees is not helped by many fresh workers. */
   readonly #alone = new Limiter(2);
@@ -99,6 +103,7 @@ export class WorkerPool {
 
   async #available(signal: AbortSignal): Promise<WorkerProcess> {
     const wanted = this.#options.settings().workers;
+    for (const surplus of this.#workers.splice(wanted)) if (surplus !== undefined) this.#retire(surplus);
     let best: WorkerProcess | undefined;
     for (let slot = 0; slot < wanted; slot += 1) {
       const worker = await Promise.race([this.#inSlot(slot), aborted(signal)]);
@@ -112,10 +117,32 @@ export class WorkerPool {
   }
 
   async #inSlot(slot: number): Promise<WorkerProcess> {
-    const worker = await (this.#workers[slot] ??= this.#replace(slot));
-    if (worker.dead === undefined) return worker;
-    await worker.gone();
+    const held = (this.#workers[slot] ??= this.#replace(slot));
+    const worker = await held;
+    if (worker.dead === undefined && this.#isSized(worker)) return worker;
+    if (worker.dead !== undefined) await worker.gone();
+    else if (this.#workers[slot] === held) {
+      this.#workers[slot] = undefined; // whoever is first replaces it, the others find the new one
+      this.#retire(held);
+    }
     return await (this.#workers[slot] ??= this.#replace(slot));
+  }
+
+  /** Has it the memory that is set now? A unit of its own has what its unit file says. */
+  #isSized(worker: WorkerProcess): boolean {
+    return this.#options.unitSocket !== undefined || worker.memoryMiB === this.#options.settings().memoryMiB;
+  }
+
+  /** Ends a worker that a setting has made superfluous, once it has been without work for a moment. */
+  #retire(held: Promise<WorkerProcess>): void {
+    const leave = async (): Promise<void> => {
+      const worker = await held;
+      this.#retired.add(worker);
+      for (let idle = 0; idle < 2 && worker.dead === undefined; idle = worker.load === 0 ? idle + 1 : 0)
+        await pause(RETIRE_MS, this.#stop.signal);
+      if (!this.#stop.signal.aborted) await worker.kill('is no longer needed');
+    };
+    leave().catch(() => undefined); // one that never came up has nothing to finish
   }
 
   /** Fills the slot; empties it again when the worker dies, so that the next message or probe starts another. */
@@ -125,7 +152,7 @@ export class WorkerPool {
       if (this.#stop.signal.aborted) throw new SekishoError('ABORTED', 'The inspect workers are being stopped');
       const worker = await this.#spawn();
       void worker.gone().then(() => {
-        if (this.#stop.signal.aborted) return;
+        if (this.#stop.signal.aborted || this.#retired.delete(worker)) return;
         this.#workers[slot] = undefined;
         const now = this.#options.clock.monotonic();
         this.#deaths = now - this.#lastDeath < QUIET_MS ? this.#deaths + 1 : 1;

@@ -91,6 +91,10 @@ export class WorkerProcess {
     return this.#body.pid;
   }
 
+  get memoryMiB(): number {
+    return this.#options.memoryMiB;
+  }
+
   get load(): number {
     return this.#jobs.size;
   }

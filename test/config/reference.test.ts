@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { CONFIG_DOCS, configDocument, examplesIn, REWRITE, staleConfigDocs } from '../../scripts/checks/config-doc.ts';
 import { LANGUAGES } from '../../src/base/i18n.ts';
 import { checkConfigText } from '../../src/config/check.ts';
-import { KEY_WORDS, NEEDS_RESTART } from '../../src/config/key-words.ts';
+import { KEY_WORDS } from '../../src/config/key-words.ts';
 import { getAt } from '../../src/config/path.ts';
 import { type ConfigKey, configKeys, inPeopleUnits } from '../../src/config/reference.ts';
 import { configSchema, defaultConfig } from '../../src/config/schema.ts';
@@ -65,10 +65,10 @@ test('every key says what it is for, in whole sentences of both languages', () =
   }
 });
 
-test('no words and no need of a restart are told of a key that does not exist', () => {
+test('no words are told of a key that does not exist', () => {
   const known = new Set(keys.map(({ path: at }) => at));
   assert.deepEqual(
-    [...Object.keys(KEY_WORDS), ...NEEDS_RESTART].filter((at) => !known.has(at)),
+    Object.keys(KEY_WORDS).filter((at) => !known.has(at)),
     [],
   );
 });
@@ -120,8 +120,6 @@ test('a key tells its kind, range, unit and whether it must be there', () => {
   assert.equal(key('domains[].servers[].host').required, true);
   assert.equal(key('domains[].servers[].port').required, false);
   assert.equal(key('domains[].servers').kind, 'sections');
-  assert.equal(key('engines.inspect.memoryMiB').restart, true);
-  assert.equal(key('log.level').restart, false);
 });
 
 test('inPeopleUnits() takes the largest unit that loses nothing', () => {

@@ -93,7 +93,7 @@ function filesIn(folder: string): string[] {
 /** A pool whose DNS waits until it is told to go on. */
 async function withPool<T>(
   work: (pool: WorkerPool, dns: { go: () => void; asked: Promise<void> }) => Promise<T>,
-  options: { compileCache?: string } = {},
+  { size, ...options }: { compileCache?: string; size?: { workers: number; memoryMiB: number } } = {},
 ): Promise<T> {
   const runDir = mkdtempSync(path.join(tmpdir(), 'sekisho-test-pool-'));
   const gate = Promise.withResolvers<void>();
@@ -112,7 +112,7 @@ async function withPool<T>(
     execPath: process.execPath,
     runDir,
     ...options,
-    settings: () => ({ workers: 1, memoryMiB: 128, timeoutMs: 20_000 }),
+    settings: () => ({ workers: 1, memoryMiB: 128, ...size, timeoutMs: 20_000 }),
     resolver,
     clock: systemClock(),
     observe: silentObserve,
@@ -187,6 +187,43 @@ test('a worker starts from a copy of its compiled code: the original stays, and 
   } finally {
     rmSync(base, { recursive: true, force: true });
   }
+});
+
+test('more or less memory holds from the next message on: the worker that has one in hand finishes it, then goes', async () => {
+  const size = { workers: 1, memoryMiB: 128 };
+  await withPool(
+    async (pool, dns) => {
+      const running = start(pool, PLAIN, 120_000);
+      await dns.asked;
+      const [old] = pool.pids();
+      size.memoryMiB = 256;
+      await pool.ping(AbortSignal.timeout(60_000));
+      const fresh = pool.pids().find((pid) => pid !== old);
+      assert.match(readFileSync(`/proc/${fresh}/cmdline`, 'latin1'), /--max-old-space-size=256\0/);
+      await sleep(700); // longer than an idle one is left
+      assert.ok(pool.pids().some((pid) => pid === old));
+      dns.go();
+      assert.ok(!(await running).poison);
+      for (let tries = 0; tries < 200 && pool.pids().length > 1; tries += 1) await sleep(50);
+      assert.deepEqual(pool.pids(), [fresh]);
+    },
+    { size },
+  );
+});
+
+test('fewer workers are fewer processes, without a restart', async () => {
+  const size = { workers: 2, memoryMiB: 128 };
+  await withPool(
+    async (pool) => {
+      await pool.ping(AbortSignal.timeout(60_000));
+      assert.equal(pool.pids().length, 2);
+      size.workers = 1;
+      await pool.ping(AbortSignal.timeout(60_000));
+      for (let tries = 0; tries < 200 && pool.pids().length > 1; tries += 1) await sleep(50);
+      assert.equal(pool.pids().length, 1);
+    },
+    { size },
+  );
 });
 
 test('a worker killed in the middle of a message is replaced, and the message is inspected all the same', async () => {
