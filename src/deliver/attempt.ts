@@ -4,6 +4,7 @@
  * before anything else happens. Throws only for trouble of our own: `SettlingFailed` when a delivery could not be recorded
  * (delivery must stop, or it would send twice), otherwise what the spool threw.
  */
+import { isAscii } from 'node:buffer';
 import type { Milliseconds } from '../base/brand.ts';
 import { ageOf, type Clock } from '../base/clock.ts';
 import { describeError } from '../base/errors.ts';
@@ -18,6 +19,7 @@ import type { Session } from './connect.ts';
 import type { Detours } from './detours.ts';
 import { failRecipients, isExpired, isGone } from './give-up.ts';
 import type { InFlight } from './in-flight.ts';
+import { readHeader } from './notice.ts';
 import type { Reached } from './reach.ts';
 import { settleTaken } from './relayed.ts';
 import { isOwnServer, type RouteKey, routeKey, routingDomain, type Target } from './route.ts';
@@ -205,7 +207,9 @@ class Attempt {
 
   async #send(session: Session, batch: Batch): Promise<'sent' | 'corrupt' | 'stale'> {
     const { observe, config, key } = this.#context;
-    const sent = await sendMessage(session, this.#outgoing(batch), { config, ownServer: isOwnServer(key) });
+    const outgoing = this.#outgoing(batch);
+    if (outgoing.smtpUtf8 && !session.offers('SMTPUTF8')) outgoing.utf8Header = await this.#hasUtf8Header();
+    const sent = await sendMessage(session, outgoing, { config, ownServer: isOwnServer(key) });
     if (sent.stale === true) return 'stale';
     if (sent.sourceError !== undefined) {
       const { code, detail } = sent.sourceError;
@@ -218,6 +222,15 @@ class Attempt {
     const passesDsn = session.offers('DSN');
     await this.#record(sent.results, { nextHop: hopName(session.target), remoteMta: host, passesDsn });
     return 'sent';
+  }
+
+  /** A header that cannot be read is not judged here: sending the message finds out, and says so. */
+  async #hasUtf8Header(): Promise<boolean> {
+    try {
+      return !isAscii(await readHeader(this.#context.spool.openBody(this.#message)));
+    } catch {
+      return false;
+    }
   }
 
   #outgoing(batch: Batch): Outgoing {

@@ -1,6 +1,6 @@
 /**
  * The delay notice: mail outward that has not arrived after `delivery.delayNoticeMs` is told to its sender, once for each
- * recipient, in the office's language. Only to a verified reverse-path, never for a notice, and only where NOTIFY allows it
+ * recipient, in the sender's language. Only to a verified reverse-path, never for a notice, and only where NOTIFY allows it
  * (RFC 3461 §4.1: without NOTIFY a delay may be told). Notice and mark are one durable step of the spool. Throws what the
  * spool throws; then nothing was told, and the next sweep tries again.
  */

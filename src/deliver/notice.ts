@@ -12,6 +12,7 @@ import { canReturn, composeDsn, type DsnRecipient } from '../mail/dsn.ts';
 import type { Transaction } from '../mail/envelope.ts';
 import type { Inspection } from '../mail/finding.ts';
 import { findHeaderEnd } from '../mail/header.ts';
+import { readsJapanese } from '../mail/reads-japanese.ts';
 import type { Spool, StoredMessage } from '../spool/api.ts';
 import { relayDomainOf } from './route.ts';
 
@@ -38,7 +39,8 @@ export async function writeNotice(
   const originalHeader = await readHeader(options.spool.openBody(message));
   const original = await readWhole(message, options);
   const text = composeDsn({
-    language: options.config.language,
+    // in Japanese means: and in English below it
+    language: readsJapanese(originalHeader) ? 'ja' : options.config.language,
     hostname: options.config.hostname,
     queueId: message.id,
     reversePath: envelope.reversePath,

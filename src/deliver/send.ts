@@ -22,6 +22,8 @@ export interface Outgoing {
   size: number;
   eightBit: boolean;
   smtpUtf8: boolean;
+  /** Came with SMTPUTF8, and its header does hold more than ASCII (RFC 6532). */
+  utf8Header?: boolean;
   ret?: 'FULL' | 'HDRS';
   envid?: string;
   /** Opened only when the peer wants the data. */
@@ -66,6 +68,9 @@ function refusedBeforehand(session: Session, message: Outgoing): Map<ForwardPath
     if (tooBig) {
       const text = `Message of ${message.size} octets is larger than the next hop takes (${session.maxSize})`;
       refused.set(address, ownWord('bounced', '5.3.4', text));
+    } else if (!utf8 && message.utf8Header === true) {
+      // RFC 6531 §3.5: not even where all addresses are ASCII; only who said SMTPUTF8 is taken by his word
+      refused.set(address, ownWord('bounced', '5.6.7', 'The next hop does not take a UTF-8 header (SMTPUTF8)'));
     } else if (!utf8 && (needsSmtpUtf8(message.reversePath) || needsSmtpUtf8(address))) {
       // RFC 6531 §3.5; the code by RFC 5336's successor: X.6.7
       refused.set(

@@ -48,6 +48,18 @@ test('required TLS goes through with a certificate that is trusted and names the
   }
 });
 
+for (const [how, injected] of [
+  ['a whole reply', '250-fake.example\r\n250 DSN\r\n'],
+  ['the beginning of one', '250-DSN'],
+] as const)
+  test(`what a server, or somebody on the way, says in clear behind its 220 to STARTTLS is forgotten: ${how}`, async () => {
+    const { opened } = await open({ extensions: ['STARTTLS', 'SIZE 1000'], handshake: 'works', injected });
+    assert.ok('session' in opened, JSON.stringify(opened));
+    assert.equal(opened.session.secure, true);
+    assert.deepEqual([opened.session.offers('DSN'), opened.session.maxSize], [false, 1_000]);
+    await opened.session.quit();
+  });
+
 test('TLS off never says STARTTLS; opportunistic goes on when STARTTLS is refused', async () => {
   const off = await open({ extensions: ['STARTTLS'], handshake: 'works' }, { tls: 'off' });
   assert.ok('session' in off.opened);

@@ -384,6 +384,20 @@ test('a UTF-8 address meets a peer without SMTPUTF8: 5.6.7 for it, the others ar
   assert.match(spool.dsns[0]?.text ?? '', /Status: 5\.6\.7/);
 });
 
+for (const [what, body, envelope, status] of [
+  ['came with SMTPUTF8 and has a UTF-8 header', 'Subject: 見積\r\n\r\nx\r\n', { smtpUtf8: true }, '5.6.7'],
+  ['came with SMTPUTF8 and needs none of it', 'Subject: estimate\r\n\r\n見積\r\n', { smtpUtf8: true }, undefined],
+  ['has octets in its header that nobody announced', 'Subject: 見積\r\n\r\nx\r\n', { smtpUtf8: false }, undefined],
+] as const)
+  test(`to a peer without SMTPUTF8 a message that ${what} ${status === undefined ? 'goes out as it is' : `is ${status}`}`, async () => {
+    const office = await server({ extensions: ['PIPELINING', '8BITMIME'] });
+    const { spool } = begin(officeConfig([office.port]));
+    const id = spool.add({ listener: 'relay', to: ['bob@office.example'], body, envelope });
+    await until('settled', () => !spool.entries.has(id));
+    assert.equal(spool.outcome(id, 'bob@office.example'), status === undefined ? 'delivered' : 'bounced');
+    if (status === undefined) assert.match(office.taken[0]?.raw.toString() ?? '', /見積/);
+    else assert.match(spool.dsns[0]?.text ?? '', /Status: 5\.6\.7/);
+  });
 test('a message larger than the peer takes is bounced without sending it', async () => {
   const office = await server({ extensions: ['SIZE 100'] });
   const { spool } = begin(officeConfig([office.port]));

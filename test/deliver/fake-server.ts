@@ -34,6 +34,8 @@ export interface Script {
   lmtp?: (rcpt: string) => Answer | undefined;
   /** Key and certificate of its own (PEM) instead of the usual ones. */
   identity?: { key: string; cert: string };
+  /** In clear, in one packet with the 220 to STARTTLS. */
+  injected?: string;
   /** What happens after 220 to STARTTLS. */
   handshake?: 'works' | 'garbage' | 'closes';
   idle?: Answer;
@@ -216,9 +218,10 @@ class Conversation {
   }
 
   #startTls(): void {
-    const { handshake } = this.#server.script;
+    const { handshake, injected } = this.#server.script;
     if (handshake === undefined) return this.#answer('454 4.7.0 TLS not available');
-    this.#answer('220 2.0.0 Go on');
+    if (injected === undefined) this.#answer('220 2.0.0 Go on');
+    else this.#socket.write(`220 2.0.0 Go on\r\n${injected}`);
     const plain = this.#socket;
     plain.removeAllListeners('data');
     if (handshake === 'closes') return void plain.end();

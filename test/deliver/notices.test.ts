@@ -114,6 +114,23 @@ test('a delay notice speaks the language of the office', async () => {
   assert.match(Buffer.from(body?.[1] ?? '', 'base64').toString(), /まだ届いていません。[\s\S]*It is still being tried/);
 });
 
+test('a delay notice speaks the language of its sender where the message shows that he reads Japanese', async () => {
+  const far = await server(GREY);
+  for (const [header, japanese] of [
+    ['Accept-Language: ja-JP, en-US\r\nSubject: Estimate', true],
+    ['Content-Language: ja\r\nSubject: Estimate', true],
+    ['Subject: =?utf-8?B?44GK6KaL56mN?=', true],
+    ['Content-Language: en-US\r\nSubject: Estimate', false],
+  ] as const) {
+    const staged = begin(far.port, { language: 'en' });
+    staged.spool.add({ listener: 'relay', to: ['a@far.example'], body: `${header}\r\n\r\nHello\r\n` });
+    await deferred(staged);
+    staged.clock.advance(31 * MINUTE);
+    await until('told', () => staged.spool.dsns.length === 1);
+    assert.equal(/^Subject: =\?/m.test(staged.spool.dsns[0]?.text ?? ''), japanese, header);
+  }
+});
+
 const SILENT: Array<[string, AddOptions, ConfigInput?]> = [
   ['NOTIFY=NEVER', { listener: 'relay', to: [{ address: to('a@far.example'), dsn: { notify: ['NEVER'] } }] }],
   ['NOTIFY=FAILURE', { listener: 'relay', to: [{ address: to('a@far.example'), dsn: { notify: ['FAILURE'] } }] }],
