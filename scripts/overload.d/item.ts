@@ -15,6 +15,8 @@ export interface ItemOptions {
   short: boolean;
   seed: number;
   million: boolean;
+  /** Instead of the item's own number of mails; only where it says so. */
+  count?: number;
   tell: (text: string) => void;
 }
 

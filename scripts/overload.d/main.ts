@@ -70,7 +70,7 @@ async function closeSite(): Promise<void> {
 
 async function runItem(item: Item): Promise<Mark[]> {
   const late = Promise.withResolvers<never>();
-  const limit = options.million ? MILLION_MS : ITEM_MS;
+  const limit = options.million || options.count !== undefined ? MILLION_MS : ITEM_MS;
   const timer = setTimeout(() => late.reject(new Error('It did not come to an end')), limit);
   const open = (): Promise<Site> => (site ??= openSite(options));
   const tell = (text: string): void => console.log(`    … ${text}`);
@@ -101,6 +101,7 @@ function readOptions() {
         only: { type: 'string' },
         seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
         million: { type: 'boolean', default: false },
+        count: { type: 'string' },
         markdown: { type: 'string' },
       },
     });
@@ -111,7 +112,11 @@ function readOptions() {
     });
     const seed = Number(values.seed);
     if (!Number.isInteger(seed) || seed < 0) throw new Error(`--seed takes a number: "${values.seed}"`);
-    return { items, seed, short: values.short, million: values.million, markdown: values.markdown };
+    const count = values.count === undefined ? undefined : Number(values.count);
+    if (count !== undefined && !(Number.isInteger(count) && count > 0))
+      throw new Error(`--count takes a number: "${values.count}"`);
+    const { short, million, markdown: file } = values;
+    return { items, seed, short, million, markdown: file, ...(count === undefined ? {} : { count }) };
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n`);
     process.exit(2);

@@ -137,12 +137,23 @@ function throttled(source: Readable, options: { empty: boolean; socket: () => So
     for await (const chunk of source as AsyncIterable<Buffer>) {
       const socket = options.socket();
       if (socket !== undefined && socket.writableLength > SOCKET_HIGH_WATER && !socket.destroyed) {
-        await Promise.race([once(socket, 'drain'), once(socket, 'close')]);
+        await drained(socket);
       }
       if (chunk.length > 0) yield chunk;
     }
   }
   return Readable.from(chunks(), { objectMode: false, highWaterMark: 65_536 });
+}
+
+/** The listener that was not called goes too: a message of 50 MB waits 800 times. */
+async function drained(socket: Socket): Promise<void> {
+  const over = new AbortController();
+  const { signal } = over;
+  try {
+    await Promise.race([once(socket, 'drain', { signal }), once(socket, 'close', { signal })]);
+  } finally {
+    over.abort();
+  }
 }
 
 function failureOf(source: Readable): Promise<never> {

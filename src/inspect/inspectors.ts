@@ -5,7 +5,7 @@
  * Settings are read anew for each message; only the worker's memory holds from the next start.
  */
 import path from 'node:path';
-import type { Milliseconds } from '../base/brand.ts';
+import type { Bytes, Milliseconds } from '../base/brand.ts';
 import type { Clock } from '../base/clock.ts';
 import { pause } from '../base/deadline.ts';
 import { SekishoError } from '../base/errors.ts';
@@ -28,6 +28,8 @@ import { type PoolResult, WorkerPool } from './worker-pool.ts';
 
 /** Messages one worker looks into at a time: they wait for DNS more than they compute. */
 const JOBS_PER_WORKER = 4;
+/** More keeps a worker busy for a second or so: such messages hold at most half of its places, and a small one finds another. */
+const LONG_OCTETS: Bytes = 8 * 1024 * 1024;
 /** Kept back from the message's deadline, so that the answer is in before it. */
 const MARGIN_MS = 200;
 const EARLY_MS = 100;
@@ -134,7 +136,8 @@ export function createInspectors(options: InspectorsOptions): Inspectors {
     const limit = Math.min(ms, timeoutMs);
     const facts = jobFacts(request, { settings: config(), budgetMs: Math.max(500, limit * 0.8) });
     let known: PoolResult | undefined;
-    const outcome = await workerEngine.get().run({ ms: limit, precedence }, async (signal) => {
+    const long = request.size > LONG_OCTETS;
+    const outcome = await workerEngine.get().run({ ms: limit, heavy: long, precedence }, async (signal) => {
       // A little earlier than the engine's own deadline, so that a part that is known is told.
       known = await until(limit - EARLY_MS, signal, (soon) => pool.run(facts, request, { signal: soon, told }));
       if (!known.poison && !complete(known)) throw late();

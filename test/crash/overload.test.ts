@@ -9,6 +9,7 @@ import { ENGINES } from '../../scripts/overload.d/engines.ts';
 import { FLOODS } from '../../scripts/overload.d/floods.ts';
 import { GIANTS } from '../../scripts/overload.d/giants.ts';
 import type { Mark } from '../../scripts/overload.d/item.ts';
+import { LARGE } from '../../scripts/overload.d/large.ts';
 import { QUEUES } from '../../scripts/overload.d/queue.ts';
 import { openSite, type Site } from '../../scripts/overload.d/site.ts';
 
@@ -27,7 +28,7 @@ function isBroken({ what, met, mark, strain }: Mark): boolean {
 }
 
 async function keepsItsMarks(name: string): Promise<void> {
-  const item = [...FLOODS, ...GIANTS, ...QUEUES, ...ENGINES].find((one) => one.name === name);
+  const item = [...FLOODS, ...LARGE, ...GIANTS, ...QUEUES, ...ENGINES].find((one) => one.name === name);
   const marks = (await item?.run({ ...options, site: open })) ?? [];
   assert.ok(marks.length > 3);
   assert.deepEqual(marks.filter(isBroken), []);
@@ -50,6 +51,7 @@ for (const [sentence, name] of [
   ['idle connections from many networks take nothing from known-good peers', 'idle'],
   ['a mail bomb with viruses from one network: peers are served, no virus passes', 'bomb-network'],
   ['100,000 parts thrown again and again tie up nobody', 'parts'],
+  ['a small mail beside three large ones has its 250 soon', 'small-beside-large'],
   ['archives that burst are answered in time and never clean', 'archives'],
   ['a message on which the inspection workers die is kept back, and mail flows on', 'poison'],
   ['a queue for a dead destination delays nobody and is there after a start', 'queue'],
