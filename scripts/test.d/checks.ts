@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { checkImports } from '../checks/imports.ts';
 import { checkLicences } from '../checks/licences.ts';
+import { checkShown } from '../checks/shown.ts';
 import type { Violation } from '../checks/source.ts';
 import { checkStyle, checkTestNames } from '../checks/style.ts';
 import { cacheFolder, peerEnvironment, peersPrefix } from '../../test/support/peers.ts';
@@ -21,6 +22,7 @@ const CHECKS: ReadonlyArray<[name: string, check: Check]> = [
   ['style', house(checkStyle)],
   ['test names', house(checkTestNames)],
   ['licences', house(checkLicences)],
+  ['behaviour and its tests', house(checkShown)],
   ['shell scripts', checkShell],
 ];
 
