@@ -17,10 +17,15 @@ import { parseArgs } from 'node:util';
 import { openAdmin } from './api/admin.ts';
 import { describeError, SekishoError } from './base/errors.ts';
 import { sourceStack } from './base/source-stack.ts';
+import { renewCertificates } from './jobs/renew-certificates.ts';
+import { startJobs } from './jobs/scheduler.ts';
 import { createLog } from './observe/log.ts';
 
 const USAGE =
   'Usage: admin --data DIR --gateway-socket FILE [--host-socket FILE] [--address ADDR] [--port N] [--plain-port N]';
+
+/** Gateway and network may need their time after a start of the machine. */
+const CATCH_UP_MS = 120_000;
 
 interface Arguments {
   data: string;
@@ -57,9 +62,24 @@ async function main(given: Arguments): Promise<void> {
     machineNames: [hostname(), ...ownAddresses()],
     log: (level, message, facts) => log.write(level, message, facts),
   });
+  const jobs = startJobs(
+    [renewCertificates({ run: (signal) => admin.renewCertificates(signal), random: Math.random })],
+    {
+      timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+      catchUpMs: CATCH_UP_MS,
+      record: path.join(given.data, 'jobs.json'),
+      now: () => Date.now(),
+      onTrouble: (job, detail) => log.write('warn', 'Job failed', { job, detail }),
+    },
+  );
+  admin.showJobs(jobs);
   const stop = (signal: string): void => {
     log.write('info', 'Admin stops', { signal });
-    admin.close().then(
+    const closed = (async () => {
+      await jobs.stop();
+      await admin.close();
+    })();
+    closed.then(
       () => end(0),
       (error: unknown) => {
         log.write('error', 'Admin did not stop cleanly', { error: describeError(error) });

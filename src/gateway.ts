@@ -3,7 +3,8 @@
  *
  *   node src/gateway.ts --config FILE --data DIR
  *     --sockets: listen only on what systemd handed over · --host-socket FILE: the machine's host · --degraded: say 421 and why,
- *     nothing else (--degraded-if FILE: when that file exists) · --inspect-socket FILE: the inspect workers' own unit
+ *     nothing else (--degraded-if FILE: when that file exists) · --inspect-socket FILE: the inspect workers' own unit ·
+ *     --portal-socket FILE: where the portal asks (run/portal/sock in the data folder)
  *
  * SIGTERM, SIGINT: a clean stop (sessions end, attempts end or are cut, the spool closes with its marker). SIGHUP: reload the
  * configuration. Exit codes: 0 clean stop · 64 usage · 70 a bug · 75 the spool is not trusted any more or a step of the boot
@@ -67,6 +68,7 @@ interface Arguments {
   fds: ReadonlyMap<string, number> | undefined;
   hostSocket: string | undefined;
   inspectSocket: string | undefined;
+  portalSocket: string;
   /** Why nothing but 421 is said. */
   degraded: string | undefined;
 }
@@ -92,7 +94,8 @@ async function degradedMain(given: Arguments, reason: string): Promise<void> {
   process.on('SIGINT', stop);
 }
 
-async function main({ config: configFile, data, journald, fds, hostSocket, inspectSocket }: Arguments): Promise<void> {
+async function main(given: Arguments): Promise<void> {
+  const { config: configFile, data, journald, fds, hostSocket, inspectSocket, portalSocket } = given;
   const stack = new AsyncDisposableStack();
   const hostClient = hostSocket === undefined ? undefined : createHostClient({ socket: hostSocket });
   const time = createKnownTime({ host: hostClient, wall: () => Date.now() });
@@ -174,7 +177,8 @@ async function main({ config: configFile, data, journald, fds, hostSocket, inspe
   const sockets = [
     { caller: 'cli', socket: path.join(data, 'run', 'control.sock') },
     { caller: 'admin', socket: path.join(data, 'run', 'admin.sock'), mode: 0o660 },
-    { caller: 'portal', socket: path.join(data, 'run', 'portal.sock'), mode: 0o660 },
+    // in a folder of its own: who faces the outside must not come near the others'
+    { caller: 'portal', socket: portalSocket, mode: 0o660 },
     { caller: 'console', socket: path.join(data, 'run', 'console.sock'), mode: 0o660 },
   ] as const;
   const startedAt = clock.wall();
@@ -355,6 +359,7 @@ function readArguments(): Arguments | undefined {
         sockets: { type: 'boolean', default: false },
         'host-socket': { type: 'string' },
         'inspect-socket': { type: 'string' },
+        'portal-socket': { type: 'string' },
         degraded: { type: 'boolean', default: false },
         'degraded-if': { type: 'string' },
       },
@@ -368,6 +373,7 @@ function readArguments(): Arguments | undefined {
       fds: values.sockets ? fds : undefined,
       hostSocket: values['host-socket'],
       inspectSocket: values['inspect-socket'],
+      portalSocket: path.resolve(values['portal-socket'] ?? path.join(values.data, 'run', 'portal', 'sock')),
       degraded: values.degraded ? 'The gateway was started so' : degradedReason(values['degraded-if']),
     };
   } catch {

@@ -1,9 +1,12 @@
 #!/usr/bin/env node
 /**
  * The portal process: composition only. Serves a user's own quarantine over HTTPS and asks the gateway by the portal's own
- * socket. Off by default; holds no mail, no secret but its TLS key.
+ * socket. Off by default; holds no mail, no secret but its TLS key. The file of key and certificate (PEM) is looked at every
+ * few seconds, so that a renewed one is shown to new connections without a restart.
  *
- *   portal.ts --socket FILE --certificate FILE --key FILE [--address ADDRESS] [--port PORT]
+ *   portal.ts --socket FILE --tls FILE [--address ADDRESS] [--port PORT]
+ *
+ * Exit codes: 0 clean stop · 64 usage · 75 a step of the start failed: start again.
  */
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
@@ -12,9 +15,10 @@ import { describeError } from './base/errors.ts';
 import { createControlClient } from './control/client.ts';
 import { createPortal } from './portal/server.ts';
 
-const USAGE = 'Usage: portal.ts --socket FILE --certificate FILE --key FILE [--address ADDRESS] [--port PORT]';
+const USAGE = 'Usage: portal.ts --socket FILE --tls FILE [--address ADDRESS] [--port PORT]';
 const MOST_CONNECTIONS = 64;
 const REQUEST_MS = 10_000;
+const LOOK_MS = 5_000;
 
 const log = (message: string, facts: Readonly<Record<string, unknown>> = {}): void => {
   process.stdout.write(`${JSON.stringify({ time: new Date().toISOString(), process: 'portal', message, ...facts })}\n`);
@@ -24,21 +28,26 @@ function main(): void {
   const { values } = parseArgs({
     options: {
       socket: { type: 'string' },
-      certificate: { type: 'string' },
-      key: { type: 'string' },
+      tls: { type: 'string' },
       address: { type: 'string', default: '0.0.0.0' },
       port: { type: 'string', default: '8443' },
     },
   });
-  const { socket, certificate, key } = values;
-  if (socket === undefined || certificate === undefined || key === undefined) {
+  const { socket, tls: file } = values;
+  if (socket === undefined || file === undefined) {
     process.stderr.write(`${USAGE}\n`);
     process.exit(64);
   }
-  const tls = () => ({ cert: readFileSync(certificate), key: readFileSync(key), minVersion: 'TLSv1.2' as const });
+  let pem = readFileSync(file, 'utf8');
   const portal = createPortal({ client: createControlClient({ socket, by: 'portal' }), now: () => Date.now(), log });
   const server = createServer(
-    { ...tls(), requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS, maxHeaderSize: 8_192 },
+    {
+      ...tlsOf(pem),
+      requestTimeout: REQUEST_MS,
+      headersTimeout: REQUEST_MS,
+      handshakeTimeout: REQUEST_MS,
+      maxHeaderSize: 8_192,
+    },
     portal,
   );
   server.maxConnections = MOST_CONNECTIONS;
@@ -48,13 +57,29 @@ function main(): void {
     process.exit(75);
   });
   server.listen(Number(values.port), values.address, () => log('Portal is ready', { listening: server.address() }));
-  process.on('SIGHUP', () => server.setSecureContext(tls()));
+  const look = (): void => {
+    try {
+      const now = readFileSync(file, 'utf8');
+      if (now === pem) return;
+      server.setSecureContext(tlsOf(now));
+      pem = now;
+      log('The portal shows another certificate');
+    } catch (error) {
+      log('The certificate of the portal cannot be read; the one before is shown', { error: describeError(error) });
+    }
+  };
+  setInterval(look, LOOK_MS).unref();
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     process.on(signal, () => {
       server.close(() => process.exit(0));
       server.closeIdleConnections();
       setTimeout(() => process.exit(0), 2_000).unref();
     });
+}
+
+/** Node takes each kind of block out of the same text. */
+function tlsOf(pem: string): { cert: string; key: string; minVersion: 'TLSv1.2' } {
+  return { cert: pem, key: pem, minVersion: 'TLSv1.2' };
 }
 
 try {

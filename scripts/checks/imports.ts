@@ -68,6 +68,7 @@ export const HOMES: Readonly<Record<string, readonly string[]>> = {
   tldts: ['mail'],
   'ipaddr.js': ['base'],
   '@peculiar/x509': ['base'],
+  'node-forge': ['api'],
   'reflect-metadata': ['base'],
   express: ['api'],
   helmet: ['api'],

@@ -25,6 +25,9 @@ export interface Layout {
   /** Of the process admin: users, audit, certificate; the setup code until the box is claimed. */
   adminData: string;
   setupCodeFile: string;
+  /** Of the recipients' own page: where it asks the gateway, and its key with certificate. */
+  portalSocket: string;
+  portalTls: string;
   clamdSocket: string;
   rspamdSocket: string;
   clamdDatabase: string;
@@ -51,6 +54,8 @@ export function layoutOf(data: string, app = path.resolve(import.meta.dirname, '
     hostRun: path.join(run, 'host'),
     adminData: path.join(data, 'admin'),
     setupCodeFile: path.join(data, 'admin', 'setup-code'),
+    portalSocket: path.join(run, 'portal', 'sock'),
+    portalTls: path.join(data, 'admin', 'portal-tls', 'in-use.pem'),
     clamdSocket: path.join(run, 'clamd.sock'),
     rspamdSocket: path.join(run, 'rspamd.sock'),
     clamdDatabase: path.join(engines, 'clamd', 'database'),

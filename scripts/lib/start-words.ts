@@ -56,6 +56,10 @@ export const WORDS = {
     ja: '{name} を起動できませんでした。最後の記録（{log}）:',
     en: '{name} could not be started. The end of its log ({log}):',
   },
+  portalUp: {
+    ja: '    利用者ページが動いています: https://127.0.0.1:{port}/ （お知らせメールのリンクから開きます）',
+    en: '    The page of recipients runs: https://127.0.0.1:{port}/ (opened by the links of the digest)',
+  },
   stopping: { ja: '止めています…', en: 'Stopping…' },
   killed: {
     ja: '    {name}: 時間内に止まらなかったので強制終了しました',

@@ -155,6 +155,7 @@ async function checkPorts(options: {
   if (mx.enabled) used.push(['listeners.mx.port', mx.port, mx.address, configFile]);
   if (relay.enabled) used.push(['listeners.relay.port', relay.port, relay.address, configFile]);
   used.push(['admin', ports.admin, '127.0.0.1', layout.trialFile]);
+  if (config.portal.enabled) used.push(['portal', ports.portal, '127.0.0.1', layout.trialFile]);
   if (wanted.unbound) used.push(['dns', ports.dns, '127.0.0.1', layout.trialFile]);
   if (wanted.mailServer) {
     used.push(['mailServer', ports.mailServer, '127.0.0.1', layout.trialFile]);

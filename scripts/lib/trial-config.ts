@@ -19,11 +19,20 @@ const trialSchema = z.object({
   page: z.number().int(),
   dns: z.number().int(),
   admin: z.number().int(),
+  portal: z.number().int(),
 });
 export type TrialPorts = z.output<typeof trialSchema>;
 
-export const PORT_NAMES = ['mx', 'relay', 'mailServer', 'page', 'dns', 'admin'] as const;
-export const WANTED: TrialPorts = { mx: 2525, relay: 2526, mailServer: 2527, page: 2580, dns: 2553, admin: 8443 };
+export const PORT_NAMES = ['mx', 'relay', 'mailServer', 'page', 'dns', 'admin', 'portal'] as const;
+export const WANTED: TrialPorts = {
+  mx: 2525,
+  relay: 2526,
+  mailServer: 2527,
+  page: 2580,
+  dns: 2553,
+  admin: 8443,
+  portal: 8444,
+};
 
 /** The remembered ports, or new ones; `moved` lists those that differ from the usual. */
 export async function trialPorts(layout: Layout): Promise<{ ports: TrialPorts; moved: Array<keyof TrialPorts> }> {

@@ -22,6 +22,7 @@ import type { Progress } from './progress.ts';
 import { WORDS } from './start-words.ts';
 import { type Death, SupervisedChild } from './supervise.ts';
 import { enginesWanted, type TrialPorts } from './trial-config.ts';
+import { TrialPortal } from './trial-portal.ts';
 import { MAIL_PROCESS_ENV, MAIL_PROCESS_FLAGS } from '../../src/base/runtime-flags.ts';
 
 /** An engine with all of ClamAV's signatures may load for longer: then we go on and say so. */
@@ -59,9 +60,19 @@ export class Trial {
   /** Of the certificate of the administration pages, once they answer. */
   fingerprint = '';
   #signatureTimer: NodeJS.Timeout | undefined;
+  readonly #portal: TrialPortal;
 
   constructor(options: TrialOptions) {
     this.#options = options;
+    const { layout, ports, configFile, env, progress } = options;
+    this.#portal = new TrialPortal({
+      layout,
+      configFile,
+      port: ports.portal,
+      env,
+      onDeath: (death) => this.#tellDeath(death),
+      onReady: () => progress.line(WORDS.portalUp, { port: ports.portal }),
+    });
   }
 
   async start(): Promise<void> {
@@ -85,6 +96,7 @@ export class Trial {
     await progress.during(WORDS.waiting, async () => {
       await Promise.all(this.#parts.map((part) => this.#untilReady(part, { began, gateway: part === gateway })));
     });
+    this.#portal.start();
     if (wanted.clamd) this.#watchSignatures({ fetch: !offline, engine: () => freshclamEngine(engineOptions) });
   }
 
@@ -98,12 +110,13 @@ export class Trial {
     const entries = this.#parts.flatMap(({ child }) =>
       child.pid === undefined ? [] : [[child.spec.name, child.pid] as const],
     );
-    return Object.fromEntries(entries);
+    return { ...Object.fromEntries(entries), ...(this.#portal.pid === undefined ? {} : { portal: this.#portal.pid }) };
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort();
     clearInterval(this.#signatureTimer);
+    await this.#portal.stop();
     const backwards = [...this.#parts].reverse();
     for (const { child } of backwards) {
       const outcome = await child.stop();
@@ -112,17 +125,19 @@ export class Trial {
     }
   }
 
-  #add(engine: Engine): Part {
+  #tellDeath(death: Death): void {
     const { progress, layout } = this.#options;
-    const onDeath = (death: Death): void => {
-      progress.line(WORDS.died, {
-        name: death.name,
-        status: death.status,
-        seconds: death.restartInMs / 1_000,
-        log: path.join(layout.log, `${death.name}.log`),
-      });
-    };
-    const part: Part = { child: new SupervisedChild(engine.spec, { onDeath }), ready: engine.ready, isReady: false };
+    progress.line(WORDS.died, {
+      name: death.name,
+      status: death.status,
+      seconds: death.restartInMs / 1_000,
+      log: path.join(layout.log, `${death.name}.log`),
+    });
+  }
+
+  #add(engine: Engine): Part {
+    const child = new SupervisedChild(engine.spec, { onDeath: (death) => this.#tellDeath(death) });
+    const part: Part = { child, ready: engine.ready, isReady: false };
     this.#parts.push(part);
     part.child.start();
     return part;

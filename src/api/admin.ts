@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Milliseconds } from '../base/brand.ts';
 import { SekishoError } from '../base/errors.ts';
+import type { Names } from '../base/issue.ts';
 import { type ControlClient, createControlClient } from '../control/client.ts';
 import { createHostClient, type HostClient } from '../control/host-client.ts';
 import { createAudit } from './audit/audit.ts';
@@ -16,8 +17,9 @@ import { createTokens } from './auth/tokens.ts';
 import { createUsers } from './auth/users.ts';
 import { createApiHandlers } from './handlers.ts';
 import { createLiveFeed } from './live/feed.ts';
-import { createBoxFacts } from './live/box-facts.ts';
-import { isClaimed, type RouteParts } from './routes/parts.ts';
+import { type BoxFacts, createBoxFacts } from './live/box-facts.ts';
+import { CertificateDesk, type Use } from './certificates/desk.ts';
+import { isClaimed, type OwnJobs, type RouteParts } from './routes/parts.ts';
 import { createApp } from './server/app.ts';
 import { openPageCertificates } from './server/certificate.ts';
 import type { DispatchParts } from './server/dispatch.ts';
@@ -39,6 +41,8 @@ export interface AdminOptions {
   names: readonly string[];
   /** Names and addresses of the machine, for the certificate. */
   machineNames: readonly string[];
+  /** PEM of an authority that ACME servers may have, besides the usual. */
+  acmeCa?: string;
   /** Wall clock, ms. */
   now: () => Milliseconds;
   log: DispatchParts['log'];
@@ -49,6 +53,10 @@ export interface Admin {
   readonly plainPort: number | undefined;
   fingerprint(): string;
   claimed(): boolean;
+  /** Bounded; for the scheduler. */
+  renewCertificates(signal: AbortSignal): Promise<void>;
+  /** From now on these stand among the jobs of the page. */
+  showJobs(jobs: OwnJobs): void;
   /** True when there is a new one. */
   renewSetupCode(): Promise<boolean>;
   close(): Promise<void>;
@@ -81,6 +89,13 @@ export async function openAdmin(options: AdminOptions): Promise<Admin> {
     names: [box.hostname(), 'localhost', ...new Set(options.machineNames)],
     now,
   });
+  // a key of its own: the portal may face the outside
+  const portalCertificates = await openPageCertificates({
+    directory: path.join(data, 'portal-tls'),
+    names: [box.hostname(), 'localhost', ...new Set(options.machineNames)],
+    now,
+    publish: 'in-use.pem',
+  });
   const feed = createLiveFeed({
     gateway: gateway('admin'),
     alive:
@@ -90,6 +105,20 @@ export async function openAdmin(options: AdminOptions): Promise<Admin> {
           ? (tokens.byId(who.token.id)?.expiresAt ?? 0) > now()
           : who?.session !== undefined && sessions.ofUser(who.user.id).some(({ id }) => id === who.session?.id),
   });
+  const challenges = new Map<string, string>();
+  const desk = await CertificateDesk.open({
+    folder: path.join(data, 'certificates'),
+    page: certificates,
+    portal: portalCertificates,
+    showPage: () => doorsAt.renew(),
+    gateway: gateway('certificates'),
+    host: host('certificates'),
+    names: (use) => namesOf(use, { gateway: gateway('admin'), box, machine: options.machineNames }),
+    challenges,
+    now,
+    acmeCa: options.acmeCa,
+  });
+  let jobs: OwnJobs | undefined;
   const doorsAt: { renew: () => void } = { renew: () => undefined };
   const routes: RouteParts = {
     store,
@@ -100,6 +129,8 @@ export async function openAdmin(options: AdminOptions): Promise<Admin> {
     audit,
     setupCode,
     certificates,
+    desk,
+    jobs: () => jobs,
     showCertificate: () => doorsAt.renew(),
     box: () => ({ hostname: box.hostname(), language: box.language() }),
     version: VERSION,
@@ -123,6 +154,7 @@ export async function openAdmin(options: AdminOptions): Promise<Admin> {
     plainPort: options.plainPort,
     claimed,
     names: box.names,
+    challenges,
     hostname: box.hostname,
     onError: (detail) => log('error', 'A door of the pages failed', { detail }),
   });
@@ -134,9 +166,30 @@ export async function openAdmin(options: AdminOptions): Promise<Admin> {
     plainPort: doors.plainPort,
     fingerprint: () => certificates.current().fingerprint,
     claimed,
+    renewCertificates: (signal) => desk.renew(signal),
+    showJobs: (own) => {
+      jobs = own;
+    },
     renewSetupCode: async () => (await setupCode.renew()) !== undefined,
     close: () => stack.disposeAsync(),
   };
+}
+
+/** What each certificate is made out to: where people and other servers look for the box under that port. */
+async function namesOf(
+  use: Use,
+  parts: { gateway: ControlClient; box: BoxFacts; machine: readonly string[] },
+): Promise<Names> {
+  const { gateway, box, machine } = parts;
+  const hostname = box.hostname();
+  if (use === 'mail') return [hostname];
+  if (use === 'portal') {
+    const { value } = await gateway.call('config.show', { path: 'portal.url' }).catch(() => ({ value: undefined }));
+    const at = typeof value === 'string' ? URL.parse(value)?.hostname.replace(/^\[|\]$/g, '') : undefined;
+    return at === undefined || at === hostname ? [hostname] : [at, hostname];
+  }
+  const others = [...box.names(), ...machine].filter((name) => name !== hostname && name !== '');
+  return [hostname, ...new Set(others)];
 }
 
 /** Without a socket every call is refused as by a host that is not there. */

@@ -2,6 +2,7 @@
 import type { LiveFeed } from './live/feed.ts';
 import { auditHandlers } from './routes/audit.ts';
 import { backupHandlers } from './routes/backup.ts';
+import { certificateHandlers } from './routes/certificates.ts';
 import { contentHandlers } from './routes/content.ts';
 import { configHandlers } from './routes/config.ts';
 import { domainHandlers } from './routes/domains.ts';
@@ -37,13 +38,14 @@ export function createApiHandlers(parts: RouteParts, feed: LiveFeed, { inbox }: 
     ...quarantineHandlers(),
     ...policyHandlers(parts),
     ...listHandlers(),
-    ...jobHandlers(),
+    ...jobHandlers(parts),
     ...domainHandlers(),
     ...privacyHandlers(parts),
     ...probeHandlers(parts),
     ...configHandlers(),
     ...reportHandlers(parts),
     ...systemHandlers(parts, inbox),
+    ...certificateHandlers(parts),
     ...machineHandlers(),
     ...backupHandlers(parts),
     ...auditHandlers(parts),

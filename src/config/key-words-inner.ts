@@ -261,8 +261,12 @@ export const INNER_WORDS: Readonly<Record<string, Text>> = {
     ja: '利用者が、お知らせメールのリンクから自分宛の隔離メールを見るページです。',
   },
   'portal.enabled': {
-    en: 'Offer it. It is the only page that may be reachable from outside. This release puts the links into the digest, but does not start the program of the page (src/portal.ts) by itself.',
-    ja: '使うかどうかです。外部から開けるようにしてよい唯一のページです。この版は、お知らせメールにリンクを入れますが、ページのプログラム（src/portal.ts）を自動では起動しません。',
+    en: 'Offer it. The page then runs on port 8443, and the digest holds links to it; while it is off no link works.',
+    ja: '使うかどうかです。使うとページがポート 8443 で動き、お知らせメールにリンクが入ります。使わない間は、どのリンクも働きません。',
+  },
+  'portal.reach': {
+    en: 'Who gets through the packet filter of the box to that page: "inside" only the networks inside, "everywhere" everybody. It is the only page that may be reachable from outside.',
+    ja: '本機のパケットフィルターがこのページへ通す範囲です。"inside" は内側のネットワークだけ、"everywhere" はどこからでも。外部から開けるようにしてよい唯一のページです。',
   },
   'portal.url': {
     en: 'The address under which users reach it; it stands in every digest.',

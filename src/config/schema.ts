@@ -310,6 +310,8 @@ export const configSchema = z.strictObject({
   portal: z
     .strictObject({
       enabled: z.boolean().default(false),
+      /** The box's packet filter lets only the networks inside to it, or everybody. */
+      reach: z.enum(['inside', 'everywhere']).default('inside'),
       /** As users reach it, for the links in the digest: `https://mail.office.example:8443`. */
       url: z
         .string()

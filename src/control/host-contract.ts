@@ -197,6 +197,11 @@ export const HOST_VERBS = {
     response: z.object({ sticks: z.array(shape.usbStick) }),
   }),
 
+  // ---- certificates
+  /** For ten minutes at most an issuer may look at port 80 from outside, and admin may ask it by HTTPS. */
+  'challenge.open': verb('POST', '/v1/challenge/open', { callers: ADMIN, request: nothing, response: done }),
+  'challenge.close': verb('POST', '/v1/challenge/close', { callers: ADMIN, request: nothing, response: done }),
+
   // ---- watchdog, UPS
   /** Ends the degraded mode: the gateway is started in full, and its past crashes do not count any more. */
   'degraded.end': verb('POST', '/v1/degraded/end', {
@@ -294,6 +299,8 @@ export const HOST_VERBS = {
           }),
         )
         .max(8),
+      /** The recipients' own page: who may reach it; off: it does not run. */
+      portal: z.enum(shape.PORTAL_REACH).default('off'),
     }),
     response: z.object({ open: z.boolean(), restart: z.boolean() }),
   }),

@@ -260,6 +260,10 @@ export const facts = z.object({
 });
 export type FactsAnswer = z.output<typeof facts>;
 
+/** From where the recipients' own page is reached. */
+export const PORTAL_REACH = ['off', 'inside', 'everywhere'] as const;
+export type PortalReach = (typeof PORTAL_REACH)[number];
+
 export const SERVICES = [
   'gateway',
   'admin',

@@ -83,7 +83,8 @@ export function createDoors(options: {
   }
 
   const looking = setInterval(() => {
-    certificate(options.config()).catch((error: unknown) => {
+    // files of the owner's may have been renewed, or our own was about to end and was made anew
+    renew(options.config()).catch((error: unknown) => {
       observe.log('warn', 'The certificate cannot be read', { error: describeError(error) });
     });
   }, LOOK_AT_CERTIFICATE_MS);

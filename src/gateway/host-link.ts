@@ -6,12 +6,12 @@
 import { describeError } from '../base/errors.ts';
 import type { HostClient } from '../control/host-client.ts';
 import type { Config } from '../config/schema.ts';
-import type { PowerState } from '../control/host-shapes.ts';
+import type { PortalReach, PowerState } from '../control/host-shapes.ts';
 
 const ASK_MS = 5_000;
 
 export interface HostLink {
-  /** The configuration's listeners have changed. */
+  /** The configuration's listeners have changed, or its portal. */
   listenersChanged(): void;
   power(): PowerState;
   stop(): void;
@@ -39,11 +39,12 @@ export function linkToHost(options: HostLinkOptions): HostLink {
       options.onPower(power, answer.detail ?? '');
     }
     const listeners = listenersOf(options.config());
-    const wanted = JSON.stringify(listeners);
+    const portal = portalOf(options.config());
+    const wanted = JSON.stringify([listeners, portal]);
     if (wanted === told) return;
-    const applied = await options.host.call('listeners.apply', { listeners });
+    const applied = await options.host.call('listeners.apply', { listeners, portal });
     told = wanted;
-    options.tell('The host knows where mail comes in', { listeners: listeners.length, ...applied });
+    options.tell('The host knows where mail comes in', { listeners: listeners.length, portal, ...applied });
   }
 
   async function turn(): Promise<void> {
@@ -73,4 +74,8 @@ function listenersOf(config: Config): Array<{ name: 'mx' | 'relay'; address: str
   return (['mx', 'relay'] as const)
     .filter((name) => config.listeners[name].enabled)
     .map((name) => ({ name, address: config.listeners[name].address, port: config.listeners[name].port }));
+}
+
+function portalOf({ portal }: Config): PortalReach {
+  return portal.enabled ? portal.reach : 'off';
 }

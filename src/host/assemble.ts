@@ -13,6 +13,7 @@ import type { HostParts } from './handlers.ts';
 import { createListeners } from './listeners.ts';
 import { createNetwork } from './network.ts';
 import { createOwnGateway } from './own-gateway.ts';
+import { createPortalUnit } from './portal-unit.ts';
 import { createRauc } from './rauc.ts';
 import { openRecord } from './record.ts';
 import { createServices } from './services.ts';
@@ -146,6 +147,7 @@ export async function assembleHost(options: {
     brake,
     network,
     listeners: createListeners({ folder: places.units, run, log: (message, given) => log('warn', message, given) }),
+    portal: createPortalUnit({ run, log }),
     services,
     time,
     facts,

@@ -12,13 +12,14 @@ import { watchdogState } from './boots.ts';
 import { type Brake, recentCrashes, tryAfterMs } from './brake.ts';
 import type { Bundles } from './bundle.ts';
 import type { Claim } from './claim.ts';
-import type { RunCommand } from './command.ts';
+import { describeResult, type RunCommand } from './command.ts';
 import { dataDisk } from './data-disk.ts';
 import type { Diagnostics } from './diagnostics.ts';
 import { wishFactoryReset } from './factory-reset.ts';
 import { GATEWAY_UNIT, type Listeners } from './listeners.ts';
 import type { Network } from './network.ts';
-import { portSet } from './network-files.ts';
+import { challengeSets, portSet } from './network-files.ts';
+import type { PortalUnit } from './portal-unit.ts';
 import type { RecordFile } from './record.ts';
 import type { Services } from './services.ts';
 import type { MachineTime } from './time.ts';
@@ -40,6 +41,7 @@ export interface HostParts {
   brake: Brake;
   network: Network;
   listeners: Listeners;
+  portal: PortalUnit;
   services: Services;
   time: MachineTime;
   facts: () => Promise<FactsAnswer>;
@@ -73,6 +75,8 @@ const CHANGES: readonly HostVerbName[] = [
   'update.install',
   'update.set',
   'listeners.apply',
+  'challenge.open',
+  'challenge.close',
 ];
 
 const DONE = { ok: true } as const;
@@ -309,11 +313,23 @@ function jobHandlers({ jobs }: { jobs: HostJobs }): Pick<HostHandlers, 'jobs.lis
   };
 }
 
-function mailHandlers(parts: HostParts): Pick<HostHandlers, 'listeners.apply' | 'power.state'> {
+function mailHandlers(
+  parts: HostParts,
+): Pick<HostHandlers, 'listeners.apply' | 'power.state' | 'challenge.open' | 'challenge.close'> {
+  const challenge = async (open: boolean): Promise<typeof DONE> => {
+    const result = await parts.run('nft', ['-f', '-'], { input: challengeSets(open) });
+    if (result.code === 0) return DONE;
+    throw new SekishoError('NFT', `The packet filter did not take it: ${describeResult(result)}`);
+  };
   return {
-    'listeners.apply': async ({ listeners }) => {
-      const before = JSON.stringify(parts.record.current().listeners);
-      if (JSON.stringify(listeners) !== before) await parts.record.change((state) => ({ ...state, listeners }));
+    'challenge.open': () => challenge(true),
+    'challenge.close': () => challenge(false),
+    'listeners.apply': async ({ listeners, portal }) => {
+      const { record } = parts;
+      const before = JSON.stringify(record.current().listeners);
+      if (JSON.stringify(listeners) !== before || portal !== record.current().portal)
+        await record.change((state) => ({ ...state, listeners, portal }));
+      await applyPortal(parts);
       if (!parts.claim.claimed()) return { open: false, restart: false };
       // After the answer: taking the new sockets restarts the gateway that asks.
       const restart = JSON.stringify(listeners) !== before;
@@ -332,5 +348,11 @@ export async function applyListeners(parts: HostParts): Promise<void> {
   const { listeners } = parts.record.current();
   const open = parts.claim.claimed();
   await parts.run('nft', ['-f', '-'], { input: portSet(open ? listeners.map(({ port }) => port) : []) });
+  await applyPortal(parts);
   await parts.listeners.apply(listeners, open).catch(() => false); // told by listeners.ts's log and by `systemctl`
+}
+
+/** Nobody reaches the recipients' page before the box has an owner. */
+async function applyPortal({ record, claim, portal }: HostParts): Promise<void> {
+  await portal.apply(claim.claimed() ? record.current().portal : 'off');
 }

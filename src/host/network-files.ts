@@ -2,7 +2,7 @@
  * The machine's network settings as files: systemd-networkd's units, unbound's forwarders, chrony's sources, nftables' sets.
  * Pure: settings in, texts out. Every value was checked by the contract's schema; nothing else gets into a file.
  */
-import type { InterfaceSettings, NetworkSettings } from '../control/host-shapes.ts';
+import type { InterfaceSettings, NetworkSettings, PortalReach } from '../control/host-shapes.ts';
 
 export interface NetworkFiles {
   /** Below networkd's folder. */
@@ -103,4 +103,27 @@ export function portSet(ports: readonly number[]): string {
   return ports.length === 0
     ? flush
     : `${flush}add element inet sekisho mail_ports { ${[...new Set(ports)].join(', ')} }\n`;
+}
+
+/** Where the portal is reached; nowhere while it is off. */
+export function portalSets(reach: PortalReach, port: number): string {
+  const sets = { portal_inside: reach === 'inside', portal_anywhere: reach === 'everywhere' };
+  return Object.entries(sets)
+    .map(([name, open]) => {
+      const flush = `flush set inet sekisho ${name}\n`;
+      return open ? `${flush}add element inet sekisho ${name} { ${port} }\n` : flush;
+    })
+    .join('');
+}
+
+/** While a certificate is ordered; the filter's own clock ends it even when nobody closes it. */
+export function challengeSets(open: boolean): string {
+  // 802: sekisho-admin, whose number is fixed in rootfs' sysusers
+  const elements = { challenge_ports: '80', challenge_users: '802' };
+  return Object.entries(elements)
+    .map(([name, element]) => {
+      const flush = `flush set inet sekisho ${name}\n`;
+      return open ? `${flush}add element inet sekisho ${name} { ${element} timeout 10m }\n` : flush;
+    })
+    .join('');
 }

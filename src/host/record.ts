@@ -9,7 +9,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { syncDirectory, writeFileAtomic } from '../base/atomic-file.ts';
 import { describeError, errorCode } from '../base/errors.ts';
-import { networkSettings, UPS_DRIVERS } from '../control/host-shapes.ts';
+import { networkSettings, PORTAL_REACH, UPS_DRIVERS } from '../control/host-shapes.ts';
 
 const listener = z.object({ name: z.string(), address: z.string(), port: z.number() });
 
@@ -21,6 +21,7 @@ const schema = z.object({
   /** The change that waits for its confirmation, and what it goes back to. */
   pending: z.object({ id: z.string(), since: z.number(), revertsAt: z.number(), settings: networkSettings }).optional(),
   listeners: z.array(listener).default([]),
+  portal: z.enum(PORTAL_REACH).default('off'),
   timeZone: z.string().optional(),
   ups: z
     .object({

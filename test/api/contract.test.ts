@@ -51,6 +51,13 @@ const BODIES: Readonly<Record<string, unknown>> = {
   'config.reload': {},
   'privacy.update': { historyDays: 200 },
   'log.level': {},
+  'certificates.request': { names: ['mail.office.example'] },
+  'acme.update': {
+    directory: 'https://127.0.0.1:1/dir',
+    names: ['mail.office.example'],
+    uses: ['mail'],
+    agree: true,
+  },
 };
 const GOOD_READS = new Set([
   'setup.show',
@@ -76,6 +83,9 @@ const GOOD_READS = new Set([
   'reports.show',
   'reports.csv',
   'certificates.list',
+  'certificates.requested',
+  'authority.show',
+  'acme.show',
   'outward.list',
   'privacy.show',
   'metrics.text',

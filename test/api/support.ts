@@ -114,7 +114,14 @@ export interface TestAdmin {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-export async function startAdmin(options: { data: string; gatewaySocket: string; pages?: string }): Promise<TestAdmin> {
+export async function startAdmin(options: {
+  data: string;
+  gatewaySocket: string;
+  pages?: string;
+  /** PEM, of an ACME server's authority. */
+  acmeCa?: string;
+  plainPort?: number;
+}): Promise<TestAdmin> {
   let offset = 0;
   const log: TestAdmin['log'] = [];
   const admin = await openAdmin({
@@ -124,9 +131,10 @@ export async function startAdmin(options: { data: string; gatewaySocket: string;
     ownSetupCode: true,
     address: '127.0.0.1',
     port: 0,
-    plainPort: 0,
+    plainPort: options.plainPort ?? 0,
     pages: options.pages ?? path.join(options.data, 'no-pages'),
     names: [],
+    ...(options.acmeCa === undefined ? {} : { acmeCa: options.acmeCa }),
     machineNames: ['box.test', '127.0.0.1'],
     now: () => Date.now() + offset,
     log: (level, message, facts) => log.push({ level, message, facts }),

@@ -264,3 +264,35 @@ test('the daily look for an update can be run at once; how it went is told, also
     [false, true],
   );
 });
+
+test('the portal runs and its port is open only while the owner offers it, and only on a box with an owner', async () => {
+  await using host = await startHost();
+  // standard input of the packet filter beside its arguments
+  await host.fake('nft', `cat >>"${path.join(host.dir, 'nft.input')}"`);
+  const listeners = [...LISTENERS];
+  const filter = async (): Promise<string> =>
+    (await readFile(path.join(host.dir, 'nft.input'), 'utf8'))
+      .split('\n')
+      .filter((line) => line.includes('portal_'))
+      .slice(-3)
+      .join('; ');
+  const last = async (): Promise<string | undefined> =>
+    (await host.calls('systemctl')).findLast((call) => call.includes('sekisho-portal'));
+  await host.gateway.call('listeners.apply', { listeners, portal: 'inside' });
+  assert.equal(await last(), '--no-block stop sekisho-portal.service', 'nobody before the claim');
+  await host.admin.call('claim.done', {});
+  assert.equal(await last(), '--no-block start sekisho-portal.service');
+  assert.match(
+    await filter(),
+    /add element inet sekisho portal_inside \{ 8443 \}; flush set inet sekisho portal_anywhere$/,
+  );
+  await host.gateway.call('listeners.apply', { listeners, portal: 'everywhere' });
+  assert.match(await filter(), /flush set inet sekisho portal_inside; .*; add element .* portal_anywhere \{ 8443 \}$/);
+  await host.cut();
+  await rm(path.join(host.dir, 'systemctl.calls'));
+  await host.start();
+  assert.equal(await last(), '--no-block start sekisho-portal.service', 'as it was, after a power cut');
+  await host.gateway.call('listeners.apply', { listeners, portal: 'off' });
+  assert.equal(await last(), '--no-block stop sekisho-portal.service');
+  assert.doesNotMatch((await filter()).split('; ').slice(-2).join('; '), /add element/);
+});

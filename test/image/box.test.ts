@@ -95,7 +95,7 @@ test('nothing listens that need not, and nobody inside can call out as he likes'
   // DHCP's client is not reachable but for its server
   assert.deepEqual(
     outside.filter((line) => !/^udp \S+:(?:68|546)$/.test(line)),
-    ['tcp *:25', 'tcp 0.0.0.0:443'],
+    ['tcp *:25', 'tcp *:443', 'tcp *:80'],
     listening.output,
   );
   const rules = await vm.shell('nft list chain inet sekisho input; nft list chain inet sekisho output');

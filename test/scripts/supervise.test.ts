@@ -232,7 +232,7 @@ test('the trial configuration is valid, is written once, and an owner’s edit s
 
 test('an owner’s configuration decides which engines are started, and what it leaves out is named', () => {
   const layout = layoutOf('/tmp/some-data');
-  const ports = { mx: 2525, relay: 2526, mailServer: 2527, page: 2580, dns: 2553, admin: 8443 };
+  const ports = { mx: 2525, relay: 2526, mailServer: 2527, page: 2580, dns: 2553, admin: 8443, portal: 8444 };
   assert.deepEqual(missingEngineKeys({}), ['engines.clamd.socket', 'engines.rspamd.url', 'dns.servers']);
   const own = trialConfig(layout, ports, { language: 'en' });
   own.domains = [{ name: 'example.com', servers: [{ host: '192.0.2.10' }] }];

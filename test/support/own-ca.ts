@@ -12,7 +12,10 @@ export interface Issued {
   ca: string;
 }
 
-export async function issue(names: readonly string[], options: { days?: number } = {}): Promise<Issued> {
+export async function issue(
+  names: readonly string[],
+  options: { days?: number; kind?: 'ec' | 'rsa' } = {},
+): Promise<Issued> {
   const dir = await mkdtemp(path.join(tmpdir(), 'sekisho-ca-'));
   const openssl = (...args: string[]): void => {
     const done = spawnSync('openssl', args, { cwd: dir, encoding: 'utf8', timeout: 20_000 });
@@ -22,7 +25,8 @@ export async function issue(names: readonly string[], options: { days?: number }
   const days = ['-days', String(options.days ?? 3_650)];
   try {
     openssl('req', '-x509', ...fresh, ...days, '-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=Test CA');
-    openssl('req', ...fresh, '-keyout', 'own.key', '-out', 'own.csr', '-subj', `/CN=${names[0] ?? 'test'}`);
+    const kind = options.kind === 'rsa' ? ['-newkey', 'rsa:2048', '-nodes'] : fresh;
+    openssl('req', ...kind, '-keyout', 'own.key', '-out', 'own.csr', '-subj', `/CN=${names[0] ?? 'test'}`);
     await writeFile(path.join(dir, 'ext'), `subjectAltName=${names.map((name) => `DNS:${name}`).join(',')}\n`);
     const by = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-extfile', 'ext'];
     openssl('x509', '-req', '-in', 'own.csr', ...by, ...days, '-out', 'own.pem');

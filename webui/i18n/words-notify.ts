@@ -16,10 +16,13 @@ export const NOTIFY = {
     ja: 'お知らせメールのリンクから、パスワードなしで自分宛の隔離メールだけを見られます。',
     en: 'A link in the digest shows each recipient their own quarantined mail, without a password, and nothing else.',
   },
-  portalNotStarted: {
-    ja: 'この版の本機は、利用者ページのプログラムを自動では起動しません。別に起動していない間は、リンクを開いても何も表示されません。使わないでおくことをお勧めします。',
-    en: 'This release does not start the program of that page by itself. Unless you run it on your own, the links lead nowhere: better leave this off.',
+  reach: { ja: '開ける場所', en: 'Who can open it' },
+  reachHint: {
+    ja: 'ポート 8443 です。社外でも開けるようにするには、ルーターでもこのポートを本機へ転送してください。',
+    en: 'It is port 8443. To open it from outside the office, forward that port to the box at your router too.',
   },
+  inside: { ja: '社内のネットワークだけ', en: 'Only the networks inside' },
+  everywhere: { ja: 'どこからでも', en: 'Everybody' },
   url: { ja: '利用者ページの URL', en: 'Address of that page' },
   urlHint: {
     ja: '利用者のブラウザーから開ける https:// のアドレスです（例: https://mail.office.example:8443）',

@@ -149,6 +149,7 @@ export const SYSTEM = {
   // certificates
   usePage: { ja: '画面の証明書', en: 'Of these pages' },
   useMail: { ja: 'メールの証明書 (STARTTLS)', en: 'Of mail (STARTTLS)' },
+  usePortal: { ja: '利用者ページの証明書', en: 'Of the recipients’ own page' },
   names: { ja: '名前', en: 'Names' },
   issuer: { ja: '発行者', en: 'Issuer' },
   validTo: { ja: '期限', en: 'Valid until' },
@@ -157,11 +158,8 @@ export const SYSTEM = {
   sourceOwn: { ja: '自己署名', en: 'self-signed' },
   sourceUploaded: { ja: '登録した証明書', en: 'uploaded' },
   sourceConfigured: { ja: '設定ファイルで指定', en: 'from the settings' },
-  upload: { ja: '証明書を登録する', en: 'Install a certificate' },
   uploadCertificate: { ja: '証明書（PEM、中間証明書も続けて）', en: 'Certificate (PEM, with the chain behind it)' },
   uploadKey: { ja: '秘密鍵（PEM）', en: 'Private key (PEM)' },
-  uploaded: { ja: '証明書を入れ替えました', en: 'The certificate is in use' },
-  backToOwn: { ja: '自己署名に戻す', en: 'Back to self-signed' },
   // updates
   version: { ja: '版', en: 'Version' },
   slots: { ja: '領域', en: 'Slots' },

@@ -18,6 +18,7 @@ interface Digest {
 }
 interface Portal {
   enabled: boolean;
+  reach: 'inside' | 'everywhere';
   url?: string;
   selfRelease: 'spam' | 'none';
   linkDays: number;
@@ -52,19 +53,24 @@ function NotifyForm(props: { digest: Digest; portal: Portal; done: () => void })
   const [at, setAt] = useState(props.digest.at.join(', '));
   const [offered, setOffered] = useState(props.portal.enabled);
   const [url, setUrl] = useState(props.portal.url ?? '');
+  const [reach, setReach] = useState(props.portal.reach);
   const [selfRelease, setSelfRelease] = useState(props.portal.selfRelease);
   const action = useAction();
   const { url: urlBefore = '', linkDays } = props.portal;
   const digest: Digest = { enabled: sending, at: at.split(/[\s,、]+/).filter((time) => time !== '') };
   const portal = {
     enabled: offered,
+    reach,
     selfRelease,
     linkDays,
     ...(url.trim() === '' ? {} : { url: url.trim() }),
   };
   const digestChanged = JSON.stringify(digest) !== JSON.stringify(props.digest);
   const portalChanged =
-    offered !== props.portal.enabled || url.trim() !== urlBefore || selfRelease !== props.portal.selfRelease;
+    offered !== props.portal.enabled ||
+    reach !== props.portal.reach ||
+    url.trim() !== urlBefore ||
+    selfRelease !== props.portal.selfRelease;
   useDirtyGuard(digestChanged || portalChanged);
   const badTime = ['', ...digest.at.map((_, index) => `.${index}`)]
     .map((end) => errorAt(action.error, `quarantine.digest.at${end}`))
@@ -91,7 +97,6 @@ function NotifyForm(props: { digest: Digest; portal: Portal; done: () => void })
         />
         <Check label={t(NOTIFY.portal)} checked={offered} change={setOffered} />
         <p class="soft small">{t(NOTIFY.portalText)}</p>
-        {offered ? <Notice tone="warn">{t(NOTIFY.portalNotStarted)}</Notice> : null}
         <TextField
           label={t(NOTIFY.url)}
           hint={t(NOTIFY.urlHint)}
@@ -103,6 +108,13 @@ function NotifyForm(props: { digest: Digest; portal: Portal; done: () => void })
           error={errorAt(action.error, 'portal.url')}
         />
         {offered && url.trim() === '' ? <Notice tone="warn">{t(NOTIFY.urlNeeded)}</Notice> : null}
+        <SelectField
+          label={t(NOTIFY.reach)}
+          hint={t(NOTIFY.reachHint)}
+          value={reach}
+          change={setReach}
+          options={(['inside', 'everywhere'] as const).map((value) => ({ value, label: t(NOTIFY[value]) }))}
+        />
         {sending && !offered ? <Notice tone="idle">{t(NOTIFY.noLinks)}</Notice> : null}
         <SelectField
           label={t(NOTIFY.selfRelease)}

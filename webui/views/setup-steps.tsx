@@ -19,7 +19,7 @@ import { OutgoingForm } from './outgoing-form.tsx';
 import { LevelForm } from './policy.tsx';
 import type { StepName, StepProperties } from './setup.tsx';
 import { Restore } from './system-backup.tsx';
-import { Upload } from './system-certificates.tsx';
+import { CertificateWays } from './certificate-ways.tsx';
 import { NetworkForm, Pending } from './system-network.tsx';
 import { ClockFacts, TimeForm } from './system-time.tsx';
 
@@ -208,7 +208,7 @@ function DnsStep({ next }: StepProperties) {
         <p>{t(SETUP.certificateText)}</p>
         <details>
           <summary>{t(SETUP.certificate)}</summary>
-          <Upload use="mail" done={() => undefined} />
+          <CertificateWays use="mail" done={() => undefined} own={false} />
         </details>
       </Card>
     </>

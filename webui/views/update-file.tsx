@@ -1,5 +1,6 @@
 /** An update from a file: sent in parts that can be seen and stopped, then installed; what it is and who signed it the host checks. */
 import { useRef, useState } from 'preact/hooks';
+import { base64Of } from '../api/base64.ts';
 import { call } from '../api/client.ts';
 import { useAction } from '../api/use.ts';
 import { Card, Trouble } from '../components/basics.tsx';
@@ -76,14 +77,4 @@ export function UpdateFile({ busy, begun }: { busy: boolean; begun: () => void }
 function plainName(name: string): string {
   const plain = name.replaceAll(/[^A-Za-z0-9._-]/g, '-').replace(/^[^A-Za-z0-9]+/, '');
   return plain === '' ? 'update.raucb' : plain.slice(-100);
-}
-
-function base64Of(part: Blob): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const reader = new FileReader();
-    // data:application/octet-stream;base64,…
-    reader.onload = () => resolve(typeof reader.result === 'string' ? (reader.result.split(',')[1] ?? '') : '');
-    reader.onerror = () => reject(reader.error ?? new Error('The file cannot be read'));
-    reader.readAsDataURL(part);
-  });
 }

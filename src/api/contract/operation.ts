@@ -19,6 +19,7 @@ export const MEDIA = [
   'text/csv',
   'application/x-ndjson',
   'application/octet-stream',
+  'application/x-x509-ca-cert',
   'message/rfc822',
 ] as const;
 export type Media = (typeof MEDIA)[number];

@@ -1,5 +1,6 @@
 /** The API in one table: everything the pages, the CLI and programs can ask. See operation.ts for what an entry says. */
 import { AUDIT_OPERATIONS } from './audit.ts';
+import { CERTIFICATE_OPERATIONS } from './certificates.ts';
 import { CONFIG_OPERATIONS } from './config.ts';
 import { DOMAIN_OPERATIONS } from './domains.ts';
 import { MACHINE_OPERATIONS } from './machine.ts';
@@ -30,6 +31,7 @@ export const OPERATIONS = {
   ...CONFIG_OPERATIONS,
   ...REPORT_OPERATIONS,
   ...SYSTEM_OPERATIONS,
+  ...CERTIFICATE_OPERATIONS,
   ...MACHINE_OPERATIONS,
   ...AUDIT_OPERATIONS,
 } as const satisfies Record<string, OperationDefinition>;

@@ -37,6 +37,11 @@ export const instant = z
   // within what a calendar can say in every zone
   .refine((value) => Math.abs(Date.parse(value) - 4e12) < 4e12, 'Give a time like "2026-11-21T09:00:00Z"');
 export const domainName = z.string().min(1).max(253);
+/** A name that may stand in a certificate: letters, digits, hyphens, dots. */
+export const hostName = z
+  .string()
+  .max(253)
+  .regex(/^[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$/, 'Give a host name like "mail.office.example"');
 export const mailAddress = z.string().min(3).max(320).includes('@');
 
 /** RFC 9457 with our own members. `message` and `remedy` are for people, `code` is for programs. */

@@ -1,29 +1,10 @@
 /**
- * The box besides mail: its certificates, jobs, what leaves it, what it keeps about people, its backup. What concerns the
+ * The box besides mail: its jobs, what leaves it, what it keeps about people, its backup. What concerns the
  * machine itself (network, time, power, disks, updates) is answered by the host process and stands in machine.ts.
  */
 import { z } from 'zod';
 import { operation } from './operation.ts';
 import { configChange, count, mailAddress, text, time } from './shapes.ts';
-
-export const certificate = z.object({
-  /** page: of these pages. mail: of STARTTLS. */
-  use: z.enum(['page', 'mail']),
-  /** own: made here, nobody vouches for it. */
-  source: z.enum(['own', 'uploaded', 'configured']),
-  subject: z.string(),
-  issuer: z.string(),
-  names: z.array(z.string()),
-  validFrom: time,
-  validTo: time,
-  daysLeft: z.number().int(),
-  /** SHA-256, in pairs with colons. */
-  fingerprint: z.string(),
-  problem: text.optional(),
-});
-
-const use = z.strictObject({ use: z.enum(['page', 'mail']) });
-const pem = z.string().min(50).max(200_000);
 
 export const job = z.object({
   name: z.string(),
@@ -38,28 +19,6 @@ export const job = z.object({
 });
 
 export const SYSTEM_OPERATIONS = {
-  'certificates.list': operation('GET', '/certificates', {
-    summary: { ja: '証明書', en: 'Certificates' },
-    access: 'config.read',
-    response: z.object({ certificates: z.array(certificate) }),
-  }),
-  'certificates.upload': operation('PUT', '/certificates/{use}', {
-    summary: { ja: '証明書を入れ替える', en: 'Install a certificate with its key' },
-    access: 'system.change',
-    confirm: true,
-    params: use,
-    bodyOctets: 512 * 1024,
-    /** The chain, the server's own first. Checked: they belong together, names, validity. Takes effect at once. */
-    body: z.strictObject({ certificate: pem, key: pem }),
-    response: certificate,
-  }),
-  'certificates.own': operation('DELETE', '/certificates/{use}', {
-    summary: { ja: '自己署名の証明書に戻す', en: 'Back to a certificate of our own' },
-    access: 'system.change',
-    confirm: true,
-    params: use,
-    response: certificate,
-  }),
   'jobs.list': operation('GET', '/jobs', {
     summary: { ja: '定期作業', en: 'Jobs by the clock' },
     access: 'system.read',

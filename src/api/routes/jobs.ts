@@ -1,8 +1,9 @@
-/** What gateway and host do by the clock: when it ran last, how that went, when it comes again; and one run now. */
+/** What gateway, host and admin do by the clock: when it ran last, how that went, when it comes again; and one run now. */
 import type { VerbAnswer } from '../../control/contract.ts';
 import type { HostClient } from '../../control/host-client.ts';
 import type { Answer } from '../contract/client.ts';
 import type { Some } from '../server/call.ts';
+import type { RouteParts } from './parts.ts';
 
 type Job = VerbAnswer<'jobs.list'>['jobs'][number];
 type Row = Answer<'jobs.list'>['jobs'][number];
@@ -11,17 +12,25 @@ const TITLES: Readonly<Record<string, Row['title']>> = {
   'expire-quarantine': { ja: '期限の過ぎた隔離メールの削除', en: 'Delete expired quarantined mail' },
   'expire-history': { ja: '期限の過ぎた記録の削除', en: 'Delete expired history' },
   'send-digest': { ja: '隔離のお知らせメール', en: 'Digest of quarantined mail' },
+  certificates: { ja: '証明書の更新', en: 'Renew certificates' },
   'check-update': { ja: '本体の更新の確認', en: 'Look for an update of the box' },
 };
 
-export function jobHandlers(): Some<'jobs.list' | 'jobs.run'> {
+export function jobHandlers({ jobs: ours }: RouteParts): Some<'jobs.list' | 'jobs.run'> {
   return {
     'jobs.list': async ({ gateway, host }) => {
       const [mail, machine] = await Promise.all([gateway.call('jobs.list', {}), hostJobs(host)]);
-      return { jobs: [...mail.jobs, ...machine].map(rowOf) };
+      return { jobs: [...mail.jobs, ...(ours()?.list() ?? []), ...machine].map(rowOf) };
     },
     'jobs.run': async ({ gateway, host, params, note }) => {
       note(params.name);
+      const own = ours();
+      const known = (): Job | undefined => own?.list().find(({ name }) => name === params.name);
+      if (own !== undefined && known() !== undefined) {
+        await own.runNow(params.name);
+        const after = known();
+        if (after !== undefined) return rowOf(after);
+      }
       const atHost = (await hostJobs(host)).some(({ name }) => name === params.name);
       return rowOf(atHost ? await host.call('jobs.run', params) : await gateway.call('jobs.run', params));
     },

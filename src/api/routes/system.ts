@@ -1,55 +1,34 @@
-/** The box besides mail and machine: certificates of the pages, what leaves the box, what is kept of people, uploads of updates. */
-import { X509Certificate } from 'node:crypto';
+/** The box besides mail and machine: what leaves the box, what is kept of people, uploads of updates. */
 import { mkdir, open } from 'node:fs/promises';
 import path from 'node:path';
 import type { Answer } from '../contract/client.ts';
-import type { VerbAnswer } from '../../control/contract.ts';
-import { checkPair } from '../server/certificate.ts';
 import type { Some } from '../server/call.ts';
 import { ApiProblem } from '../server/problems.ts';
-import { iso, type RouteParts } from './parts.ts';
+import type { RouteParts } from './parts.ts';
 import { setAll, settingAt, UNCHANGED } from './settings.ts';
 
-type Ids =
-  | `certificates.${'list' | 'upload' | 'own'}`
-  | 'outward.list'
-  | `privacy.${'show' | 'update'}`
-  | 'update.upload';
-type Certificate = Answer<'certificates.list'>['certificates'][number];
+type Ids = 'outward.list' | `privacy.${'show' | 'update'}` | 'update.upload';
 
 /** Of one uploaded update, in all. */
 const MOST_UPDATE_OCTETS = 2 * 1024 * 1024 * 1024;
 
 export function systemHandlers(parts: RouteParts, inbox: string): Some<Ids> {
-  const { certificates, showCertificate, now } = parts;
+  const { desk } = parts;
   return {
-    'certificates.list': async ({ gateway }) => {
-      const page = certificateRow('page', certificates.current(), now());
-      const mail = await gateway.call('certificate.show', {}).catch(() => undefined); // the page's own is shown all the same
-      return { certificates: [page, ...(mail === undefined ? [] : [mailRow(mail, now())])] };
-    },
-    'certificates.upload': async ({ gateway, params, body }) => {
-      if (params.use === 'mail') {
-        const { cert, key } = checkPair(body.certificate, body.key, now());
-        return mailRow(await gateway.call('certificate.install', { certificate: cert, key }), now());
-      }
-      const installed = await certificates.install(body.certificate, body.key);
-      showCertificate();
-      return certificateRow('page', installed, now());
-    },
-    'certificates.own': async ({ gateway, params }) => {
-      if (params.use === 'mail') return mailRow(await gateway.call('certificate.own', {}), now());
-      const own = await certificates.useOwn();
-      showCertificate();
-      return certificateRow('page', own, now());
-    },
     'outward.list': async ({ gateway }) => {
       const [zones, servers, smarthost] = await Promise.all([
         settingAt<Array<{ zone: string }>>(gateway, 'accept.dnsbl.zones'),
         settingAt<string[]>(gateway, 'dns.servers'),
         settingAt<{ host: string } | undefined>(gateway, 'outbound.smarthost'),
       ]);
-      return { items: outwardItems({ zones: zones.map(({ zone }) => zone), servers, smarthost: smarthost?.host }) };
+      return {
+        items: outwardItems({
+          zones: zones.map(({ zone }) => zone),
+          servers,
+          smarthost: smarthost?.host,
+          acme: desk.acme()?.directory,
+        }),
+      };
     },
     'privacy.show': async ({ gateway }) => {
       const [history, quarantine] = await Promise.all([
@@ -94,45 +73,13 @@ export function systemHandlers(parts: RouteParts, inbox: string): Some<Ids> {
   };
 }
 
-function mailRow({ certificate, source }: VerbAnswer<'certificate.show'>, now: number): Certificate {
-  const { fingerprint256: fingerprint } = new X509Certificate(certificate);
-  return certificateRow('mail', { cert: certificate, fingerprint, source }, now);
-}
-
-function certificateRow(
-  use: Certificate['use'],
-  { cert, fingerprint, source }: Pick<Certificate, 'fingerprint' | 'source'> & { cert: string },
-  now: number,
-): Certificate {
-  const parsed = new X509Certificate(cert);
-  const validTo = Date.parse(parsed.validTo);
-  const daysLeft = Math.floor((validTo - now) / 86_400_000);
-  return {
-    use,
-    source,
-    subject: oneLine(parsed.subject),
-    issuer: oneLine(parsed.issuer),
-    names: (parsed.subjectAltName ?? '').split(', ').map((name) => name.replace(/^(?:DNS|IP Address):/, '')),
-    validFrom: iso(Date.parse(parsed.validFrom)),
-    validTo: iso(validTo),
-    daysLeft,
-    fingerprint,
-    ...(daysLeft >= 21
-      ? {}
-      : { problem: { ja: `あと ${daysLeft} 日で切れます`, en: `It expires in ${daysLeft} days` } }),
-  };
-}
-
-function oneLine(name: string): string {
-  return name.replaceAll('\n', ', ');
-}
-
 function outwardItems(known: {
   zones: string[];
   servers: string[];
   smarthost: string | undefined;
+  acme: string | undefined;
 }): Answer<'outward.list'>['items'] {
-  const { zones, servers, smarthost } = known;
+  const { zones, servers, smarthost, acme } = known;
   return [
     {
       name: 'dns',
@@ -163,6 +110,16 @@ function outwardItems(known: {
       to: smarthost === undefined ? [] : [smarthost],
       on: smarthost !== undefined,
       setting: 'outbound.smarthost',
+    },
+    {
+      name: 'acme',
+      title: { ja: '証明書の自動発行 (ACME)', en: 'Certificates by ACME' },
+      text: {
+        ja: '本機の名前とメールアドレスを発行者に知らせ、証明書を受け取ります。「システム」の「証明書」で切り替えます',
+        en: 'The names of the box and your address are told to the issuer; switched under “System”, “Certificates”',
+      },
+      to: acme === undefined ? [] : [acme],
+      on: acme !== undefined,
     },
     {
       name: 'signatures',

@@ -31,6 +31,8 @@ export interface PageCertificates {
   /** Durable when it resolves. */
   install(cert: string, key: string): Promise<PageCertificate>;
   useOwn(): Promise<PageCertificate>;
+  /** Makes our own anew when it is about to end; true when that is what is shown now. */
+  renewOwn(): Promise<boolean>;
 }
 
 /** `names`: what the self-made one is made out to, host name first. */
@@ -38,8 +40,10 @@ export async function openPageCertificates(options: {
   directory: string;
   names: readonly [string, ...string[]];
   now: () => number;
+  /** Whatever is current lies in this file too, for the process that shows it. */
+  publish?: string;
 }): Promise<PageCertificates> {
-  const { directory, names, now } = options;
+  const { directory, names, now, publish } = options;
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const file = (name: string): string => path.join(directory, name);
   const own = async (): Promise<PageCertificate> => {
@@ -49,18 +53,29 @@ export async function openPageCertificates(options: {
     await writeFileAtomic(file(OWN), made.key + made.cert, { mode: 0o600 });
     return { ...made, source: 'own' };
   };
-  let current = (await readPair(file(UPLOADED), 'uploaded')) ?? (await own());
+  const show = async (pair: PageCertificate): Promise<PageCertificate> => {
+    if (publish !== undefined) await writeFileAtomic(file(publish), pair.key + pair.cert, { mode: 0o600 });
+    return pair;
+  };
+  let current = await show((await readPair(file(UPLOADED), 'uploaded')) ?? (await own()));
   return {
     current: () => current,
     install: async (cert, key) => {
       const pair = checkPair(cert, key, now());
       await writeFileAtomic(file(UPLOADED), pair.key + pair.cert, { mode: 0o600 });
-      return (current = pair);
+      return (current = await show(pair));
     },
     useOwn: async () => {
-      current = await own();
+      current = await show(await own());
       await rm(file(UPLOADED), { force: true });
       return current;
+    },
+    renewOwn: async () => {
+      if (current.source !== 'own') return false;
+      const next = await own();
+      if (next.fingerprint === current.fingerprint) return false;
+      current = await show(next);
+      return true;
     },
   };
 }

@@ -200,6 +200,13 @@ export const PROBLEM_WORDS: Readonly<Record<string, Words>> = {
       en: 'Check the passphrase and choose the file again',
     },
   },
+  ACME_FAILED: {
+    message: { ja: '発行者から証明書を受け取れませんでした', en: 'The issuer did not give a certificate' },
+    remedy: {
+      ja: '発行者は、証明書に書く名前のポート 80 へインターネットから接続します。DNS がその名前を指し、ルーターがポート 80 を本機へ転送している必要があります',
+      en: 'The issuer connects to port 80 of each name from the Internet: the DNS has to name this office, and the router has to forward port 80 to the box',
+    },
+  },
   CERTIFICATE_BAD: {
     message: { ja: 'この証明書と鍵は使えません', en: 'This certificate and key cannot be used' },
     remedy: {

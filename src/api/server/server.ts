@@ -30,6 +30,8 @@ export interface DoorOptions {
   plainPort: number | undefined;
   claimed: () => boolean;
   names: () => ReadonlySet<string>;
+  /** Answers of ACME challenges, by token, while one runs. */
+  challenges: ReadonlyMap<string, string>;
   hostname: () => string;
   onError: (detail: string) => void;
 }
@@ -82,6 +84,11 @@ function plainServer(options: DoorOptions, current: () => { port: number; certif
         'x-content-type-options': 'nosniff',
         'referrer-policy': 'no-referrer',
       };
+      // RFC 8555 §8.3; whoever asks, by whatever name: the token is the issuer's
+      const token = /^\/\.well-known\/acme-challenge\/([\w-]{1,200})$/.exec(request.url ?? '')?.[1];
+      const proof = token === undefined ? undefined : options.challenges.get(token);
+      if (proof !== undefined)
+        return void response.writeHead(200, { ...headers, 'content-type': 'application/octet-stream' }).end(proof);
       try {
         checkHost(request, options.names());
       } catch {
