@@ -5,7 +5,7 @@ const words = {
   press: { ja: 'キーを押すとメニューが開きます', en: 'Press a key for the menu' },
   owner: { ja: '所有者: 登録済み', en: 'Claimed: yes' },
   unclaimed: {
-    ja: '未登録です。ブラウザーで上のアドレスを開き、この設定コードを入れてください:',
+    ja: '未登録です。ブラウザーで上のアドレスを開き、このセットアップコードを入れてください:',
     en: 'Not claimed. Open the address above and enter this setup code:',
   },
   page: { ja: '管理画面', en: 'Page' },
@@ -25,7 +25,7 @@ const words = {
   state: { ja: '状態', en: 'State' },
   network: { ja: 'ネットワーク', en: 'Network' },
   access: { ja: '管理者の再設定（記録されます）', en: 'Reset admin access (audited)' },
-  code: { ja: '新しい設定コード', en: 'New setup code' },
+  code: { ja: '新しいセットアップコード', en: 'New setup code' },
   diagnostics: { ja: '診断', en: 'Diagnostics' },
   logs: { ja: 'ログ', en: 'Logs' },
   bundle: { ja: 'サポートバンドルを USB へ', en: 'Support bundle to USB' },
@@ -38,9 +38,9 @@ const words = {
   licences: { ja: 'ライセンス', en: 'Licences' },
   language: { ja: 'English', en: 'Nihongo (UTF-8 terminal)' },
   leave: { ja: '終了', en: 'Leave' },
-  newCode: { ja: '設定コード', en: 'Setup code' },
+  newCode: { ja: 'セットアップコード', en: 'Setup code' },
   accessTold: {
-    ja: 'この設定コードで、管理画面から新しいパスワードを設定できます（1 時間）:',
+    ja: 'このセットアップコードで、管理画面から新しいパスワードを設定できます（1 時間）:',
     en: 'With this setup code a new password can be set on the page (for 1 hour):',
   },
   resetWarning: {

@@ -262,6 +262,38 @@ test('no path reaches a file beside the pages, and every page says that nothing 
   assert.match(String((await admin.ask('GET', '/assets/app-1a2b.js')).headers['cache-control']), /immutable/);
 });
 
+test('no word of a visitor gets into a header of ours, and no name of a download into a path', async () => {
+  const CRLF = '%0d%0aset-cookie:%20planted=1';
+  for (const where of [
+    `/api/v1/messages/${CRLF}/eml`,
+    `/api/v1/audit/export?format=csv&actor=${CRLF}`,
+    `/api/v1/audit/export?format=${CRLF}`,
+    `/api/v1/reports/csv?period=${CRLF}`,
+    `/${CRLF}`,
+    `/assets/${CRLF}`,
+    '/api/v1/messages/..%2f..%2f..%2fetc%2fpasswd/eml',
+    '/api/v1/messages/%2e%2e%2f%2e%2e%2fsecret.txt/content',
+    '/api/v1/messages/0000000-0000000000000%2f..%2f..%2fsecret.txt/html',
+    '/api/v1/messages/0000000-0000000000000/parts/..%2f..%2fsecret.txt',
+  ]) {
+    const answer = await admin.ask('GET', where);
+    assert.doesNotMatch(String(answer.headers['set-cookie'] ?? ''), /planted/, where);
+    assert.notEqual(answer.status, 500, `${where}: ${answer.text}`);
+    assert.doesNotMatch(answer.text, /the secret|root:x:0/, where);
+  }
+  // the plain port points to a name of ours only, whatever it was asked as
+  const pointed = await new Promise<string>((resolve, reject) => {
+    const headers = { host: 'evil.example' };
+    plainRequest({ host: '127.0.0.1', port: box.admin.plainPort, path: '/x', agent: false, headers }, (response) => {
+      response.resume();
+      resolve(response.headers.location ?? '');
+    })
+      .once('error', reject)
+      .end();
+  });
+  assert.doesNotMatch(pointed, /evil/);
+});
+
 test('a hostile mail is shown without anything of it running, loading or leaving its frame, and the reading is on record', async () => {
   const boundary = 'b1';
   const html = `<p onclick="x()">Hi</p><script>alert(1)</script><img src="http://evil.example/p.gif"><a href="javascript:x()">l</a><iframe src="//evil.example"></iframe><style>@import url(//evil.example)</style><div style="position:fixed;background:url(//evil.example/a)">cover</div><svg><script>1</script></svg><form action="//evil.example"><input></form><base href="//evil.example"><meta http-equiv=refresh content="0;url=//evil.example">`;

@@ -24,6 +24,8 @@ export interface PagesWorld {
   open(options?: { language?: 'ja' | 'en'; width?: number; dark?: boolean }): Promise<Window>;
   stopAdmin(): Promise<void>;
   startAdmin(): Promise<void>;
+  /** Where admin keeps users and audit. */
+  adminData(): string;
   /** As it was before anybody claimed it: nobody's pages, and the settings this world began with. */
   asNew(): Promise<void>;
   adminLog(): string;
@@ -73,6 +75,7 @@ export async function startPagesWorld(options: PagesWorldOptions = {}): Promise<
       open: (wanted = {}) => openWindow(browser, url, wanted),
       stopAdmin: async () => child?.stop(),
       startAdmin,
+      adminData: () => data,
       asNew: async () => {
         await child?.stop();
         data = `${data}-new`;

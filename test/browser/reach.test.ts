@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 import type { Page } from 'playwright-core';
+import { AXE, violations } from './axe.ts';
 import { NAVIGATION_PATHS } from './page-paths.ts';
 import { hostileMail, japaneseMail } from './odd-mail.ts';
 import { claim, login, type PagesWorld, settled, startPagesWorld } from './pages-world.ts';
 import { sendMail } from '../support/smtp-client.ts';
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 let world: PagesWorld;
 
 before(async () => {
@@ -31,27 +29,10 @@ async function tooWide(page: Page): Promise<number> {
   });
 }
 
-interface Violation {
-  id: string;
-  nodes: Array<{ html: string; failureSummary?: string }>;
-}
-
-async function violations(page: Page): Promise<string[]> {
-  const found = await page.evaluate(async () => {
-    const { axe } = globalThis as unknown as { axe: { run: (options: unknown) => Promise<{ violations: unknown }> } };
-    const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
-    return (await axe.run({ runOnly: tags })).violations;
-  });
-  return (found as Violation[]).map(
-    (one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 160)).join(' | ')}`,
-  );
-}
-
 for (const language of ['ja', 'en'] as const)
   for (const look of ['light', 'dark'] as const)
     test(`axe finds nothing on any page, ${language}, ${look}`, async () => {
       const { page, context, complaints } = await world.open({ language, dark: look === 'dark' });
-      // not by a script element: the pages' own policy forbids those, and the test must not weaken it
       await context.addInitScript(AXE);
       await page.goto('/');
       await page.locator('input[type="password"]').waitFor();

@@ -83,11 +83,13 @@ export function useList<Row>(
   }, [key, again]);
   const more = useCallback(() => {
     if (page === undefined || cursor === undefined) return;
+    const asked = shown.current;
     setBusy(true);
     load({ cursor, limit: MORE }, undefined).then(
       (next) => {
         setBusy(false);
         setError(undefined);
+        if (shown.current !== asked) return; // the reader has gone elsewhere meanwhile
         const entries = full ? next.entries : [...page.entries, ...next.entries];
         const passed = full ? { from: cursor, before: shown.current.before + page.entries.length } : {};
         shown.current = { ...shown.current, ...passed, rows: entries.length };

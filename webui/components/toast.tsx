@@ -28,6 +28,18 @@ export function toast(text: string, options: { tone?: Tone; undo?: () => Promise
   if (options.tone !== 'bad') setTimeout(() => drop(id), options.undo === undefined ? SHORT_MS : UNDO_MS);
 }
 
+/** How far a long action is: one line that changes, until its end. */
+export function progress(): { tell: (text: string) => void; end: () => void } {
+  last += 1;
+  const id = last;
+  return {
+    tell: (text) => {
+      toasts.value = [...toasts.value.filter((one) => one.id !== id).slice(-3), { id, tone: 'busy', text }];
+    },
+    end: () => drop(id),
+  };
+}
+
 export function toastProblem(error: unknown): void {
   const { title, remedy } = wordsOfProblem(problemOf(error));
   toast(remedy === '' ? title : `${title}: ${remedy}`, { tone: 'bad' });

@@ -71,6 +71,7 @@ export const MESSAGE = {
   deletedMany: { ja: '{n} 件を削除しました（10 分間は元に戻せます）', en: '{n} deleted; can be undone for 10 minutes' },
   failedMany: { ja: '{n} 件はできませんでした', en: '{n} failed' },
   retried: { ja: '{n} 件をすぐに再試行します', en: 'Trying {n} again now' },
+  progress: { ja: '実行中: {done} / {n} 件', en: 'At work: {done} of {n}' },
   held: { ja: '{n} 件を保留しました', en: '{n} held' },
   unheld: { ja: '{n} 件の保留を解きました', en: '{n} let go' },
   reported: { ja: '報告しました', en: 'Reported' },

@@ -5,12 +5,11 @@
 import { useState } from 'preact/hooks';
 import { type Answer, call } from '../api/client.ts';
 import { useAction } from '../api/use.ts';
-import { Notice, Trouble } from '../components/basics.tsx';
-import { errorAt, FormFoot, SelectField, submitted, TextField } from '../components/form.tsx';
-import { Steps } from '../components/steps.tsx';
+import { errorAt, SelectField, submitted, TextField } from '../components/form.tsx';
 import { t } from '../i18n/language.ts';
 import { DOMAINS } from '../i18n/words-domains.ts';
 import { needOk } from './message-actions.ts';
+import { ProbeFoot } from './probe-foot.tsx';
 
 export type Domain = Answer<'domains.list'>['domains'][number];
 type Probe = Answer<'domains.probe'>;
@@ -93,31 +92,7 @@ export function DomainForm({ domain, done, label }: Properties) {
         <summary>{t(DOMAINS.more)}</summary>
         <Advanced draft={draft} change={change} />
       </details>
-      {probing.error === undefined ? null : <Trouble error={probing.error} />}
-      <p class="row">
-        <button
-          type={passed ? 'button' : 'submit'}
-          class={passed ? '' : 'main'}
-          disabled={probing.busy}
-          aria-busy={probing.busy}
-          onClick={passed ? () => void test() : undefined}
-        >
-          {t(probing.busy ? DOMAINS.probing : DOMAINS.probe)}
-        </button>
-      </p>
-      {probe === undefined ? null : <ProbeResult probe={probe} />}
-      {passed ? (
-        <FormFoot busy={saving.busy} label={label} problem={saving.error} />
-      ) : (
-        <>
-          {saving.error === undefined ? null : <Trouble error={saving.error} />}
-          {probe === undefined ? null : (
-            <button type="button" class="link" disabled={saving.busy} onClick={save}>
-              {t(DOMAINS.saveAnyway)}
-            </button>
-          )}
-        </>
-      )}
+      <ProbeFoot {...{ probe, probing, saving, label, save }} test={() => void test()} />
     </form>
   );
 }
@@ -167,23 +142,6 @@ function Advanced({ draft, change }: { draft: Draft; change: (part: Partial<Draf
 
 export function tlsOptions() {
   return (['opportunistic', 'required', 'off'] as const).map((value) => ({ value, label: t(DOMAINS[value]) }));
-}
-
-export function ProbeResult({ probe }: { probe: Pick<Probe, 'ok' | 'steps' | 'hints'> }) {
-  return (
-    <>
-      <Steps steps={probe.steps} />
-      {probe.hints.length === 0 ? null : (
-        <Notice tone="idle" title={t(DOMAINS.hints)}>
-          <ul>
-            {probe.hints.map((hint) => (
-              <li key={hint.en}>{t(hint)}</li>
-            ))}
-          </ul>
-        </Notice>
-      )}
-    </>
-  );
 }
 
 function draftOf(domain: Domain | undefined): Draft {

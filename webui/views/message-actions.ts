@@ -6,23 +6,48 @@ import { h } from 'preact';
 import { type Answer, call } from '../api/client.ts';
 import { ApiProblem } from '../api/problem.ts';
 import { ask } from '../components/dialog.tsx';
-import { attempt, toast, toastProblem } from '../components/toast.tsx';
+import { attempt, progress, toast, toastProblem } from '../components/toast.tsx';
 import { language, t } from '../i18n/language.ts';
 import { MESSAGE, QUEUE } from '../i18n/words-messages.ts';
 
 type Bulk = Answer<'quarantine.release'>;
 type Ids = readonly string[];
 
+/** As many as one call takes without anybody waiting long for an answer; a thousand are ten calls. */
+const A_CALL = 100;
+
+/** One part after the other; says how far it is where there are many. What fails in the middle leaves the rest undone. */
+async function inParts(ids: Ids, work: (part: string[]) => Promise<Bulk>): Promise<Bulk> {
+  const sum: Bulk = { done: 0, failed: 0, results: [] };
+  const told = ids.length > A_CALL ? progress() : undefined;
+  try {
+    for (let at = 0; at < ids.length; at += A_CALL) {
+      told?.tell(t(MESSAGE.progress, { done: at, n: ids.length }));
+      const answer = await work(ids.slice(at, at + A_CALL));
+      sum.done += answer.done;
+      sum.failed += answer.failed;
+      sum.results.push(...answer.results);
+    }
+  } finally {
+    told?.end();
+  }
+  return sum;
+}
+
 /** `needsForce`: a virus, or nobody could look; a word has to be typed. */
 export async function releaseMessages(ids: Ids, options: { needsForce: boolean; done: () => void }): Promise<void> {
   let force = options.needsForce;
   if (force && !(await askForce())) return;
   try {
-    let answer = await call('quarantine.release', { body: { ids: [...ids], force } });
+    const release = (part: string[]): Promise<Bulk> => call('quarantine.release', { body: { ids: part, force } });
+    let answer = await inParts(ids, release);
     const refused = answer.results.filter((one) => one.code === 'FORCE_NEEDED');
     if (!force && refused.length > 0 && (await askForce())) {
       force = true;
-      answer = await call('quarantine.release', { body: { ids: refused.map((one) => one.id), force } });
+      answer = await inParts(
+        refused.map((one) => one.id),
+        release,
+      );
     }
     const already = answer.results.length === 1 && answer.results[0]?.already === true;
     if (answer.done > 0) {
@@ -51,13 +76,14 @@ export async function deleteMessages(
     if (!sure) return;
   }
   try {
-    const body = { ids: [...ids] };
-    const answer = await call(from === 'queue' ? 'queue.delete' : 'quarantine.delete', { body });
+    const answer = await inParts(ids, (part) =>
+      call(from === 'queue' ? 'queue.delete' : 'quarantine.delete', { body: { ids: part } }),
+    );
     const gone = answer.results.filter((one) => one.ok).map((one) => one.id);
     if (gone.length > 0)
       toast(t(gone.length === 1 ? MESSAGE.deleted : MESSAGE.deletedMany, { n: gone.length }), {
         undo: async () => {
-          await call(from === 'queue' ? 'queue.undelete' : 'quarantine.undelete', { body: { ids: gone } });
+          tellFailures(await bringBack(gone, from));
           done();
         },
       });
@@ -73,15 +99,23 @@ export async function undeleteMessages(
   options: { from: 'quarantine' | 'queue'; done: () => void },
 ): Promise<void> {
   await attempt(async () => {
-    const body = { ids: [...ids] };
-    tellFailures(await call(options.from === 'queue' ? 'queue.undelete' : 'quarantine.undelete', { body }));
+    tellFailures(await bringBack(ids, options.from));
     options.done();
   });
 }
 
+function bringBack(ids: Ids, from: 'quarantine' | 'queue'): Promise<Bulk> {
+  return inParts(ids, (part) =>
+    call(from === 'queue' ? 'queue.undelete' : 'quarantine.undelete', { body: { ids: part } }),
+  );
+}
+
 export async function retryMessages(ids: Ids, done: () => void): Promise<void> {
   await attempt(async () => {
-    const { count } = await call('queue.retry', { body: { ids: [...ids] } });
+    const { done: count } = await inParts(ids, async (part) => {
+      const answer = await call('queue.retry', { body: { ids: part } });
+      return { done: answer.count, failed: 0, results: [] };
+    });
     toast(t(MESSAGE.retried, { n: count }));
     done();
   });
@@ -89,12 +123,12 @@ export async function retryMessages(ids: Ids, done: () => void): Promise<void> {
 
 export async function holdMessages(ids: Ids, done: () => void): Promise<void> {
   await attempt(async () => {
-    const answer = await call('queue.hold', { body: { ids: [...ids] } });
+    const answer = await inParts(ids, (part) => call('queue.hold', { body: { ids: part } }));
     const held = answer.results.filter((one) => one.ok).map((one) => one.id);
     if (held.length > 0)
       toast(t(MESSAGE.held, { n: held.length }), {
         undo: async () => {
-          await call('queue.unhold', { body: { ids: held } });
+          tellFailures(await inParts(held, (part) => call('queue.unhold', { body: { ids: part } })));
           done();
         },
       });
@@ -106,7 +140,8 @@ export async function holdMessages(ids: Ids, done: () => void): Promise<void> {
 export async function unholdMessages(ids: Ids, options: { needsForce: boolean; done: () => void }): Promise<void> {
   if (options.needsForce && !(await askForce())) return;
   await attempt(async () => {
-    const answer = await call('queue.unhold', { body: { ids: [...ids], force: options.needsForce } });
+    const force = options.needsForce;
+    const answer = await inParts(ids, (part) => call('queue.unhold', { body: { ids: part, force } }));
     if (answer.done > 0) toast(t(MESSAGE.unheld, { n: answer.done }));
     tellFailures(answer);
     options.done();

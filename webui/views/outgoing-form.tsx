@@ -2,11 +2,11 @@
 import { useState } from 'preact/hooks';
 import { type Answer, call } from '../api/client.ts';
 import { useAction } from '../api/use.ts';
-import { Trouble } from '../components/basics.tsx';
-import { Choices, errorAt, FormFoot, SelectField, submitted, TextField } from '../components/form.tsx';
+import { Choices, errorAt, SelectField, submitted, TextField } from '../components/form.tsx';
 import { t } from '../i18n/language.ts';
 import { DOMAINS } from '../i18n/words-domains.ts';
-import { ProbeResult, tlsOptions } from './domain-form.tsx';
+import { tlsOptions } from './domain-form.tsx';
+import { ProbeFoot } from './probe-foot.tsx';
 import { needOk } from './message-actions.ts';
 
 export type Outgoing = Answer<'outgoing.show'>;
@@ -77,31 +77,7 @@ export function OutgoingForm({ outgoing, done, label }: { outgoing: Outgoing; do
           problem={saving.error ?? probing.error}
         />
       )}
-      {probing.error === undefined ? null : <Trouble error={probing.error} />}
-      <p class="row">
-        <button
-          type={passed ? 'button' : 'submit'}
-          class={passed ? '' : 'main'}
-          disabled={probing.busy}
-          aria-busy={probing.busy}
-          onClick={passed ? test : undefined}
-        >
-          {t(probing.busy ? DOMAINS.probing : DOMAINS.probe)}
-        </button>
-      </p>
-      {probe === undefined ? null : <ProbeResult probe={probe} />}
-      {passed ? (
-        <FormFoot busy={saving.busy} label={label} problem={saving.error} />
-      ) : (
-        <>
-          {saving.error === undefined ? null : <Trouble error={saving.error} />}
-          {probe === undefined ? null : (
-            <button type="button" class="link" disabled={saving.busy} onClick={save}>
-              {t(DOMAINS.saveAnyway)}
-            </button>
-          )}
-        </>
-      )}
+      <ProbeFoot {...{ probe, probing, saving, label, test, save }} />
     </form>
   );
 }

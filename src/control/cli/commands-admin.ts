@@ -21,11 +21,11 @@ interface Found {
 const NONE: Record<'claimed' | 'unknown', Text> = {
   claimed: {
     en: 'The box is claimed: no setup code opens it any more. Lost the way in? Its console resets the access',
-    ja: '本機はすでに登録済みで、設定コードは使えません。入れなくなったときは、本機のコンソールからアクセスを初期化できます',
+    ja: '本機はすでに登録済みで、セットアップコードは使えません。入れなくなったときは、本機のコンソールからアクセスを初期化できます',
   },
   unknown: {
     en: 'No setup code is open here: the box is claimed, or its pages have not run yet',
-    ja: '有効な設定コードはありません。登録済みか、管理画面がまだ一度も動いていません',
+    ja: '有効なセットアップコードはありません。登録済みか、管理画面がまだ一度も動いていません',
   },
 };
 
@@ -35,7 +35,7 @@ export const ADMIN_COMMANDS: readonly Command[] = [
     args: '',
     summary: {
       en: 'Shows the one-time code that makes the first admin; --renew makes a new one, good for an hour',
-      ja: '最初の管理者を作る設定コードを表示する（--renew で 1 時間有効な新しいコードを作る）',
+      ja: '最初の管理者を作るセットアップコードを表示する（--renew で 1 時間有効な新しいコードを作る）',
     },
     options: [
       { name: 'renew', help: { en: 'A new code and a new hour', ja: '新しいコードを作る' } },
