@@ -15,6 +15,8 @@ export interface Errand {
   /** A message with CRLF line ends. */
   file: string;
   startTls: boolean;
+  /** More words of the command line (swaks). */
+  more?: readonly string[];
 }
 
 export type Sender = (errand: Errand) => Promise<{ code: number | null; output: string }>;
@@ -28,6 +30,7 @@ export const swaks: Sender = async (errand) => {
   const args = ['--server', '127.0.0.1', '--port', String(errand.port), '--helo', HELO, '--timeout', '20'];
   args.push('--from', errand.from, '--to', errand.to, '--data', `@${input}`);
   if (errand.startTls) args.push('--tls');
+  args.push(...(errand.more ?? []));
   return await run('swaks', args);
 };
 
