@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { enterOwnNetwork, outsideAddress } from '../support/own-network.ts';
+import { enterOwnNetwork, outsideAddress, outsideAddress6 } from '../support/own-network.ts';
 import { type ArrivedMessage, type Postfix, startPostfix } from '../support/peers.ts';
 import { until } from '../support/process.ts';
 import { sendMail } from '../support/smtp-client.ts';
@@ -24,6 +24,12 @@ const RECORDS = [
   'crowded.example. 300 IN MX 10 mx.busy.example.',
   'crowded.example. 300 IN MX 20 mx.reliable.example.',
   `implicit.example. 300 IN A ${reliable}`,
+  // IPv6: one that is there, one that no route leads to
+  `mx.six.example. 300 IN AAAA ${outsideAddress6(6)}`,
+  'six.example. 300 IN MX 10 mx.six.example.',
+  'mx.both.example. 300 IN AAAA 2001:db8:dead::1',
+  `mx.both.example. 300 IN A ${reliable}`,
+  'both.example. 300 IN MX 10 mx.both.example.',
   'nullmx.example. 300 IN MX 0 .',
   `nullmx.example. 300 IN A ${reliable}`,
   'circle.example. 300 IN MX 10 gw.office.example.',
@@ -37,9 +43,11 @@ let world: World;
 let office: Postfix;
 let outside: SmtpSink;
 let crowded: SmtpSink;
+let six: SmtpSink;
 before(async () => {
   outside = await startSmtpSink({ address: reliable, port: 25 });
   crowded = await startSmtpSink({ address: busy, port: 25 });
+  six = await startSmtpSink({ address: '::', port: 25 });
   world = await startWorld({
     records: RECORDS,
     config: { outbound: {} },
@@ -57,6 +65,7 @@ after(async () => {
   await office?.stop();
   await world?.[Symbol.asyncDispose]();
   await crowded?.[Symbol.asyncDispose]();
+  await six?.[Symbol.asyncDispose]();
   await outside?.[Symbol.asyncDispose]();
 });
 
@@ -104,6 +113,16 @@ test('where the best MX greets with 421 the next one has the mail', async () => 
   await arrivedAt(outside, sent);
   crowded.script = {};
   assert.ok(crowded.sessions() > before, 'the best one was never asked');
+});
+
+test('a mail server that has IPv6 only has the mail by IPv6', async () => {
+  const sent = await submit(['friend@six.example']);
+  assert.deepEqual((await arrivedAt(six, sent)).to, ['friend@six.example']);
+});
+
+test('where IPv6 leads nowhere the same server has the mail by IPv4, at once', async () => {
+  const sent = await submit(['friend@both.example']);
+  assert.deepEqual((await arrivedAt(outside, sent)).to, ['friend@both.example']);
 });
 
 test('a domain that takes no mail (null MX) is never connected to, and the sender reads so', async () => {

@@ -1,7 +1,7 @@
 /**
  * A test that plays the world outside needs addresses that are not this machine's own, or the gateway rightly sees a loop
  * (RFC 5321 §5.1). `enterOwnNetwork()` begins the test file anew in an empty network of its own (network_namespaces(7)):
- * loopback, and 198.51.100.0/24 (RFC 5737) answered by loopback though no interface has it. Nothing is set up in the
+ * loopback, and 198.51.100.0/24 (RFC 5737) and 2001:db8:25::/64 (RFC 3849) answered by loopback though no interface has them. Nothing is set up in the
  * machine's own network, nothing can leave, and it is gone with the process. Wants root that may make namespaces.
  */
 import { existsSync } from 'node:fs';
@@ -16,6 +16,7 @@ libraries=$1
 shift
 LD_LIBRARY_PATH=$libraries "$0" link set lo up || exit 1
 LD_LIBRARY_PATH=$libraries "$0" route add local 198.51.100.0/24 dev lo || exit 1
+LD_LIBRARY_PATH=$libraries "$0" -6 route add local 2001:db8:25::/64 dev lo || echo 'No IPv6 in this kernel' >&2
 exec "$@"
 `;
 
@@ -35,6 +36,11 @@ export function enterOwnNetwork(): void {
 /** An address outside: a different one for each number from 1 to 254. */
 export function outsideAddress(number: number): string {
   return `198.51.100.${number}`;
+}
+
+/** The same by IPv6; a sink hears all of them at `::`. */
+export function outsideAddress6(number: number): string {
+  return `2001:db8:25::${number.toString(16)}`;
 }
 
 /** ip(8) of the system, or of the prefix (its place differs between Debian 12 and 13), and the folders of its libraries. */

@@ -65,7 +65,9 @@ export async function startSmtpSink(
     start: () =>
       new Promise<void>((resolve, reject) => {
         server.once('error', reject);
-        server.listen(port, options.address ?? '127.0.0.1', () => {
+        const host = options.address ?? '127.0.0.1';
+        // `::` is every address of IPv6 and none of IPv4: those have sinks of their own
+        server.listen({ port, host, ipv6Only: host === '::' }, () => {
           server.removeListener('error', reject);
           resolve();
         });
