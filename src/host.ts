@@ -5,6 +5,7 @@
  *   node src/host.ts --mode appliance|trial --data DIR --run DIR
  *     --gateway-ended: notes one end of the gateway (ExecStopPost, $SERVICE_RESULT) and decides about the brake, then exits
  *     --open-bundle FILE: prints a support bundle; the passphrase comes on stdin
+ *     --clamav, --clamav-run, --ham, --starter, --clamd-socket, --proof-socket, --memory-mib: the same for signatures
  *     --units, --networkd, --unbound, --chrony, --sys, --inbox, --nut, --nut-rules, --wipe (several): other places than the box's
  *
  * One socket a caller in --run: admin.sock, console.sock, gateway.sock. Exit: 0 clean stop · 64 usage · 70 a bug · 75 trouble.
@@ -30,6 +31,7 @@ import { groupId } from './host/groups.ts';
 import { applyListeners, createHostHandlers, type HostParts } from './host/handlers.ts';
 import { GATEWAY_UNIT } from './host/listeners.ts';
 import { checkUpdate } from './jobs/check-update.ts';
+import { updateSignatures } from './jobs/update-signatures.ts';
 import { startJobs } from './jobs/scheduler.ts';
 import { createLog } from './observe/log.ts';
 
@@ -87,7 +89,11 @@ async function main({ mode, places, wipe }: Arguments): Promise<void> {
   stack.defer(() => parts.upsUnits.stop());
   stack.defer(() => parts.network.stop());
 
-  const jobs = startJobs(appliance ? [checkUpdate({ run: () => parts.updates.daily(), random: Math.random })] : [], {
+  const work = [
+    checkUpdate({ run: () => parts.updates.daily(), random: Math.random }),
+    updateSignatures({ run: (signal) => parts.signatures.update(signal), random: Math.random }),
+  ];
+  const jobs = startJobs(appliance ? work : [], {
     timeZone: parts.record.current().timeZone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
     catchUpMs: CATCH_UP_MS,
     record: path.join(places.data, 'jobs.json'),
@@ -145,6 +151,9 @@ async function main({ mode, places, wipe }: Arguments): Promise<void> {
     parts.updates.watchWindow().catch((error: unknown) => {
       log.write('warn', 'The restart for the update cannot be decided', { error: describeError(error) });
     });
+    parts.signatures.look().catch((error: unknown) => {
+      log.write('warn', 'Signatures were not changed', { error: describeError(error) });
+    });
     const degraded = parts.brake.degraded();
     if (degraded === undefined) return;
     const seen = degradedSince.get(degraded.since) ?? clock.monotonic();
@@ -164,6 +173,10 @@ async function settleMachine(parts: HostParts, resets: number): Promise<void> {
   if (resets >= RESETS.count && parts.brake.degraded() === undefined)
     await parts.brake.engage('watchdog-resets', `The machine hung or crashed ${resets} times within an hour`);
   await parts.network.restore();
+  // a full disk must not stop the host
+  await parts.signatures.prepare().catch((error: unknown) => {
+    parts.log('error', 'Signatures were not made ready', { error: describeError(error) });
+  });
 }
 
 /** All of ours beside the host's own data folder: `/var/lib/sekisho*`. */
@@ -203,6 +216,13 @@ function readArguments(): Arguments | { bundle: string } | undefined {
         nut: place,
         'nut-rules': place,
         gateway: place,
+        clamav: place,
+        'clamav-run': place,
+        ham: place,
+        starter: place,
+        'clamd-socket': place,
+        'proof-socket': place,
+        'memory-mib': place,
         wipe: { type: 'string', multiple: true },
         'gateway-ended': { type: 'boolean', default: false },
         'open-bundle': place,
@@ -228,6 +248,16 @@ function readArguments(): Arguments | { bundle: string } | undefined {
         nut: values.nut ?? '/run/sekisho-nut',
         nutRules: values['nut-rules'] ?? '/usr/lib/udev/rules.d/62-nut-usbups.rules',
         path: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin',
+        signatures: {
+          root: values.clamav ?? '/var/lib/clamav',
+          run: values['clamav-run'] ?? '/run/sekisho-clamav',
+          ham: values.ham ?? '/usr/share/sekisho/ham',
+          starter: values.starter ?? '/usr/share/sekisho/starter.ndb',
+          clamd: values['clamd-socket'] ?? '/run/sekisho-engines/clamd/clamd.sock',
+          proof: values['proof-socket'] ?? '/run/sekisho-proof/clamd.sock',
+          inbox: values.inbox ?? '/var/lib/sekisho-admin/inbox',
+        },
+        ...(values['memory-mib'] === undefined ? {} : { memoryOctets: Number(values['memory-mib']) * 1_048_576 }),
         ...(values['ups-port'] === undefined ? {} : { upsPort: Number(values['ups-port']) }),
       },
     };

@@ -109,10 +109,12 @@ mount_proc() {
 lay_engines() {
   local to=$TREE/etc/sekisho from=$ROOT/scripts/engines run=/run/sekisho-engines
   mkdir -p "$to/rspamd"
-  sed "s|@DATABASE@|/var/lib/clamav|; s|@STATE@|/tmp|; s|@RUN@|$run/clamd|;
+  sed "s|@DATABASE@|/var/lib/clamav/current|; s|@STATE@|/tmp|; s|@RUN@|$run/clamd|;
     s|^LocalSocketMode 600|LocalSocketMode 660\nLocalSocketGroup sekisho-engines|" "$from/clamd.conf" > "$to/clamd.conf"
-  sed "s|@DATABASE@|/var/lib/clamav|; s|@MIRROR@|database.clamav.net|; s|@CLAMD_CONF@|/etc/sekisho/clamd.conf|" \
-    "$from/freshclam.conf" > "$to/freshclam.conf"
+  # with memory for two (src/host/signature-files.ts), and the second one that proves new signatures
+  sed "s|^ConcurrentDatabaseReload no|ConcurrentDatabaseReload yes|" "$to/clamd.conf" > "$to/clamd-concurrent.conf"
+  sed "s|@DATABASE@|/var/lib/clamav/candidate|; s|@STATE@|/tmp|; s|@RUN@|/run/sekisho-proof|; s|^MaxThreads .*|MaxThreads 2|" \
+    "$from/clamd.conf" > "$to/clamd-proof.conf"
   sed "s|@RUN@|$run/rspamd|; s|@STATE@|/var/lib/rspamd|; s|@DNS_PORT@|53|; s|@WORKERS@|1|;
     s|@PUBLIC_SUFFIXES@|/usr/share/publicsuffix/public_suffix_list.dat|;
     s|\(rspamd.sock\) mode=0600|\1 mode=0660 group=sekisho-engines|" "$from/rspamd.conf" > "$to/rspamd.conf"
@@ -125,6 +127,7 @@ lay_engines() {
   (cd "$ROOT" && "$NODE" --input-type=module -e '
     import { starterSignatures } from "./scripts/engines/starter-signatures.ts";
     process.stdout.write(starterSignatures());') > "$TREE/usr/share/sekisho/starter.ndb"
+  (cd "$ROOT" && "$NODE" "$IMAGE/ham.ts" "$TREE/usr/share/sekisho/ham")
 }
 
 # What systemd would make up from the hardware it sees: logins on each line, mounts by partition type, an SSH socket.
@@ -239,7 +242,7 @@ check_tree() {
 # DESIGN's promise for what parses mail or speaks HTTP. The analysis is that of the box's own systemd.
 check_units() {
   local unit score
-  for unit in gateway inspect@ admin portal clamd rspamd freshclam unbound; do
+  for unit in gateway inspect@ admin portal clamd clamd-proof rspamd freshclam unbound; do
     [ -e "$TREE/usr/lib/systemd/system/sekisho-$unit.service" ] || continue
     mount_proc
     score=$(inside systemd-analyze security --offline=true --no-pager "/usr/lib/systemd/system/sekisho-$unit.service" 2> /dev/null |

@@ -118,8 +118,8 @@ export const INNER_WORDS: Readonly<Record<string, Text>> = {
     ja: 'ウイルスを検査するかどうかです。false にすると調べず、ウイルスがないものとして届けます。',
   },
   'engines.clamd.socket': {
-    en: 'The Unix socket of clamd, as its LocalSocket setting names it. The gateway must be allowed to use it.',
-    ja: 'clamd の Unix ソケットのパス（clamd の設定の LocalSocket）です。ゲートウェイに使う権限が必要です。',
+    en: 'Where clamd answers: the Unix socket its LocalSocket setting names, which the gateway must be allowed to use, or "host:port" of another machine. Mail goes to another machine unencrypted: only inside your own network.',
+    ja: 'clamd の場所です。この機械では Unix ソケットのパス（clamd の設定の LocalSocket。ゲートウェイに使う権限が必要）、別の機械では「ホスト名:ポート」です。別の機械へは暗号化せずにメールを送るため、社内のネットワークだけで使ってください。',
   },
   'engines.clamd.timeoutMs': {
     en: 'How long clamd may take for a message. Raise it together with "limits.messageOctets" on a slow machine; "timeouts.inspectionMs" holds in any case.',

@@ -350,6 +350,12 @@ export const VERBS = {
     request: nothing,
     response: shape.probe,
   }),
+  /** New signatures are being proven: for so long mail waits as *incoming*, as while the antivirus loads. 0 ends it. */
+  'antivirus.hold': verb('POST', '/v1/antivirus/hold', {
+    callers: ['cli'],
+    request: z.strictObject({ ms: z.number().int().min(0).max(600_000) }),
+    response: nothing,
+  }),
   'log.level': verb('POST', '/v1/log/level', {
     callers: PEOPLE,
     /** Without a level: only tells. Until the next start. */

@@ -6,6 +6,7 @@
  */
 import { z } from 'zod';
 import * as shape from './host-shapes.ts';
+import { signatures, signatureSettings } from './signature-shapes.ts';
 import { count, job, time } from './shapes.ts';
 import { type HandlersOf, verb } from './verb.ts';
 
@@ -270,6 +271,26 @@ export const HOST_VERBS = {
     response: done,
   }),
 
+  // ---- virus signatures
+  'signatures.show': verb('GET', '/v1/signatures', { callers: PEOPLE, request: nothing, response: signatures }),
+  'signatures.set': verb('POST', '/v1/signatures/set', {
+    callers: ADMIN,
+    deadlineMs: 90_000,
+    request: signatureSettings,
+    response: done,
+  }),
+  /** Files of ClamAV's that admin laid into the inbox folder: proven and used as fetched ones. Begins in the background. */
+  'signatures.install': verb('POST', '/v1/signatures/install', {
+    callers: ADMIN,
+    request: z.strictObject({
+      files: z
+        .array(z.enum(['main.cvd', 'daily.cvd', 'bytecode.cvd']))
+        .min(1)
+        .max(3),
+    }),
+    response: done,
+  }),
+
   // ---- jobs by the clock
   'jobs.list': verb('GET', '/v1/jobs', {
     callers: PEOPLE,
@@ -301,6 +322,8 @@ export const HOST_VERBS = {
         .max(8),
       /** The recipients' own page: who may reach it; off: it does not run. */
       portal: z.enum(shape.PORTAL_REACH).default('off'),
+      /** elsewhere: another machine's, or none: this one's need not run. */
+      antivirus: z.enum(['local', 'elsewhere']).exactOptional(),
     }),
     response: z.object({ open: z.boolean(), restart: z.boolean() }),
   }),

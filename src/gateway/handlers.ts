@@ -66,6 +66,10 @@ export function createHandlers(given: Omit<HandlerParts, 'samples'>): GatewayHan
     ...storyHandlers(parts),
     ...configHandlers(parts),
     ...jobHandlers(parts),
+    'antivirus.hold': ({ ms }) => {
+      parts.inspectors.holdAntivirus(ms);
+      return {};
+    },
     'probe.run': () => parts.probes.run(parts.doors.state().find(({ name, open }) => name === 'mx' && open)),
   };
 }

@@ -40,9 +40,10 @@ export function linkToHost(options: HostLinkOptions): HostLink {
     }
     const listeners = listenersOf(options.config());
     const portal = portalOf(options.config());
-    const wanted = JSON.stringify([listeners, portal]);
+    const antivirus = antivirusOf(options.config());
+    const wanted = JSON.stringify([listeners, portal, antivirus]);
     if (wanted === told) return;
-    const applied = await options.host.call('listeners.apply', { listeners, portal });
+    const applied = await options.host.call('listeners.apply', { listeners, portal, antivirus });
     told = wanted;
     options.tell('The host knows where mail comes in', { listeners: listeners.length, portal, ...applied });
   }
@@ -68,6 +69,11 @@ export function linkToHost(options: HostLinkOptions): HostLink {
     power: () => power,
     stop: () => clearInterval(timer),
   };
+}
+
+/** A path is a socket of this machine. */
+function antivirusOf({ engines }: Config): 'local' | 'elsewhere' {
+  return engines.clamd.enabled && engines.clamd.socket.startsWith('/') ? 'local' : 'elsewhere';
 }
 
 function listenersOf(config: Config): Array<{ name: 'mx' | 'relay'; address: string; port: number }> {

@@ -1,6 +1,7 @@
 /** The machine's own alarms: what is wrong now, seen from its state, each with what to do about it. Nothing is kept. */
 import type { Text } from '../base/i18n.ts';
 import type { DegradedAnswer, HostAlarm, UpsAnswer, WatchdogAnswer } from '../control/host-shapes.ts';
+import type { SignatureTrouble } from './signature-trouble.ts';
 
 interface Words {
   title: Text;
@@ -36,6 +37,36 @@ const WORDS = {
       en: 'Once needs nothing. If it comes back make a support bundle and ask the makers.',
     },
   },
+  'signatures-unasked': {
+    title: {
+      ja: '一日以上、新しいウイルス定義を確かめられていません',
+      en: 'For more than a day nobody could say whether there are newer virus signatures',
+    },
+    remedy: {
+      ja: 'インターネット（またはミラー）への接続とプロキシの設定を確かめてください。つながらない場所では「手動で入れる」を選べます。',
+      en: 'Check the way to the Internet (or to your mirror) and the proxy. Where there is none, choose to upload them by hand.',
+    },
+  },
+  'signatures-unfit': {
+    title: {
+      ja: '新しいウイルス定義に問題があったため、使っていません',
+      en: 'New virus signatures are unfit and are not used',
+    },
+    remedy: {
+      ja: '前回の正しい定義で動いています。操作は不要です。次の定義が出ると自動で試します。',
+      en: 'The last good ones are in use. Nothing is to be done: the next ones are tried by themselves.',
+    },
+  },
+  'antivirus-memory': {
+    title: {
+      ja: 'メモリーが足りず、ウイルス検査は試験用の定義だけで動いています',
+      en: 'Too little memory: the antivirus runs with test signatures only',
+    },
+    remedy: {
+      ja: 'メモリーを 4 GB 以上にするか、「システム」→「ウイルス検査」で別の機械の clamd を使うか、検査なしを選んでください。',
+      en: 'Give the box 4 GB or more, or choose an antivirus on another machine, or none, at System → Antivirus.',
+    },
+  },
   'record-damaged': {
     title: { ja: '本体の設定ファイルが壊れていました', en: 'The machine’s own settings were damaged' },
     remedy: {
@@ -51,6 +82,7 @@ export function hostAlarms(state: {
   watchdog: WatchdogAnswer;
   damage: string | undefined;
   startedAt: string;
+  signatures: readonly SignatureTrouble[];
 }): HostAlarm[] {
   const { degraded, ups, watchdog, damage, startedAt } = state;
   const alarms: HostAlarm[] = [];
@@ -62,5 +94,6 @@ export function hostAlarms(state: {
   const { reason, at } = watchdog.lastReset;
   if (reason === 'watchdog' || reason === 'panic') add('watchdog-reset', reason, at);
   if (damage !== undefined) add('record-damaged', damage, startedAt);
+  for (const { name, detail, since } of state.signatures) add(name, detail, new Date(since).toISOString());
   return alarms;
 }

@@ -1,4 +1,5 @@
 /** Puts the host's parts together: which folder each lives in, and what each may ask of the others. */
+import { totalmem } from 'node:os';
 import path from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { HostStatus } from '../control/host-shapes.ts';
@@ -8,7 +9,7 @@ import { createClaim } from './claim.ts';
 import { createCommandRunner } from './command.ts';
 import { createDiagnostics } from './diagnostics.ts';
 import { createFacts } from './facts.ts';
-import { groupId } from './groups.ts';
+import { groupId, userIds } from './groups.ts';
 import type { HostParts } from './handlers.ts';
 import { createListeners } from './listeners.ts';
 import { createNetwork } from './network.ts';
@@ -17,6 +18,7 @@ import { createPortalUnit } from './portal-unit.ts';
 import { createRauc } from './rauc.ts';
 import { openRecord } from './record.ts';
 import { createServices } from './services.ts';
+import { createSignatures, type SignaturePlaces } from './signatures.ts';
 import { createMachineTime } from './time.ts';
 import { trialChecks } from './trial-checks.ts';
 import { createUpdates, type TrialCheck } from './update.ts';
@@ -37,11 +39,14 @@ export interface HostPlaces {
   /** Where programs are looked for. */
   path: string;
   upsPort?: number;
+  /** Instead of what the machine has: for tests. */
+  memoryOctets?: number;
   /** NUT's folder of the running system, and its udev rules. */
   nut: string;
   nutRules: string;
   /** The gateway's control socket. */
   gateway: string;
+  signatures: SignaturePlaces;
 }
 
 /** On trial the checks run every few seconds; a probe mail each minute is enough. */
@@ -110,11 +115,25 @@ export async function assembleHost(options: {
         services: () => services.list(),
         mx: claim.claimed() ? record.current().listeners.find(({ name }) => name === 'mx') : undefined,
         degraded: brake.degraded() !== undefined,
+        antivirus: record.current().signatures.local,
         probe: onTrial ? () => paced() : undefined,
       }),
     quiet: () => ownGateway.quiet(),
     timeZone: () => record.current().timeZone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
     reboot: () => services.reboot(),
+    log,
+  });
+  const clamav = root ? userIds('clamav') : undefined;
+  const signatures = createSignatures({
+    record,
+    clock,
+    run,
+    places: places.signatures,
+    totalOctets: places.memoryOctets ?? totalmem(),
+    timeZone: () => record.current().timeZone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
+    usedOctets: async () => (await services.list()).find(({ name }) => name === 'clamd')?.memoryOctets,
+    hold: (ms) => ownGateway.holdAntivirus(ms),
+    clamav,
     log,
   });
   const bundles = createBundles({
@@ -128,6 +147,7 @@ export async function assembleHost(options: {
       update: async () => ({ ...(await updates.show()), settings: undefined, available: undefined }),
       boots: () => Promise.resolve(record.current().boots),
       crashes: () => brake.ends(),
+      signatures: async () => ({ ...(await signatures.show()), settings: undefined }),
     },
     logs: async () => (await services.logs({ lines: 2_000 })).lines,
     folder: path.join(runFolder, 'bundles'),
@@ -163,6 +183,8 @@ export async function assembleHost(options: {
     updates,
     bundles,
     usb,
+    signatures,
+    log,
   };
 }
 

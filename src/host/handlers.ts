@@ -22,6 +22,9 @@ import { challengeSets, portSet } from './network-files.ts';
 import type { PortalUnit } from './portal-unit.ts';
 import type { RecordFile } from './record.ts';
 import type { Services } from './services.ts';
+import { applyAntivirus, signatureHandlers } from './signature-handlers.ts';
+import { signatureTrouble } from './signature-trouble.ts';
+import type { Signatures } from './signatures.ts';
 import type { MachineTime } from './time.ts';
 import type { Updates } from './update.ts';
 import type { Ups } from './ups.ts';
@@ -51,6 +54,8 @@ export interface HostParts {
   updates: Updates;
   bundles: Bundles;
   usb: UsbSticks;
+  signatures: Signatures;
+  log: (level: 'info' | 'warn' | 'error', message: string, facts?: Record<string, unknown>) => void;
 }
 
 /** The scheduler of src/jobs, which only the entry knows. */
@@ -74,6 +79,8 @@ const CHANGES: readonly HostVerbName[] = [
   'update.check',
   'update.install',
   'update.set',
+  'signatures.set',
+  'signatures.install',
   'listeners.apply',
   'challenge.open',
   'challenge.close',
@@ -92,6 +99,7 @@ export function createHostHandlers(parts: HostParts & { jobs: HostJobs }): HostH
     ...helpHandlers(parts),
     ...mailHandlers(parts),
     ...jobHandlers(parts),
+    ...signatureHandlers(parts),
   };
   if (parts.mode === 'appliance') return handlers;
   const readOnly = (): never => {
@@ -137,7 +145,14 @@ async function hostStatus(parts: HostParts): Promise<HostStatus> {
     ...(accessReset === undefined
       ? {}
       : { accessReset: { id: accessReset.id, at: new Date(accessReset.at).toISOString() } }),
-    alarms: hostAlarms({ degraded, ups, watchdog, damage: record.damage, startedAt }),
+    alarms: hostAlarms({
+      degraded,
+      ups,
+      watchdog,
+      damage: record.damage,
+      startedAt,
+      signatures: parts.mode === 'appliance' ? await signatureTrouble(parts) : [],
+    }),
   };
 }
 
@@ -324,8 +339,9 @@ function mailHandlers(
   return {
     'challenge.open': () => challenge(true),
     'challenge.close': () => challenge(false),
-    'listeners.apply': async ({ listeners, portal }) => {
+    'listeners.apply': async ({ listeners, portal, antivirus }) => {
       const { record } = parts;
+      await applyAntivirus(parts, antivirus);
       const before = JSON.stringify(record.current().listeners);
       if (JSON.stringify(listeners) !== before || portal !== record.current().portal)
         await record.change((state) => ({ ...state, listeners, portal }));

@@ -10,6 +10,8 @@ export interface OwnGateway {
   probe(): Promise<TrialCheck>;
   /** No session, no delivery in progress; a gateway that is dead does nothing either. */
   quiet(): Promise<boolean>;
+  /** New mail waits as *incoming* for so long, whatever the antivirus says; 0 ends it. Throws when the gateway is away. */
+  holdAntivirus(ms: number): Promise<void>;
 }
 
 export function createOwnGateway(socket: string): OwnGateway {
@@ -32,6 +34,9 @@ export function createOwnGateway(socket: string): OwnGateway {
       } catch {
         return true;
       }
+    },
+    holdAntivirus: async (ms) => {
+      await client.call('antivirus.hold', { ms });
     },
   };
 }

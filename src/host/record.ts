@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { syncDirectory, writeFileAtomic } from '../base/atomic-file.ts';
 import { describeError, errorCode } from '../base/errors.ts';
 import { networkSettings, PORTAL_REACH, UPS_DRIVERS } from '../control/host-shapes.ts';
+import { signatureSettings } from '../control/signature-shapes.ts';
 
 const listener = z.object({ name: z.string(), address: z.string(), port: z.number() });
 
@@ -41,6 +42,29 @@ const schema = z.object({
       trialMs: z.number(),
     })
     .default({ source: '', automatic: false, window: { from: 2, to: 4 }, trialMs: 600_000 }),
+  signatures: z
+    .object({
+      settings: signatureSettings.default({ source: 'internet', window: { from: 3, to: 5 }, mode: 'auto' }),
+      /** The gateway asks the antivirus of this machine. */
+      local: z.boolean().default(true),
+      /** Proven, the last one. */
+      good: z.number().optional(),
+      provenAt: z.number().optional(),
+      pending: z.object({ number: z.number(), since: z.number() }).optional(),
+      lastFetch: z.object({ at: z.number(), ok: z.boolean(), detail: z.string() }).optional(),
+      /** When it was last certain that there are none newer. */
+      fetchedAt: z.number().optional(),
+      refused: z
+        .object({
+          at: z.number(),
+          number: z.number(),
+          reason: z.string(),
+          rolledBack: z.boolean(),
+          files: z.string(),
+        })
+        .optional(),
+    })
+    .prefault({}),
   /** bootId: the start in which it was installed; a record of before has none. */
   trial: z
     .object({

@@ -14,11 +14,14 @@ export async function trialChecks(options: {
   /** Where the banner is heard; undefined before the claim, when no port is open. */
   mx: { address: string; port: number } | undefined;
   degraded: boolean;
+  /** The gateway asks the antivirus of this machine. */
+  antivirus: boolean;
   /** A mail of our own through everything; undefined where it need not be proved. */
   probe: (() => Promise<TrialCheck>) | undefined;
 }): Promise<TrialCheck[]> {
   const services = await options.services();
-  const checks: TrialCheck[] = NEEDED.map((name) => {
+  const needed = NEEDED.filter((name) => name !== 'clamd' || options.antivirus);
+  const checks: TrialCheck[] = needed.map((name) => {
     const state = services.find((one) => one.name === name)?.state ?? 'unknown';
     return { name, ok: state === 'running' || state === 'absent', detail: state };
   });

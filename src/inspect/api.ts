@@ -45,5 +45,7 @@ export interface Inspectors {
   inspect(request: InspectRequest): Promise<Inspection>;
   /** Any engine down (not merely starting or slow): new mail gets 451. */
   health(): EngineHealth[];
+  /** The antivirus counts as starting for so long: what it would say is not to be trusted now. 0 ends it. */
+  holdAntivirus(ms: number): void;
   [Symbol.asyncDispose](): Promise<void>;
 }

@@ -112,8 +112,15 @@ async function clientFor(socketPath: string): Promise<PrivateClient> {
   return client as unknown as PrivateClient;
 }
 
+/** A path of this machine, or `host:port` of another: the mail goes there in clear. */
+export function placeOf(socket: string): { path: string } | { host: string; port: number } {
+  const elsewhere = /^\[?([^/[\]]+?)\]?:(\d{1,5})$/.exec(socket);
+  if (socket.startsWith('/') || elsewhere === null) return { path: socket };
+  return { host: elsewhere[1] ?? '', port: Number(elsewhere[2]) };
+}
+
 async function openSocket(socketPath: string, signal: AbortSignal): Promise<Socket> {
-  const socket = connect({ path: socketPath });
+  const socket = connect(placeOf(socketPath));
   try {
     await once(socket, 'connect', { signal: AbortSignal.any([signal, AbortSignal.timeout(CONNECT_MS)]) });
     return socket;

@@ -30,6 +30,8 @@ const CONFIRM_DEADLINE_MS = 5_000;
 /** A message that comes while the very first probe runs waits for it this long. */
 const FIRST_PROBE_WAIT_MS = 3_000;
 
+const HELD = 'New signatures are being proven';
+
 export interface EngineOptions {
   name: string;
   /** Throws when the engine does not do its work. Returns its version, for people. */
@@ -71,6 +73,8 @@ export class Engine {
   #confirming: Promise<boolean> | undefined;
   /** How often real work succeeded. */
   #done = 0;
+  /** Until then nothing is asked of it, and it counts as starting. */
+  #heldUntil: Milliseconds = Number.NEGATIVE_INFINITY;
   /** When the youngest piece of real work that succeeded had got its place. */
   #youngestDone: Milliseconds = Number.NEGATIVE_INFINITY;
 
@@ -88,7 +92,16 @@ export class Engine {
   }
 
   get state(): EngineState {
-    return this.#health.state;
+    return this.#held ? 'starting' : this.#health.state;
+  }
+
+  get #held(): boolean {
+    return this.#options.clock.monotonic() < this.#heldUntil;
+  }
+
+  /** What it would say is not to be trusted for so long: its signatures are being changed. 0 ends it. */
+  hold(ms: Milliseconds): void {
+    this.#heldUntil = this.#options.clock.monotonic() + ms;
   }
 
   get misses(): number {
@@ -111,6 +124,7 @@ export class Engine {
     const begin = clock.monotonic();
     let placed: Milliseconds | undefined;
     const elapsed = (): Milliseconds => clock.monotonic() - begin;
+    if (this.#held) return { ok: false, reason: 'starting', detail: HELD, elapsed: 0 };
     if (this.#health.state === 'starting') await this.#awaitFirstProbe(options.ms);
     const before = this.#health;
     if (before.state === 'starting' || before.state === 'down') {

@@ -192,7 +192,8 @@ export function createInspectors(options: InspectorsOptions): Inspectors {
     rspamd[Symbol.dispose]();
   }
 
-  return { inspect, health, [Symbol.asyncDispose]: dispose };
+  const holdAntivirus = (ms: Milliseconds): void => clamdEngine.started().forEach((engine) => engine.hold(ms));
+  return { inspect, health, holdAntivirus, [Symbol.asyncDispose]: dispose };
 }
 
 /** An engine that is switched on by a reload starts then. */

@@ -14,6 +14,8 @@ export interface Job {
   name: string;
   /** Five fields, in the box's time zone. */
   schedule: string;
+  /** Sooner or later after the start than the others. */
+  catchUpMs?: number;
   /** One bounded run; `signal` aborts when the gateway stops. */
   run: (signal: AbortSignal) => Promise<void>;
 }
@@ -104,9 +106,7 @@ export function startJobs(
   const tasks = jobs.map((job) =>
     cron.schedule(job.schedule, () => start(job), { name: job.name, noOverlap: true, timezone: options.timeZone }),
   );
-  const catchUp = setTimeout(() => {
-    for (const job of jobs) void start(job);
-  }, options.catchUpMs).unref();
+  const catchUps = jobs.map((job) => setTimeout(() => void start(job), job.catchUpMs ?? options.catchUpMs).unref());
 
   return {
     runNow: (name) => {
@@ -127,7 +127,7 @@ export function startJobs(
       }),
     stop: async () => {
       stopping.abort();
-      clearTimeout(catchUp);
+      for (const timer of catchUps) clearTimeout(timer);
       for (const task of tasks) await task.destroy();
       await Promise.all(running.values());
       await writing;

@@ -119,6 +119,7 @@ const INPUTS: { [V in VerbName]: VerbInput<V> } = {
   'jobs.list': {},
   'jobs.run': { name: 'expire-history' },
   'probe.run': {},
+  'antivirus.hold': { ms: 60_000 },
   'log.level': { level: 'debug' },
 };
 

@@ -319,6 +319,7 @@ export function fakeHandlers(calls: Call[] = [], options: { trouble?: boolean } 
     'history.scores': () => ({ scores: [] }),
     'metrics.text': () => ({ contentType: 'text/plain; version=0.0.4', text: 'sekisho_messages_total 5\n' }),
     'jobs.list': () => ({ jobs: [] }),
+    'antivirus.hold': () => ({}),
     'probe.run': () => ({ ok: true, elapsedMs: 1, steps: [] }),
     'jobs.run': ({ name }) => ({ name, schedule: '* * * * *', running: false, runs: [] }),
     'log.level': ({ level }) => ({ level: level ?? 'info' }),

@@ -29,6 +29,10 @@ export class ScriptedInspectors implements Inspectors {
     return [{ inspector: 'antivirus', engine: 'clamd', state: this.state, version: 'test', misses: 0 }];
   }
 
+  holdAntivirus(ms: number): void {
+    this.state = ms > 0 ? 'starting' : 'up';
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {}
 }
 

@@ -13,11 +13,13 @@ import { t, word } from '../i18n/language.ts';
 import { FIELD, INSPECTOR_NAMES } from '../i18n/words-mail.ts';
 import { OVERVIEW } from '../i18n/words-overview.ts';
 import { SERVICE_STATES, SYSTEM } from '../i18n/words-system.ts';
+import { AntivirusCard } from './antivirus-card.tsx';
 
 export function ServicesTab() {
   return (
     <>
       <Engines />
+      <AntivirusCard />
       <ServiceList />
       <Jobs />
     </>

@@ -25,11 +25,7 @@ export function UpdateFile({ busy, begun }: { busy: boolean; begun: () => void }
     void action
       .run(async () => {
         const name = plainName(chosen.name);
-        for (let offset = 0; offset < chosen.size && !stopped.current; ) {
-          setSent(offset);
-          const data = await base64Of(chosen.slice(offset, offset + PART_OCTETS));
-          ({ octets: offset } = await call('update.upload', { body: { file: name, offset, data } }));
-        }
+        await sendFile(chosen, { name, progress: setSent, stopped: () => stopped.current });
         setSent(undefined);
         if (stopped.current) return;
         await call('update.install', { body: { from: 'upload', file: name } });
@@ -71,6 +67,18 @@ export function UpdateFile({ busy, begun }: { busy: boolean; begun: () => void }
       </form>
     </Card>
   );
+}
+
+/** In parts, into the folder from which the host takes what it was told to take. */
+export async function sendFile(
+  file: Blob,
+  options: { name: string; progress: (octets: number) => void; stopped: () => boolean },
+): Promise<void> {
+  for (let offset = 0; offset < file.size && !options.stopped(); ) {
+    options.progress(offset);
+    const data = await base64Of(file.slice(offset, offset + PART_OCTETS));
+    ({ octets: offset } = await call('update.upload', { body: { file: options.name, offset, data } }));
+  }
 }
 
 /** One component of plain letters, as the box takes it. */

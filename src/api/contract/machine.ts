@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import * as host from '../../control/host-shapes.ts';
 import { HOST_VERBS } from '../../control/host-contract.ts';
+import { signatures } from '../../control/signature-shapes.ts';
 import { operation } from './operation.ts';
 import { count } from './shapes.ts';
 
@@ -134,6 +135,25 @@ export const MACHINE_OPERATIONS = {
     access: 'system.change',
     deadlineMs: 95_000,
     body: HOST_VERBS['ups.set'].request,
+  }),
+  'signatures.show': operation('GET', '/system/signatures', {
+    summary: { ja: 'ウイルス定義', en: 'Virus signatures, and the memory they take' },
+    access: 'system.read',
+    response: signatures,
+  }),
+  'signatures.set': operation('PUT', '/system/signatures', {
+    summary: {
+      ja: 'ウイルス定義の取得元とメモリーの使い方',
+      en: 'Where virus signatures come from, and how much memory they may take',
+    },
+    access: 'system.change',
+    deadlineMs: 95_000,
+    body: HOST_VERBS['signatures.set'].request,
+  }),
+  'signatures.install': operation('POST', '/system/signatures/install', {
+    summary: { ja: 'アップロードしたウイルス定義を確かめて使う', en: 'Prove uploaded virus signatures and use them' },
+    access: 'system.change',
+    body: HOST_VERBS['signatures.install'].request,
   }),
   'update.show': operation('GET', '/system/update', {
     summary: { ja: '更新', en: 'Updates' },

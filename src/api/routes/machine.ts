@@ -12,6 +12,7 @@ type Ids =
   | `power.${'reboot' | 'off'}`
   | `bundle.${'preview' | 'create' | 'download'}`
   | `ups.${'show' | 'set'}`
+  | `signatures.${'show' | 'set' | 'install'}`
   | `update.${'show' | 'check' | 'install' | 'set'}`
   | 'logs.read'
   | 'degraded.end'
@@ -46,6 +47,9 @@ export function machineHandlers(): Some<Ids> {
     'usb.list': ({ host }) => host.call('usb.list', {}),
     'ups.show': ({ host }) => host.call('ups.show', {}),
     'ups.set': ({ host, body }) => host.call('ups.set', body),
+    'signatures.show': ({ host }) => host.call('signatures.show', {}),
+    'signatures.set': ({ host, body }) => host.call('signatures.set', body),
+    'signatures.install': ({ host, body }) => host.call('signatures.install', body),
     'update.show': ({ host }) => host.call('update.show', {}),
     'update.check': ({ host }) => host.call('update.check', {}),
     'update.install': ({ host, body }) => host.call('update.install', body),
