@@ -215,6 +215,8 @@ END
 clear_away() {
   umount "$TREE/proc"
   find "$TREE/usr/bin" "$TREE/usr/sbin" -name 'grub-*' ! -name grub-editenv -delete
+  # Debian's own last word to a UPS asks /etc/nut, which is nobody's here: ours beside it does it
+  rm -f "$TREE"/usr/lib/systemd/system-shutdown/nutshutdown
   rm -rf "${TREE:?}"/var/* "$TREE"/tmp/* "$TREE"/run/* "${TREE:?}"/boot/* "$TREE"/root/.[!.]* "$TREE"/etc/apt "$TREE"/usr/lib/apt "$TREE"/usr/share/{bug,lintian,bash-completion,zsh,initramfs-tools,grub,info,man,locale,pixmaps,perl5/Debconf,debconf} \
     "$TREE"/usr/bin/{apt,apt-get,apt-cache,apt-cdrom,apt-config,apt-key,apt-mark,dpkg-deb,dpkg-split} "$TREE"/etc/{cron.*,logrotate.d,init.d,rc*.d,initramfs-tools,clamav,rspamd/local.d,unbound/unbound.conf.d,ucf.conf,update-motd.d} \
     "$TREE"/usr/lib/grub "$TREE"/usr/sbin/{update-grub*,mkinitramfs,update-initramfs} "$TREE"/usr/lib/x86_64-linux-gnu/libapt-* "$TREE"/usr/lib/aarch64-linux-gnu/libapt-* "$TREE"/etc/ssl/private/* "$TREE"/etc/*- "$TREE"/etc/.pwd.lock

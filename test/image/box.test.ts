@@ -17,9 +17,12 @@ import {
   builtImage,
   claimBox,
   imageFolder,
+  keepClaimed,
   layOnBootPartition,
+  OFFICE_PORT,
   officeConfig,
   untilBanner,
+  untilEngines,
 } from './world.ts';
 
 await imageFolder();
@@ -32,24 +35,18 @@ let vm: Vm;
 
 before(async () => {
   image = await builtImage();
-  sink = await startSmtpSink();
-  layOnBootPartition(image.disk, { name: 'sekisho/config.json', content: JSON.stringify(officeConfig(sink.port)) });
+  sink = await startSmtpSink({ port: OFFICE_PORT });
+  layOnBootPartition(image.disk, { name: 'sekisho/config.json', content: JSON.stringify(officeConfig()) });
   vm = new Vm({ folder: `${image.folder}/box`, image: image.disk });
 });
 after(async () => {
+  // the next files begin where this one ends
+  if (vm?.running === true && image !== undefined) await keepClaimed(vm, image);
   await vm?.[Symbol.asyncDispose]();
   await sink?.[Symbol.asyncDispose]();
 });
 
 const has = (id: string): boolean => sink.messages.some((one) => one.bytes.includes(`Message-ID: <${id}>`));
-
-/** Until the engines are up mail is taken as incoming and inspected later; these want the verdict in the session. */
-async function untilEngines(): Promise<void> {
-  await until('clamd and rspamd in the box', { ms: 240_000, every: 1_000 }, async () => {
-    const ask = 'test -S /run/sekisho-engines/clamd/clamd.sock && test -S /run/sekisho-engines/rspamd/rspamd.sock';
-    return (await vm.shell(ask)).code === 0 ? true : undefined;
-  });
-}
 
 test('a flashed disk starts by BIOS, keeps port 25 shut until it is claimed, and greets with 220 after that', async (t) => {
   await vm.start();
@@ -63,7 +60,7 @@ test('a flashed disk starts by BIOS, keeps port 25 shut until it is claimed, and
 });
 
 test('a mail goes through the box to the office, and EICAR and GTUBE do not', async () => {
-  await untilEngines();
+  await untilEngines(vm);
   const clean = await sendMail(vm.smtpPort, {
     from,
     to: 'a@office.example',

@@ -1,6 +1,6 @@
 /**
- * Updates: what is not ours, damaged or older is refused and the running system does not notice; a good one starts in the other
- * slot; one that does not come up is left by itself. The bundles are on a second disk, as on an owner's stick.
+ * Updates, from an owner's USB stick: what is not ours, damaged or older is refused and the running system does not notice; a
+ * good one starts in the other slot and is on trial; one that does not come up, and one whose engine is dead, are left by itself.
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -9,6 +9,7 @@ import {
   linkSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readSync,
   renameSync,
   rmSync,
@@ -22,39 +23,33 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { enterOwnNetwork } from '../support/own-network.ts';
 import { until } from '../support/process.ts';
-import { Vm } from '../support/vm.ts';
-import {
-  type BuiltImage,
-  builtImage,
-  claimBox,
-  imageFolder,
-  layOnBootPartition,
-  officeConfig,
-  untilBanner,
-  VERSION,
-} from './world.ts';
+import { type SmtpSink, startSmtpSink } from '../support/smtp-sink.ts';
+import type { Vm } from '../support/vm.ts';
+import { askHost, claimedBox, imageFolder, OFFICE_PORT, untilBanner, VERSION } from './world.ts';
 
 await imageFolder();
 enterOwnNetwork();
 
-const INSTALL_MS = 300_000;
-let image: BuiltImage;
+const INSTALL_MS = 600_000;
+let sink: SmtpSink;
+let folder: string;
 let vm: Vm;
 
 before(async () => {
-  image = await builtImage();
-  layOnBootPartition(image.disk, { name: 'sekisho/config.json', content: JSON.stringify(officeConfig(2_500)) });
-  const stick = makeStick(image);
-  vm = new Vm({
-    folder: `${image.folder}/box`,
-    image: image.disk,
-    extra: ['-drive', `if=none,id=stick,file=${stick},format=raw,readonly=on`, '-device', 'virtio-blk-pci,drive=stick'],
-  });
+  const out = await imageFolder();
+  sink = await startSmtpSink({ port: OFFICE_PORT });
+  ({ vm, folder } = await claimedBox());
+  const bundle = readdirSync(out).find((name) => name.endsWith('.raucb'));
+  if (bundle === undefined) throw new Error(`No bundle in ${out}`);
+  await vm.plug(makeStick(folder, path.join(out, bundle)));
 });
-after(() => vm?.[Symbol.asyncDispose]());
+after(async () => {
+  await vm?.[Symbol.asyncDispose]();
+  await sink?.[Symbol.asyncDispose]();
+});
 
 /** A FAT disk with one bundle of each kind. */
-function makeStick({ folder, bundle }: BuiltImage): string {
+function makeStick(folder: string, bundle: string): string {
   const keys = path.join(
     process.env['SEKISHO_IMAGE_CACHE'] ??
       path.join(process.env['XDG_CACHE_HOME'] ?? path.join(homedir(), '.cache'), 'sekisho-image'),
@@ -146,27 +141,24 @@ function flipByte(file: string): void {
   closeSync(handle);
 }
 
-/** One question to `host`, as the page's process asks it. */
-async function askHost(method: 'GET' | 'POST', verb: string, body?: unknown): Promise<unknown> {
-  const program = `const q=require("http").request({socketPath:"/run/sekisho-host/admin.sock",path:"/v1/${verb}",method:"${method}",headers:{"content-type":"application/json"}},(r)=>r.on("data",(d)=>process.stdout.write(d)));q.end(${body === undefined ? '' : JSON.stringify(JSON.stringify(body))})`;
-  const said = await vm.shell(`/usr/lib/sekisho/node -e '${program}'`, { ms: INSTALL_MS });
-  return JSON.parse(said.output);
-}
-
 interface Shown {
   phase: string;
   detail?: string;
+  trial?: { checks: Array<{ name: string; ok: boolean; detail: string }> };
   slots: Array<{ name: string; state: string; version?: string }>;
   lastFallback?: { from: string; reason: string };
 }
-const show = async (): Promise<Shown> => (await askHost('GET', 'update')) as Shown;
+const seconds = (since: number): string => `${((performance.now() - since) / 1_000).toFixed(1)} s`;
+const show = (): Promise<Shown> => askHost<Shown>(vm, { path: 'update' });
 
-/** Brings a bundle as the page does: into the inbox, then by name. Resolves when it is decided. */
+/** From the owner's stick, by name. Resolves when it is decided. */
 async function install(name: string): Promise<Shown> {
-  const inbox = '/var/lib/sekisho-admin/inbox';
-  await vm.shell('mountpoint -q /run/stick || { mkdir -p /run/stick && mount -o ro /dev/vdb /run/stick; }');
-  await vm.shell(`mkdir -p ${inbox} && cp /run/stick/${name}.raucb ${inbox}/`, { ms: INSTALL_MS });
-  await askHost('POST', 'update/install', { from: 'upload', file: `${name}.raucb` });
+  const { sticks } = await until('the stick', { ms: 120_000, every: 1_000 }, async () => {
+    const found = await askHost<{ sticks: Array<{ device: string }> }>(vm, { path: 'usb' });
+    return found.sticks.length > 0 ? found : undefined;
+  });
+  const body = { from: 'usb', device: sticks[0]?.device, file: `${name}.raucb` };
+  await askHost(vm, { path: 'update/install', body });
   return until(`the end of installing "${name}"`, { ms: INSTALL_MS, every: 2_000 }, async () => {
     const shown = await show();
     return shown.phase === 'failed' || shown.phase === 'waiting-for-reboot' ? shown : undefined;
@@ -175,8 +167,8 @@ async function install(name: string): Promise<Shown> {
 
 async function reboot(restarts: number): Promise<void> {
   const before = vm.events('RESET');
-  await vm.shell('systemctl reboot --no-block');
-  await until('the restart', { ms: 600_000, every: 200 }, () =>
+  await askHost(vm, { path: 'power/reboot', body: {} });
+  await until('the restart', { ms: 900_000, every: 200 }, () =>
     vm.events('RESET') >= before + restarts ? true : undefined,
   );
   vm.poweredAt = performance.now();
@@ -187,10 +179,7 @@ const slot = async (): Promise<string> =>
   /rauc\.slot=(\w)/.exec((await vm.shell('cat /proc/cmdline')).output)?.[1] ?? '';
 
 test('a bundle of somebody else, an older one and one with a flipped bit are refused, and the reason is told', async () => {
-  await vm.start();
-  await claimBox(vm);
-  await untilBanner(vm);
-  await askHost('POST', 'update/set', { trialMs: 60_000 });
+  await askHost(vm, { path: 'update/set', body: { trialMs: 60_000 } });
   for (const [name, reason] of [
     ['strange', /cannot be trusted.*signature/is],
     ['older', /older than the running "1\.0\.0"/],
@@ -203,26 +192,34 @@ test('a bundle of somebody else, an older one and one with a flipped bit are ref
   assert.equal(await slot(), 'A');
 });
 
-test(`a good update replaces ${VERSION} in the other slot, is on trial, and then called good`, async (t) => {
+test(`a good update replaces ${VERSION} in the other slot, is on trial, and then called good by its probe mail`, async (t) => {
   const began = performance.now();
   const installed = await install('good');
   assert.equal(installed.phase, 'waiting-for-reboot', JSON.stringify(installed));
-  t.diagnostic(`installed in ${((performance.now() - began) / 1_000).toFixed(1)} s`);
+  t.diagnostic(`installed in ${seconds(began)}`);
   await reboot(1);
   assert.equal(await slot(), 'B');
-  await until('the end of the trial', { ms: 600_000, every: 5_000 }, async () => {
+  const restarted = performance.now();
+  let seen: Shown | undefined;
+  await until('the end of the trial', { ms: 900_000, every: 5_000 }, async () => {
     const shown = await show();
+    if (shown.trial !== undefined) seen = shown;
     return shown.phase === 'idle' && shown.slots.find(({ name }) => name === 'B')?.state === 'good' ? true : undefined;
   });
+  t.diagnostic(`called good ${seconds(restarted)} after its first 220`);
+  const probe = seen?.trial?.checks.find(({ name }) => name === 'probe-mail');
+  assert.equal(probe?.ok, true, JSON.stringify(seen));
+  assert.deepEqual(sink.messages, [], 'The probe mail left the box');
 });
 
 test('an update that does not come up is left after three tries, by itself, and the reason is told', async (t) => {
   const installed = await install('broken');
   assert.equal(installed.phase, 'waiting-for-reboot', JSON.stringify(installed));
+  const began = performance.now();
   await reboot(4);
-  t.diagnostic(`back after ${vm.events('RESET')} restarts`);
+  t.diagnostic(`220 of the old system ${seconds(began)} after the restart, ${vm.events('RESET')} restarts in all`);
   assert.equal(await slot(), 'B');
-  const shown = await until('the reason', { ms: 120_000, every: 2_000 }, async () => {
+  const shown = await until('the reason', { ms: 300_000, every: 2_000 }, async () => {
     const one = await show();
     return one.lastFallback === undefined ? undefined : one;
   });

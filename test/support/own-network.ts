@@ -4,6 +4,7 @@
  * loopback, and 198.51.100.0/24 (RFC 5737) and 2001:db8:25::/64 (RFC 3849) answered by loopback though no interface has them. Nothing is set up in the
  * machine's own network, nothing can leave, and it is gone with the process. Wants root that may make namespaces.
  */
+import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import path from 'node:path';
@@ -31,6 +32,12 @@ export function enterOwnNetwork(): void {
   const env = { ...process.env, [MARK]: '1' };
   if (process.execve === undefined) throw new Error(`Node ${process.version} has no process.execve`);
   process.execve('/usr/bin/unshare', ['unshare', '--net', '/bin/sh', '-c', SETUP, ...ipProgram(), ...again], env);
+}
+
+/** Runs ip(8) in this network. */
+export function ip(...args: string[]): void {
+  const [program, libraries] = ipProgram();
+  execFileSync(program, args, { stdio: 'pipe', env: { ...process.env, LD_LIBRARY_PATH: libraries } });
 }
 
 /** An address outside: a different one for each number from 1 to 254. */

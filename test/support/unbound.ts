@@ -37,12 +37,14 @@ export async function startUnbound(options: {
   broken?: readonly string[];
   /** Zones that unbound serves and validates as if it had asked for them: a trust anchor makes their answers authentic. */
   signed?: readonly SignedZone[];
+  /** In a network of the test's own; else a free one. */
+  port?: number;
 }): Promise<DnsServer> {
   const folder = path.join(options.dir, 'unbound');
   await mkdir(folder, { recursive: true, mode: 0o755 });
   await chown(folder, NOBODY, NOBODY);
   for (let tries = 0; ; tries += 1) {
-    const port = await freePort();
+    const port = options.port ?? (await freePort());
     const file = path.join(folder, `unbound-${port}.conf`);
     await writeFile(file, configuration(port, options), { mode: 0o644 });
     const check = spawnSync('/usr/sbin/unbound-checkconf', [file], { encoding: 'utf8' });

@@ -135,6 +135,7 @@ export class Vm {
       ['-netdev', `user,id=net,${network.join(',')}`],
       ['-device', 'virtio-net-pci,netdev=net,romfile='],
       ['-device', 'virtio-rng-pci'],
+      ['-device', 'qemu-xhci,id=usb'],
       ['-device', 'i6300esb'],
       ['-action', 'watchdog=reset'],
       [
@@ -170,13 +171,40 @@ export class Vm {
 
   /** Keeps this moment, memory and disk, in the machine's disk file; `start({ from })` goes on there as often as wanted. */
   async keep(name: string): Promise<void> {
+    const said = await this.#monitor(`savevm ${name}`);
+    if (said !== '') throw new Error(`The moment was not kept: ${said}`);
+  }
+
+  /** Puts a USB stick into the running machine. */
+  async plug(file: string): Promise<void> {
+    const id = `stick${(this.#counter += 1)}`;
+    const drive = await this.#monitor(`drive_add 0 if=none,id=${id},file=${file},format=raw,readonly=on`);
+    if (!drive.startsWith('OK')) throw new Error(`There is no such stick: ${drive}`);
+    const said = await this.#monitor(`device_add usb-storage,bus=usb.0,drive=${id},removable=on`);
+    if (said !== '') throw new Error(`The stick was not put in: ${said}`);
+  }
+
+  /** A second network card, whose cable ends at `tap` in this process's network (tap devices want root). */
+  async wire(tap: string): Promise<void> {
+    const lines = [
+      `netdev_add tap,id=${tap},ifname=${tap},script=no,downscript=no`,
+      `device_add virtio-net-pci,netdev=${tap},romfile=,mac=52:54:00:12:34:99`,
+    ];
+    for (const line of lines) {
+      const said = await this.#monitor(line);
+      if (said !== '') throw new Error(`There is no second card: ${said}`);
+    }
+  }
+
+  /** A line to QEMU's own monitor; what it said. */
+  async #monitor(line: string): Promise<string> {
     const answer = Promise.withResolvers<unknown>();
     this.#answered = answer.resolve;
-    const call = { execute: 'human-monitor-command', arguments: { 'command-line': `savevm ${name}` } };
+    const call = { execute: 'human-monitor-command', arguments: { 'command-line': line } };
     this.#qmp?.write(`${JSON.stringify(call)}\n`);
-    const said = await withDeadline('Keeping the moment', { ms: 120_000 }, () => answer.promise);
+    const said = await withDeadline(`"${line}" at the monitor`, { ms: 300_000 }, () => answer.promise);
     this.#answered = undefined;
-    if (said !== '') throw new Error(`The moment was not kept: ${String(said)}`);
+    return String(said);
   }
 
   /** The cord is pulled: no signal reaches the guest. What QEMU had completed is on its disk. */
@@ -217,13 +245,16 @@ export class Vm {
     const alive = await say(socket, {
       text: `echo ALIVE$((1))${id}\n`,
       answer: new RegExp(`ALIVE1${id}`),
-      ms: Math.min(ms, 3_000),
+      ms: Math.min(ms, 15_000),
     });
     if (alive === undefined) return undefined;
     const coded = Buffer.from(command).toString('base64');
     const text = `stty -echo 2>/dev/null; echo BEGIN$((1))${id}; echo ${coded} | base64 -d | sh 2>&1; echo END$((1))${id}=$?=\n`;
     const said = await say(socket, { text, answer: new RegExp(`BEGIN1${id}\\r?\\n([\\s\\S]*?)END1${id}=(\\d+)=`), ms });
-    if (said === undefined) throw new Error(`No end of the command within ${ms} ms: ${command}`);
+    if (said === undefined) {
+      socket.write('\u0003\n'); // else the shell would not hear the next one
+      throw new Error(`No end of the command within ${ms} ms: ${command}`);
+    }
     return { code: Number(said[2]), output: (said[1] ?? '').replaceAll('\r', '') };
   }
 

@@ -1,0 +1,89 @@
+/**
+ * What a stranger finds who knocks at every door of a claimed box: a real network card with addresses of this test on its
+ * other end, once as a machine of the office and once as one outside. The list of listeners is box.test.ts's.
+ */
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { after, before, test } from 'node:test';
+import { enterOwnNetwork, ip } from '../support/own-network.ts';
+import { until } from '../support/process.ts';
+import type { Vm } from '../support/vm.ts';
+import { claimedBox, imageFolder, untilBanner } from './world.ts';
+
+await imageFolder();
+enterOwnNetwork();
+
+const CARD = '52:54:00:12:34:99';
+/** Documentation's addresses (RFC 5737) are outside for the box. */
+const PLACES = {
+  inside: { box: '192.168.77.10', here: '192.168.77.1' },
+  outside: { box: '203.0.113.10', here: '203.0.113.1' },
+};
+/** All that a program of the box or a neighbour's scanner would know, and the first ten thousand. */
+const PORTS = [...Array.from({ length: 10_100 }, (_, index) => index + 1), 11_211, 11_332, 11_333, 11_334, 27_017];
+const AT_ONCE = 1_000;
+const ANSWER_MS = 3_000;
+let vm: Vm;
+
+before(async () => {
+  ({ vm } = await claimedBox());
+  await untilBanner(vm);
+  await vm.wire('wire');
+  const name = await until('the second card', { ms: 120_000, every: 1_000 }, async () => {
+    const found = await vm.shell(`grep -l ${CARD} /sys/class/net/*/address | cut -d/ -f5`);
+    return found.output.trim() || undefined;
+  });
+  ip('link', 'set', 'wire', 'up');
+  for (const { box, here } of Object.values(PLACES)) {
+    ip('addr', 'add', `${here}/24`, 'dev', 'wire');
+    await vm.shell(`ip addr add ${box}/24 dev ${name} && ip link set ${name} up`);
+  }
+});
+after(() => vm?.[Symbol.asyncDispose]());
+
+type Found = 'open' | 'refused' | 'silent';
+
+function knock(host: string, port: number): Promise<Found> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port });
+    const done = (found: Found): void => {
+      socket.destroy();
+      resolve(found);
+    };
+    socket.setTimeout(ANSWER_MS, () => done('silent'));
+    socket.once('connect', () => done('open'));
+    socket.once('error', (error: NodeJS.ErrnoException) => done(error.code === 'ECONNREFUSED' ? 'refused' : 'silent'));
+  });
+}
+
+async function scan(host: string): Promise<Record<Found, number[]>> {
+  const found: Record<Found, number[]> = { open: [], refused: [], silent: [] };
+  const left = [...PORTS];
+  const worker = async (): Promise<void> => {
+    for (let port = left.shift(); port !== undefined; port = left.shift()) found[await knock(host, port)].push(port);
+  };
+  await until('the box on its second card', { ms: 60_000, every: 500 }, async () =>
+    (await knock(host, 25)) === 'open' ? true : undefined,
+  );
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  return found;
+}
+
+test('from outside port 25 is open, and every other port is silent', async () => {
+  const found = await scan(PLACES.outside.box);
+  assert.deepEqual([found.open, found.refused], [[25], []]);
+  assert.equal(found.silent.length, PORTS.length - 1);
+});
+
+test('from the office the pages are open beside it, and nothing else', async () => {
+  const found = await scan(PLACES.inside.box);
+  assert.deepEqual(
+    found.open.toSorted((one, other) => one - other),
+    [25, 80, 443],
+  );
+  // doors of the relay and of submission, where nobody listens yet
+  assert.deepEqual(
+    found.refused.toSorted((one, other) => one - other),
+    [465, 587, 10_025],
+  );
+});

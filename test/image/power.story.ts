@@ -1,0 +1,108 @@
+/**
+ * A UPS, in a virtual machine that was claimed before: `host` configures NUT and starts its units where one is told; on battery
+ * with little charge the box says 421; at low battery it closes its spool, powers off and tells the UPS to cut the power. QEMU has
+ * no UPS: once `host` has started the units, NUT's own dummy driver takes the place of the one for USB, and this test sets its values.
+ */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { plainMail } from '../support/mime-samples.ts';
+import { enterOwnNetwork } from '../support/own-network.ts';
+import { until } from '../support/process.ts';
+import { sendMail } from '../support/smtp-client.ts';
+import { type SmtpSink, startSmtpSink } from '../support/smtp-sink.ts';
+import type { Vm } from '../support/vm.ts';
+import { askHost, claimedBox, greeting, type HostShown, imageFolder, OFFICE_PORT, untilBanner } from './world.ts';
+
+await imageFolder();
+enterOwnNetwork();
+
+const FOLDER = '/run/sekisho-nut';
+let sink: SmtpSink;
+let vm: Vm;
+
+before(async () => {
+  sink = await startSmtpSink({ port: OFFICE_PORT });
+  ({ vm } = await claimedBox());
+  await untilBanner(vm);
+});
+after(async () => {
+  await vm?.[Symbol.asyncDispose]();
+  await sink?.[Symbol.asyncDispose]();
+});
+
+interface Shown {
+  state: string;
+  power: string;
+  model?: string;
+  chargePercent?: number;
+  events: Array<{ event: string }>;
+}
+
+const show = (): Promise<Shown> => askHost<Shown>(vm, { path: 'ups' });
+const until421 = (yes: boolean): Promise<true> =>
+  until(yes ? '421' : '220', { ms: 120_000, every: 500 }, async () =>
+    (await greeting(vm)).startsWith(yes ? '421 ' : '220 ') ? true : undefined,
+  );
+
+/** What the UPS says from now on: renamed into place, as the driver may be reading. */
+const values = (status: string, charge: number): Promise<unknown> =>
+  vm.shell(
+    `cd ${FOLDER} && printf 'ups.status: ${status}\\nbattery.charge: ${charge}\\nbattery.runtime: 3600\\nups.mfr: Test\\nups.model: Dummy 1000\\n' > new && chgrp nut new && chmod 640 new && mv new test.dev`,
+  );
+
+test('a UPS is told to the box: its values and events are shown, by units that no boot without one starts', async () => {
+  const before = await vm.shell('systemctl is-active sekisho-ups-driver sekisho-upsd sekisho-upsmon');
+  assert.equal(before.output.trim(), 'inactive\ninactive\ninactive');
+  // no such device is here: the units start, and the driver finds nothing
+  await askHost(vm, { path: 'ups/set', body: { mode: 'auto', driver: 'usbhid-ups' } });
+  await values('OL CHRG', 100);
+  const driver = String.raw`maxretry = 3\nuser = nut\n[ups]\n  driver = "dummy-ups"\n  port = "${FOLDER}/test.dev"\n  pollinterval = 1\n`;
+  const started = await vm.shell(
+    `printf '${driver}' > ${FOLDER}/ups.conf && systemctl restart sekisho-ups-driver.service sekisho-upsd.service`,
+  );
+  assert.equal(started.code, 0, started.output);
+  const shown = await until('the UPS', { ms: 120_000, every: 1_000 }, async () => {
+    const one = await show();
+    return one.state === 'online' ? one : undefined;
+  });
+  assert.deepEqual([shown.power, shown.model, shown.chargePercent], ['normal', 'Test Dummy 1000', 100]);
+  const users = await vm.shell('ps -o user= -C upsd,dummy-ups | sort -u');
+  assert.equal(users.output.trim(), 'nut');
+});
+
+test('with less than half of its battery left the box says 421, and takes mail again when the mains are back', async () => {
+  await values('OB DISCHRG', 45);
+  await until421(true);
+  const alarms = await askHost<HostShown>(vm, { path: 'status' });
+  assert.ok(alarms.alarms.some(({ name }) => name === 'on-battery'));
+  await values('OL CHRG', 46);
+  await until421(false);
+  const { events } = await show();
+  assert.deepEqual(
+    events.slice(0, 2).map(({ event }) => event),
+    ['online, normal', 'on-battery, drain'],
+  );
+});
+
+test('at low battery the box goes off in order within 45 seconds, tells the UPS to cut the power, and has its mail after that', async (t) => {
+  const bytes = plainMail({ messageId: 'before-the-dark@x' });
+  const taken = await sendMail(vm.smtpPort, { from: 'hanako@example.com', to: 'a@office.example', bytes });
+  assert.equal(taken.code, 250, taken.text);
+  // what the shutdown says is told on the serial line
+  await vm.shell('dmesg -n 7');
+  await values('OB DISCHRG LB', 8);
+  const low = performance.now();
+  await vm.off(225_000);
+  const took = (performance.now() - low) / 1_000;
+  t.diagnostic(`low battery to off: ${took.toFixed(1)} s`);
+  // the dummy cannot cut anything and says so, which is the proof that it was asked at the very end
+  assert.match(vm.serial(), /All filesystems unmounted[\s\S]*The UPS was not told to cut the power[\s\S]*Power down/);
+  assert.doesNotMatch(vm.serial(), /timed out|SIGKILL to remaining processes[\s\S]*Failed/);
+  await vm.start();
+  t.diagnostic(`mains back: 220 after ${(await untilBanner(vm)).toFixed(1)} s`);
+  const { watchdog } = await askHost<HostShown>(vm, { path: 'status' });
+  assert.equal(watchdog.lastReset.reason, 'clean');
+  await until('the mail at the office', { ms: 300_000 }, () =>
+    sink.messages.some((one) => one.bytes.includes('<before-the-dark@x>')) ? true : undefined,
+  );
+});
