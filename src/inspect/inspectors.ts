@@ -113,7 +113,7 @@ export function createInspectors(options: InspectorsOptions): Inspectors {
       const outcome = await clamdEngine
         .get()
         .run({ ms: Math.min(ms, timeoutMs), ...line }, (signal) =>
-          scanWithClamd(socket, request.stream(), { size: request.size, signal }),
+          scanWithClamd(socket, request.pieces ?? request.stream(), { size: request.size, signal }),
         );
       return { answer: answerOf('antivirus', outcome), outcome };
     });

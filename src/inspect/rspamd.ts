@@ -39,7 +39,12 @@ export interface RspamdRequest {
   size: Bytes;
   hostname: string;
   stream: () => Readable;
+  /** The same, when all of it is in memory. */
+  pieces?: readonly Buffer[] | undefined;
 }
+
+/** What goes out: a stream, made when it is needed, or octets that are there. */
+type Body = (() => Readable) | readonly Buffer[];
 
 export class RspamdClient {
   readonly #agent = new Agent({ keepAlive: true });
@@ -60,7 +65,7 @@ export class RspamdClient {
       agent: this.#agent,
       signal,
     };
-    const answer = await this.#exchange(options, message.stream);
+    const answer = await this.#exchange(options, message.pieces ?? message.stream);
     return spamFinding(parseReply(answer));
   }
 
@@ -100,7 +105,7 @@ export class RspamdClient {
 
   async #exchange(
     options: RequestOptions,
-    body: (() => Readable) | undefined,
+    body: Body | undefined,
     good: readonly number[] = [200],
   ): Promise<{ status: number; text: string; server: string }> {
     try {
@@ -133,13 +138,13 @@ class StaleConnection extends Error {}
 
 async function exchange(
   options: RequestOptions,
-  body: (() => Readable) | undefined,
+  body: Body | undefined,
   good: readonly number[],
 ): Promise<{ status: number; text: string; server: string }> {
   const outgoing = request(options);
   const answered = new Promise<IncomingMessage>((resolve, reject) => {
     outgoing.once('response', resolve);
-    outgoing.once('error', (error) => {
+    outgoing.on('error', (error) => {
       const stale = outgoing.reusedSocket && ['ECONNRESET', 'EPIPE'].includes(errorCode(error) ?? '');
       reject(stale ? new StaleConnection('The kept connection was closed', { cause: error }) : error);
     });
@@ -147,8 +152,11 @@ async function exchange(
   answered.catch(() => undefined);
   let source: Readable | undefined;
   try {
-    if (body === undefined) outgoing.end();
-    else {
+    if (typeof body !== 'function') {
+      // headers and all octets leave in one write
+      for (const piece of body ?? []) outgoing.write(piece);
+      outgoing.end();
+    } else {
       source = body();
       const sending = pipeline(source, outgoing);
       sending.catch(() => undefined);

@@ -16,6 +16,13 @@ async function scan(socket: string, message: Buffer | string, ms = 10_000): Prom
   return await scanWithClamd(socket, source, { size: bytes.length, signal: AbortSignal.timeout(ms) });
 }
 
+/** The same message, lying in memory in two pieces. */
+async function scanInMemory(socket: string, message: Buffer | string, ms = 10_000): Promise<Finding[]> {
+  const bytes = Buffer.from(message);
+  const pieces = [bytes.subarray(0, bytes.length >> 1), bytes.subarray(bytes.length >> 1)];
+  return await scanWithClamd(socket, pieces, { size: bytes.length, signal: AbortSignal.timeout(ms) });
+}
+
 /** A clamd that does as told with each connection. */
 async function withFakeClamd<T>(behave: (socket: Socket) => void, work: (path: string) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(path.join(tmpdir(), 'sekisho-test-fakeclamd-'));
@@ -73,6 +80,14 @@ describe('clamd, the real one', { skip: haveClamd ? false : 'clamd is not instal
     assert.equal((await scan(clamd.socket, big, 30_000)).length, 1);
   });
 
+  test('scanWithClamd() finds EICAR across the pieces of a body in memory, and nothing in a clean or an empty one', async () => {
+    const big = Buffer.concat([Buffer.alloc(2 * 1024 * 1024 - 2 * EICAR.length, 'a\n'), Buffer.from(EICAR)]);
+    assert.equal((await scanInMemory(clamd.socket, EICAR)).length, 1);
+    assert.equal((await scanInMemory(clamd.socket, big, 30_000)).length, 1);
+    assert.deepEqual(await scanInMemory(clamd.socket, 'Subject: hi\r\n\r\nhello\r\n'), []);
+    assert.deepEqual(await scanInMemory(clamd.socket, ''), []);
+  });
+
   test('probeClamd() tells the version, and that only starter signatures are loaded', async () => {
     assert.match(
       await probeClamd(clamd.socket, AbortSignal.timeout(10_000)),
@@ -86,6 +101,7 @@ describe('clamd, over its size limit', { skip: haveClamd ? false : 'clamd is not
     const clamd = await startClamd({ streamMaxLength: '1M' });
     try {
       await assert.rejects(scan(clamd.socket, Buffer.alloc(3 * 1024 * 1024, 'a\n')));
+      await assert.rejects(scanInMemory(clamd.socket, Buffer.alloc(3 * 1024 * 1024, 'a\n')));
       assert.deepEqual(await scan(clamd.socket, 'still alive'), []);
     } finally {
       await clamd.stop();
@@ -110,6 +126,7 @@ for (const [sentence, answer] of lies) {
       (socket) => afterStream(socket, answer),
       async (file) => {
         await assert.rejects(scan(file, 'hello', 5_000));
+        await assert.rejects(scanInMemory(file, 'hello', 5_000));
       },
     );
   });

@@ -105,6 +105,21 @@ test('check() gives envelope and session in headers, and lets nothing end a head
   });
 });
 
+test('check() sends a body that lies in memory whole, piece by piece', async () => {
+  let body = '';
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
+    request.on('data', (chunk: Buffer) => {
+      body += chunk.toString('latin1');
+    });
+    request.on('end', () => response.end(JSON.stringify(CLEAN)));
+  };
+  await withFakeRspamd(answer, async (url) => {
+    const octets = Buffer.from(PLAIN);
+    await check(url, { ...messageOf(PLAIN), pieces: [octets.subarray(0, 20), octets.subarray(20)] });
+    assert.equal(body, PLAIN);
+  });
+});
+
 test('check() sorts symbols by weight and only records a wish to try later', async () => {
   const symbols = { LOW: { score: 0.1 }, GOOD: { score: -4 }, BAD: { score: 6.5, description: 'bad' } };
   await withFakeRspamd(json({ score: 2.6, action: 'soft reject', symbols }), async (url) => {
