@@ -195,7 +195,7 @@ export const SYSTEM = {
   // privacy
   kept: { ja: '残しているもの', en: 'What is kept' },
   keptDays: { ja: '{n} 日', en: '{n} {n|day|days}' },
-  keptUntil: { ja: '消すまで', en: 'until deleted' },
+  keptUntil: { ja: '期限なし', en: 'no limit' },
   historyDays: { ja: '履歴を残す日数', en: 'Days of history' },
   quarantineDays: { ja: '隔離に置く日数', en: 'Days in the quarantine' },
   subjects: {
@@ -252,6 +252,7 @@ export const SYSTEM = {
     ja: '設定ファイルのすべての項目です。専用の画面がある項目は、そちらで変えるほうが簡単です。',
     en: 'Every key of the configuration. Where a page of its own exists, that is easier.',
   },
+  setting: { ja: '項目', en: 'Setting' },
   find: { ja: '項目を探す', en: 'Find a setting' },
   value: { ja: '値 (JSON)', en: 'Value (JSON)' },
   default: { ja: '既定値', en: 'Default' },

@@ -51,7 +51,7 @@ function Engines() {
             {
               key: 'version',
               label: t(SYSTEM.version),
-              render: (row) => <span class="small">{`${row.engine} ${row.version}`}</span>,
+              render: (row) => <span class="small">{versionOf(row)}</span>,
             },
             { key: 'error', label: '', render: (row) => <MailText text={row.lastError ?? ''} /> },
           ]}
@@ -61,9 +61,17 @@ function Engines() {
   );
 }
 
+/** Some engines say their name with their version. */
+function versionOf({ engine, version }: { engine: string; version: string }): string {
+  return version.toLowerCase().startsWith(engine.toLowerCase()) ? version : `${engine} ${version}`;
+}
+
 function ServiceList() {
   const services = useLoad('services', (signal) => call('services.list', {}, signal));
   type Service = NonNullable<typeof services.value>['services'][number];
+  // on a machine without systemd all say one and the same: told once
+  const details = new Set(services.value?.services.map((row) => row.detail ?? ''));
+  const [shared = ''] = details.size === 1 ? details : [];
   async function restart(name: Service['name']): Promise<void> {
     const sure = await ask({
       title: t(SYSTEM.restartTitle, { name }),
@@ -87,53 +95,64 @@ function ServiceList() {
           <Skeleton />
         ) : null
       ) : (
-        <DataTable
-          caption={t(SYSTEM.service)}
-          rows={services.value.services}
-          keyOf={(row) => row.name}
-          columns={[
-            {
-              key: 'name',
-              label: t(SYSTEM.service),
-              head: true,
-              render: (row) => <span class="mono">{row.name}</span>,
-            },
-            {
-              key: 'state',
-              label: t(FIELD.state),
-              class: 'fit',
-              render: (row) => (
-                <State tone={row.state === 'stopped' ? 'warn' : toneOf(row.state === 'running' ? 'ok' : row.state)}>
-                  {word(SERVICE_STATES, row.state)}
-                </State>
-              ),
-            },
-            { key: 'since', label: t(SYSTEM.since), render: (row) => <Time at={row.since} style="ago" /> },
-            {
-              key: 'memory',
-              label: t(SYSTEM.memory),
-              class: 'num',
-              render: (row) => (row.memoryOctets === undefined ? '' : formatSize(row.memoryOctets)),
-            },
-            { key: 'detail', label: '', render: (row) => <MailText text={row.detail ?? ''} /> },
-            {
-              key: 'do',
-              label: '',
-              class: 'fit',
-              render: (row) =>
-                may('system.change') && row.state !== 'absent' ? (
-                  <button
-                    type="button"
-                    class="tiny"
-                    aria-label={t(SYSTEM.restartTitle, { name: row.name })}
-                    onClick={() => void restart(row.name)}
-                  >
-                    {t(SYSTEM.restart)}
-                  </button>
-                ) : null,
-            },
-          ]}
-        />
+        <>
+          {shared === '' ? null : (
+            <p class="soft">
+              <MailText text={shared} />
+            </p>
+          )}
+          <DataTable
+            caption={t(SYSTEM.service)}
+            rows={services.value.services}
+            keyOf={(row) => row.name}
+            columns={[
+              {
+                key: 'name',
+                label: t(SYSTEM.service),
+                head: true,
+                render: (row) => <span class="mono nowrap">{row.name}</span>,
+              },
+              {
+                key: 'state',
+                label: t(FIELD.state),
+                class: 'fit',
+                render: (row) => (
+                  <State tone={row.state === 'stopped' ? 'warn' : toneOf(row.state === 'running' ? 'ok' : row.state)}>
+                    {word(SERVICE_STATES, row.state)}
+                  </State>
+                ),
+              },
+              { key: 'since', label: t(SYSTEM.since), render: (row) => <Time at={row.since} style="ago" /> },
+              {
+                key: 'memory',
+                label: t(SYSTEM.memory),
+                class: 'num',
+                render: (row) => (row.memoryOctets === undefined ? '' : formatSize(row.memoryOctets)),
+              },
+              {
+                key: 'detail',
+                label: '',
+                render: (row) => <MailText text={shared === '' ? (row.detail ?? '') : ''} />,
+              },
+              {
+                key: 'do',
+                label: '',
+                class: 'fit',
+                render: (row) =>
+                  may('system.change') && row.state !== 'absent' ? (
+                    <button
+                      type="button"
+                      class="tiny"
+                      aria-label={t(SYSTEM.restartTitle, { name: row.name })}
+                      onClick={() => void restart(row.name)}
+                    >
+                      {t(SYSTEM.restart)}
+                    </button>
+                  ) : null,
+              },
+            ]}
+          />
+        </>
       )}
     </Card>
   );

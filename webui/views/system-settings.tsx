@@ -46,7 +46,7 @@ export function SettingsTab() {
           columns={[
             {
               key: 'path',
-              label: t(SYSTEM.find),
+              label: t(SYSTEM.setting),
               head: true,
               render: (row) => <span class="mono small">{row.path}</span>,
             },

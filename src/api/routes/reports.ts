@@ -46,7 +46,7 @@ async function reportOf(
     recipients,
     viruses,
     reasons: tally(
-      groups.filter(({ state }) => state !== 'refused'),
+      groups.filter(({ state, reason }) => state !== 'refused' && reason !== 'clean'),
       'reason',
     ),
     results: tally(groups, 'state'),

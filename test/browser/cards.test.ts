@@ -1,0 +1,249 @@
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import type { Page } from 'playwright-core';
+import { plainMail } from '../support/mime-samples.ts';
+import { until } from '../support/process.ts';
+import { sendMail } from '../support/smtp-client.ts';
+import { COMMON } from '../../webui/i18n/words-common.ts';
+import { MESSAGE, QUEUE } from '../../webui/i18n/words-messages.ts';
+import { NOTIFY } from '../../webui/i18n/words-notify.ts';
+import { POLICY } from '../../webui/i18n/words-policy.ts';
+import { SYSTEM } from '../../webui/i18n/words-system.ts';
+import { claim, login, type PagesWorld, settled, startPagesWorld } from './pages-world.ts';
+import { Person } from './person.ts';
+
+const stranger = 'boss@nospf.example';
+let world: PagesWorld;
+
+before(async () => {
+  world = await startPagesWorld({ engines: false, host: true });
+  const { page, context } = await world.open({ language: 'en' });
+  await claim(world, page);
+  await context.close();
+});
+after(() => world?.[Symbol.asyncDispose]());
+
+async function at(where: string, language: 'ja' | 'en' = 'en') {
+  const opened = await world.open({ language });
+  await login(opened.page);
+  await opened.page.goto(where);
+  await settled(opened.page);
+  return { ...opened, person: new Person(opened.page, { language }) };
+}
+
+const kept = async (key: string): Promise<unknown> =>
+  (await world.mail.gateway.call('config.show', { path: key })).value;
+const send = (to: string, subject: string) =>
+  sendMail(world.mail.gateway.mxPort, {
+    from: stranger,
+    to,
+    bytes: plainMail({ from: stranger, subject, messageId: `${subject.replaceAll(' ', '.')}@x` }),
+  });
+const card = (page: Page, title: string) => page.locator('section, article, .card').filter({ hasText: title }).last();
+
+test('the digest and the recipients’ page: a wrong hour is told at its field, what is saved holds for page, API and CLI', async () => {
+  const { page, context, person, complaints } = await at('/policy');
+  await page.getByRole('checkbox', { name: NOTIFY.digest.en }).check();
+  const hours = page.getByLabel(NOTIFY.at.en);
+  await hours.fill('08:30, 25:00');
+  const form = page.locator('form').filter({ has: hours });
+  await form.getByRole('button', { name: COMMON.save.en }).click();
+  await form.locator('.error').first().waitFor();
+  assert.deepEqual(await kept('quarantine.digest.enabled'), false, 'nothing of it was taken');
+  await hours.fill('08:30, 16:30');
+  await page.getByRole('checkbox', { name: NOTIFY.portal.en }).check();
+  await page.getByText(NOTIFY.urlNeeded.en).waitFor();
+  await page.getByLabel(NOTIFY.url.en).fill('https://mail.office.example:8443');
+  await form.getByRole('button', { name: COMMON.save.en }).click();
+  await person.sees(COMMON.saved);
+  assert.deepEqual(await kept('quarantine.digest'), { enabled: true, at: ['08:30', '16:30'] });
+  await page.reload();
+  await settled(page);
+  await page.getByRole('checkbox', { name: NOTIFY.digest.en, checked: true }).waitFor();
+  assert.equal(await page.getByLabel(NOTIFY.url.en).inputValue(), 'https://mail.office.example:8443');
+  assert.match((await world.mail.gateway.cli('config', 'get', 'portal')).stdout, /mail\.office\.example:8443/);
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
+
+test('a blocked sender is refused from then on; taken off the list it comes in; the removal can be undone', async () => {
+  const { page, context, person, complaints } = await at('/policy');
+  const form = page.locator('form').filter({ has: page.getByLabel(POLICY.match.en) });
+  const add = async (list: 'allow' | 'block', match: string): Promise<void> => {
+    await form.getByLabel(POLICY.lists.en, { exact: true }).selectOption({ label: POLICY[list].en });
+    await form.getByLabel(POLICY.match.en).fill(match);
+    await form.getByRole('button', { name: COMMON.add.en }).click();
+  };
+  await add('block', 'not an address');
+  await form.locator('.notice.bad, .error').first().waitFor();
+  await add('block', stranger);
+  await person.sees(person.t(MESSAGE.listed, { match: stranger }));
+  assert.equal((await send('suzuki@office.example', 'Blocked one')).code, 550);
+  const list = page.getByRole('region', { name: POLICY.block.en });
+  await list.getByRole('button', { name: `${COMMON.remove.en}: ${stranger}` }).click();
+  await person.sees(person.t(POLICY.removed, { match: stranger }));
+  assert.equal((await send('suzuki@office.example', 'Let in')).code, 250);
+  await page.getByRole('button', { name: COMMON.undo.en }).click();
+  await person.sees(COMMON.undone);
+  assert.equal((await send('suzuki@office.example', 'Blocked two')).code, 550);
+  await add('allow', '@example.com');
+  await page.getByRole('region', { name: POLICY.allow.en }).getByText('example.com').waitFor();
+  await page.reload();
+  await settled(page);
+  await list.getByText(stranger).waitFor();
+  const shown = await world.mail.gateway.cli('config', 'get', 'policy.lists');
+  assert.match(shown.stdout, /boss@nospf\.example/);
+  assert.match(shown.stdout, /@example\.com/);
+  // so that the other tests' mail comes in
+  await list.getByRole('button', { name: `${COMMON.remove.en}: ${stranger}` }).click();
+  await person.sees(person.t(POLICY.removed, { match: stranger }));
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
+
+test('a backup is saved, opens with its passphrase only, says what is in it, and brings the settings back', async () => {
+  const { page, context, person, complaints } = await at('/system/backup');
+  const passphrase = 'seven herons over the lake';
+  const make = page.locator('form').filter({ has: page.getByRole('button', { name: SYSTEM.backupMake.en }) });
+  await make.getByLabel(SYSTEM.passphrase.en).fill(passphrase);
+  const saving = page.waitForEvent('download');
+  await make.getByRole('button', { name: SYSTEM.backupMake.en }).click();
+  const saved = await saving;
+  const file = path.join(world.mail.dir, 'one.backup');
+  await saved.saveAs(file);
+  assert.match(saved.suggestedFilename(), /^sekisho-[\w.-]+\.backup$/);
+  const octets = await readFile(file);
+  assert.ok(octets.length > 500 && !octets.includes('office.example'), 'nobody reads in it');
+
+  assert.equal((await world.mail.gateway.call('config.set', { path: 'language', value: 'ja' })).ok, true);
+  const restore = page.locator('form').filter({ has: page.locator('input[type="file"]') });
+  await restore.locator('input[type="file"]').setInputFiles(file);
+  await restore.getByLabel(SYSTEM.passphrase.en).fill('not the passphrase at all');
+  await restore.getByRole('button', { name: SYSTEM.restoreLook.en }).click();
+  await restore.locator('.notice.bad').waitFor();
+  await restore.getByLabel(SYSTEM.passphrase.en).fill(passphrase);
+  await restore.getByRole('button', { name: SYSTEM.restoreLook.en }).click();
+  await restore.getByText('gw.office.example').waitFor();
+  await restore.getByRole('checkbox', { name: SYSTEM.users.en }).uncheck();
+  await restore.getByRole('button', { name: SYSTEM.restoreGo.en }).click();
+  await person.sees(SYSTEM.restored);
+  assert.equal(await kept('language'), 'en');
+
+  // one octet altered: it is not opened at all
+  octets[octets.length - 40] = (octets[octets.length - 40] ?? 0) ^ 1;
+  await writeFile(file, octets);
+  await page.reload();
+  await settled(page);
+  await restore.locator('input[type="file"]').setInputFiles(file);
+  await restore.getByLabel(SYSTEM.passphrase.en).fill(passphrase);
+  await restore.getByRole('button', { name: SYSTEM.restoreLook.en }).click();
+  await restore.locator('.notice.bad').waitFor();
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
+
+test('a job runs now when asked, says so, and page and API agree about when it ran', async () => {
+  const { page, context, complaints } = await at('/system/services');
+  const buttons = page.getByRole('button', { name: /^Run now: / });
+  await buttons.first().waitFor();
+  const title = ((await buttons.first().getAttribute('aria-label')) ?? '').replace('Run now: ', '');
+  await buttons.first().click();
+  await page
+    .getByText(title)
+    .filter({ hasText: /was run|failed/i })
+    .first()
+    .waitFor();
+  const answer = await page.request.get('/api/v1/jobs');
+  const { jobs } = (await answer.json()) as { jobs: Array<{ title: { en: string }; lastStartedAt?: string }> };
+  const ran = jobs.find((one) => one.title.en === title);
+  assert.ok(Math.abs(Date.now() - Date.parse(ran?.lastStartedAt ?? '')) < 600_000, JSON.stringify(jobs));
+  await card(page, title).waitFor();
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
+
+for (const language of ['ja', 'en'] as const)
+  test(`a form that was changed is not left by a slip: stay keeps what was typed, leave drops it, ${language}`, async () => {
+    const { page, context, person } = await at('/policy', language);
+    const hours = page.getByLabel(NOTIFY.at[language]);
+    await hours.fill('09:15');
+    const link = page.locator('nav.nav a[href="/reports"]');
+    await link.click();
+    await person.heading(COMMON.leaveTitle);
+    await person.press(COMMON.stay);
+    assert.equal(await hours.inputValue(), '09:15');
+    assert.equal(new URL(page.url()).pathname, '/policy');
+    await link.click();
+    await person.press(COMMON.leave);
+    await page.waitForURL('**/reports');
+    await page.goto('/policy');
+    assert.notEqual(await hours.inputValue(), '09:15');
+    await context.close();
+  });
+
+test('a queued mail: deletion says what will happen first, and deleting and holding are taken back; CLI and page agree', async () => {
+  await world.mail.office.stop();
+  assert.equal((await send('suzuki@office.example', 'Waits here')).code, 250);
+  const queued = async (): Promise<string[]> =>
+    (await world.mail.gateway.call('queue.list', {})).entries.map(({ state }) => state);
+  await until('the mail to wait', { ms: 60_000 }, async () => {
+    const [state = 'incoming'] = await queued();
+    return state === 'incoming' ? undefined : true;
+  });
+  const { page, context, person, complaints } = await at('/queue');
+  const row = page.locator('tr[data-row]').filter({ hasText: 'suzuki' }).first();
+  await row.focus();
+  await page.keyboard.press('d');
+  await person.sees(QUEUE.deleteText);
+  await page.getByRole('dialog').getByRole('button', { name: COMMON.cancel.en }).click();
+  assert.equal((await queued()).length, 1, 'no is no');
+  await row.focus();
+  await page.keyboard.press('d');
+  await page.getByRole('dialog').getByRole('button', { name: MESSAGE.delete.en }).click();
+  await person.sees(MESSAGE.deleted);
+  await row.waitFor({ state: 'detached' });
+  await page.keyboard.press('u');
+  await person.sees(COMMON.undone);
+  await row.waitFor();
+  await row.focus();
+  await page.keyboard.press('h');
+  await person.sees(person.t(MESSAGE.held, { n: '1' }));
+  await until('held', { ms: 20_000 }, async () => ((await queued())[0] === 'held' ? true : undefined));
+  assert.match((await world.mail.gateway.cli('queue', 'list')).stdout, /held/);
+  await page.keyboard.press('u');
+  await person.sees(COMMON.undone);
+  await until('not held', { ms: 20_000 }, async () => ((await queued())[0] === 'held' ? undefined : true));
+  await world.mail.office.start();
+  await row.focus();
+  await page.keyboard.press('t');
+  await until('delivered', { ms: 60_000 }, async () => ((await queued()).length === 0 ? true : undefined));
+  await row.waitFor({ state: 'detached' });
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
+
+test('a place is a link: a search, a message, a tab of the settings; back leads to the search again', async () => {
+  const { entries } = await world.mail.gateway.call('history.search', { text: 'Waits' });
+  const id = entries[0]?.id ?? '';
+  const { page, context } = await at('/messages?text=Waits&state=delivered');
+  await page.getByRole('link', { name: 'Waits here' }).click();
+  await page.waitForURL(`**/messages/${id}`);
+  await page.goBack();
+  await page.getByRole('link', { name: 'Waits here' }).waitFor();
+  assert.match(page.url(), /text=Waits&state=delivered/);
+  await page.goto(`/messages/${id}`);
+  await page.getByText('Waits here').first().waitFor();
+  await page.goto('/messages/0000000-0000000000000');
+  await page.getByRole('alert').or(page.locator('.notice')).first().waitFor();
+  for (const where of ['/system/logs', '/system/network', '/help/bypass']) {
+    await page.goto(where);
+    await settled(page);
+    assert.equal(new URL(page.url()).pathname, where);
+  }
+  await page.goto('/no-such-page');
+  await page.locator('main h1').waitFor();
+  assert.equal(await page.locator('nav.nav').count(), 1, 'the way on stands there');
+  await context.close();
+});
