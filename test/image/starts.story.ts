@@ -1,6 +1,6 @@
 /**
- * Other ways a claimed box starts, in one virtual machine: after a frozen process 1, with its clock at 1970, in order after a power-off, by UEFI. Each test
- * goes on where the one before stopped. Not part of the test command yet: scripts/image-test starts.
+ * Other ways a claimed box starts, in one virtual machine: after a frozen process 1, with its clock at 1970, in order after a
+ * power-off, by UEFI. Each test goes on where the one before stopped. Not part of the test command yet: scripts/image-test starts.
  */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';

@@ -235,12 +235,14 @@ export async function askHost<T>(vm: Vm, asked: { path: string; body?: unknown }
   const method = asked.body === undefined ? 'GET' : 'POST';
   const body = asked.body === undefined ? '' : JSON.stringify(JSON.stringify(asked.body));
   const program = `const q=require("http").request({socketPath:"/run/sekisho-host/admin.sock",path:"/v1/${asked.path}",method:"${method}",headers:{"content-type":"application/json"}},(r)=>r.on("data",(d)=>process.stdout.write(d)));q.end(${body})`;
-  const said = await vm.shell(`/usr/lib/sekisho/node -e '${program}'`, { ms: 300_000 });
-  try {
-    return JSON.parse(said.output) as T;
-  } catch {
-    throw new Error(`The host was asked for ${asked.path} and said: ${said.output}`);
-  }
+  let said = '';
+  return until(`the host's answer to ${asked.path}`, { ms: 180_000, every: 2_000 }, async () => {
+    said = (await vm.shell(`/usr/lib/sekisho/node -e '${program}'`, { ms: 300_000 })).output;
+    // it may be starting just now; an error of its own is JSON as well
+    return said.startsWith('{') ? (JSON.parse(said) as T) : undefined;
+  }).catch((error: unknown) => {
+    throw new Error(`${String(error)}: ${said}`);
+  });
 }
 
 /** What `host` tells of the machine, as far as these tests look at it. */
