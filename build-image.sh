@@ -10,18 +10,20 @@ set -euo pipefail
 . "$ROOT/scripts/image/build.sh"
 
 if wants_help "$@"; then
-  say "使い方: ./build-image.sh [--arch amd64|arm64] [--version X.Y.Z] [--out フォルダー] [--dev] [--keys フォルダー]" \
-    "Usage: ./build-image.sh [--arch amd64|arm64] [--version X.Y.Z] [--out FOLDER] [--dev] [--keys FOLDER]"
+  say "使い方: ./build-image.sh [--arch amd64|arm64] [--version X.Y.Z] [--out フォルダー] [--dev] [--keys フォルダー] [--compare フォルダー]" \
+    "Usage: ./build-image.sh [--arch amd64|arm64] [--version X.Y.Z] [--out FOLDER] [--dev] [--keys FOLDER] [--compare FOLDER]"
   say "  --arch     どの機械用か（既定: この機械と同じ）
   --version  版（既定: package.json の版）
   --out      できたものを置くフォルダー（既定: ./out）
   --dev      開発用: 仮想シリアル hvc0 に root のシェルが付く。配ってはいけません
-  --keys     配布用の署名鍵: signing.key.pem、signing.cert.pem、roots.pem。なければ開発鍵を作り、その印を付けます" \
+  --keys     配布用の署名鍵: signing.key.pem、signing.cert.pem、roots.pem。なければ開発鍵を作り、その印を付けます
+  --compare  前のビルドの結果のフォルダー: できたものと比べ、違いを報告します" \
     "  --arch     for which machine (as this one unless said)
   --version  its version (that of package.json unless said)
   --out      where the results go (./out unless said)
   --dev      for development: a root shell on the virtual serial line hvc0. Never hand it out
-  --keys     release keys: signing.key.pem, signing.cert.pem, roots.pem. Without them development keys are made, and marked"
+  --keys     release keys: signing.key.pem, signing.cert.pem, roots.pem. Without them development keys are made, and marked
+  --compare  the results of another build: compared with this one, and what differs is told"
   exit 0
 fi
 
@@ -29,6 +31,7 @@ ARCH=$(option_value arch "$@")
 VERSION=$(option_value version "$@")
 OUT=$(option_value out "$@")
 KEYS=$(option_value keys "$@")
+COMPARE=$(option_value compare "$@")
 DEV=no
 if has_flag dev "$@"; then DEV=yes; fi
 case $(uname -m) in x86_64) MACHINE=amd64 ;; aarch64) MACHINE=arm64 ;; *) MACHINE=other ;; esac
@@ -44,3 +47,4 @@ OUT=$(realpath -m -- "${OUT:-$ROOT/out}")
 is_root || fail 3 "root で実行してください（ファイルの所有者を付けるため）。" "Run this as root: the image's files have owners."
 
 build_image
+if [ -n "$COMPARE" ]; then "$NODE" "$IMAGE/compare.ts" "$COMPARE" "$OUT"; fi

@@ -322,6 +322,8 @@ export const hostStatus = z.object({
   hostname: z.string(),
   bootId: z.string(),
   startedAt: time,
+  /** Until when this version gets security updates, by the image it came in; absent on a trial machine. */
+  supportedUntil: z.string().optional(),
   claimed: z.boolean(),
   degraded: degraded.optional(),
   watchdog,

@@ -1,4 +1,5 @@
 /** Puts the host's parts together: which folder each lives in, and what each may ask of the others. */
+import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import path from 'node:path';
 import type { Clock } from '../base/clock.ts';
@@ -160,6 +161,7 @@ export async function assembleHost(options: {
     data,
     sys,
     startedAt: new Date(clock.wall()).toISOString(),
+    supportedUntil: supportEnd(mode),
     record,
     clock,
     run,
@@ -186,6 +188,16 @@ export async function assembleHost(options: {
     signatures,
     log,
   };
+}
+
+/** SUPPORT_END of os-release(5), as the image was built; another system's says nothing about ours. */
+function supportEnd(mode: HostStatus['mode']): string | undefined {
+  if (mode !== 'appliance') return undefined;
+  try {
+    return /^SUPPORT_END=(\d{4}-\d\d-\d\d)$/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1];
+  } catch {
+    return undefined;
+  }
 }
 
 /** What `work` answered, for that long; a failure is asked again at once. */

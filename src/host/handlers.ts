@@ -37,6 +37,7 @@ export interface HostParts {
   data: string;
   sys: string;
   startedAt: string;
+  supportedUntil: string | undefined;
   record: RecordFile;
   clock: Clock;
   run: RunCommand;
@@ -132,6 +133,7 @@ async function hostStatus(parts: HostParts): Promise<HostStatus> {
     hostname: hostname(),
     bootId: clock.bootId,
     startedAt,
+    ...(parts.supportedUntil === undefined ? {} : { supportedUntil: parts.supportedUntil }),
     claimed: parts.claim.claimed(),
     ...(degraded === undefined ? {} : { degraded }),
     watchdog,

@@ -138,9 +138,9 @@ async function newClient(): Promise<PrivateClient> {
 
 /** A path of this machine, or `host:port` of another: the mail goes there in clear. */
 export function placeOf(socket: string): { path: string } | { host: string; port: number } {
-  const elsewhere = /^\[?([^/[\]]+?)\]?:(\d{1,5})$/.exec(socket);
+  const elsewhere = /^(?:\[([^/[\]]+)\]|([^/[\]:]+)):(\d{1,5})$/.exec(socket);
   if (socket.startsWith('/') || elsewhere === null) return { path: socket };
-  return { host: elsewhere[1] ?? '', port: Number(elsewhere[2]) };
+  return { host: elsewhere[1] ?? elsewhere[2] ?? '', port: Number(elsewhere[3]) };
 }
 
 async function openSocket(socketPath: string, signal: AbortSignal): Promise<Socket> {

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
-import { askClamd, clamdVersion, EICAR, probeClamd, scanWithClamd } from '../../src/inspect/clamd.ts';
+import { askClamd, clamdVersion, EICAR, placeOf, probeClamd, scanWithClamd } from '../../src/inspect/clamd.ts';
 import type { Finding } from '../../src/mail/finding.ts';
 import { haveClamd, startClamd, type TestEngine } from './engines.ts';
 
@@ -259,4 +259,25 @@ test('clamdVersion() reads program, number and day, and names the lack of them',
   );
   assert.equal(clamdVersion('ClamAV 1.4.6'), 'ClamAV 1.4.6, starter signatures only');
   assert.throws(() => clamdVersion('HTTP/1.1 400 Bad Request'), { code: 'ENGINE_GARBLED' });
+});
+
+test('a clamd of another machine is a host and a port; a path stays a path', async () => {
+  assert.deepEqual(placeOf('/run/clamd.sock'), { path: '/run/clamd.sock' });
+  assert.deepEqual(placeOf('192.0.2.10:3310'), { host: '192.0.2.10', port: 3_310 });
+  assert.deepEqual(placeOf('clamd.office.example:3310'), { host: 'clamd.office.example', port: 3_310 });
+  assert.deepEqual(placeOf('[2001:db8::1]:3310'), { host: '2001:db8::1', port: 3_310 });
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on('error', () => undefined);
+    afterStream(socket, 'stream: Eicar-Test-Signature FOUND\0');
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  assert.ok(address !== null && typeof address === 'object');
+  try {
+    const [finding] = await scan(`127.0.0.1:${address.port}`, EICAR);
+    assert.deepEqual(finding, { kind: 'virus', engine: 'clamd', name: 'Eicar-Test-Signature' });
+  } finally {
+    server.close();
+  }
 });

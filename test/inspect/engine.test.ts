@@ -48,3 +48,15 @@ test('work that was done while a missed deadline was looked into counts: the eng
   if (!late.ok) await late.messageLate;
   assert.equal(engine.state, 'up');
 });
+
+test('while new signatures are proven nothing is asked, mail waits as while it starts, and an end of the wait is enough', async () => {
+  const { engine } = await engineUp();
+  await using _engine = engine;
+  engine.hold(60_000);
+  assert.equal(engine.state, 'starting');
+  const outcome = await engine.run({ ms: 5_000 }, () => assert.fail('It was asked'));
+  assert.ok(!outcome.ok && outcome.reason === 'starting');
+  engine.hold(0);
+  assert.equal(engine.state, 'up');
+  assert.equal((await engine.run({ ms: 5_000 }, () => Promise.resolve('done'))).ok, true);
+});

@@ -46,6 +46,11 @@ export const SYSTEM = {
     ja: 'USB でつなぐと自動で認識し、停電が長引くと安全に停止します。',
     en: 'Connect one by USB: it is found by itself, and in a long power cut the box stops safely.',
   },
+  supportedUntil: { ja: 'サポート期限', en: 'Supported until' },
+  securityContact: {
+    ja: '安全上の問題は、公開せずに配布元の security@ へお知らせください（SECURITY.md）。',
+    en: 'Report what could endanger a box in private, to security@ of whom you have it from (SECURITY.md).',
+  },
   upsWhere: { ja: 'UPS の設定', en: 'Where to look for a UPS' },
   upsMode: { ja: 'つなぎ方', en: 'How it is connected' },
   upsAuto: { ja: 'USB（自動で見つける）', en: 'USB (found by itself)' },

@@ -153,6 +153,14 @@ function HostCards({ host }: { host: Host }) {
           <dd>
             {word(RESET_NAMES, watchdog.lastReset.reason)} <Time at={watchdog.lastReset.at} />
           </dd>
+          {host.supportedUntil === undefined ? null : (
+            <>
+              <dt>{t(SYSTEM.supportedUntil)}</dt>
+              <dd>
+                {host.supportedUntil} <span class="soft small">{t(SYSTEM.securityContact)}</span>
+              </dd>
+            </>
+          )}
         </dl>
       </Card>
       <UpsCard host={host} />
