@@ -5,15 +5,8 @@
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { parseForwardPath, type ForwardPath } from '../../src/mail/address.ts';
-import { silentObserve } from '../../src/observe/events.ts';
-import { openLevelDatabase } from '../../src/spool/database.ts';
-import { diskFiles, type FileLayer } from '../../src/spool/files.ts';
-import { openSpool } from '../../src/spool/open.ts';
-import type { SpoolStore } from '../../src/spool/store.ts';
-import { systemClock } from '../../src/base/clock.ts';
-import { put } from '../contracts/spool.ts';
-import { FakeClock } from '../support/fake-clock.ts';
+import { diskFiles } from '../../src/spool/files.ts';
+import { openSpoolAt, plantMessages } from './planted-spool.ts';
 
 export interface SizeReport {
   messages: number;
@@ -26,7 +19,6 @@ export interface SizeReport {
 
 const OPEN_WITHIN_MS = 10_000;
 const REBUILD_WITHIN_MS = 60_000;
-const AT_ONCE = 200;
 /** On a disk by the FHS; /tmp may be memory. */
 const WORK_PARENT = '/var/tmp';
 
@@ -34,12 +26,12 @@ export async function sizeLayer(options: { messages: number; tell: (text: string
   const root = await mkdtemp(path.join(WORK_PARENT, 'sekisho-size-'));
   const { messages, tell } = options;
   try {
-    const fillMs = await timed(() => fill(root, messages));
+    const fillMs = await timed(() => plantMessages(root, { messages, to: 'taro@office.example' }));
     tell(`${messages} messages were written in ${(fillMs / 1_000).toFixed(0)} s`);
     const report: SizeReport = { messages, fillMs, cleanMs: 0, killedMs: 0, rebuiltMs: 0, problems: [] };
     const opened = async (what: string, rebuilt: boolean): Promise<number> => {
       const begun = performance.now();
-      const spool = await openAt(root, diskFiles());
+      const spool = await openSpoolAt(root, diskFiles());
       const ms = performance.now() - begun;
       const { recovery } = spool.status();
       if (spool.count('queue') !== messages)
@@ -64,41 +56,6 @@ export async function sizeLayer(options: { messages: number; tell: (text: string
   } finally {
     await rm(root, { recursive: true, force: true });
   }
-}
-
-function openAt(root: string, files: FileLayer): Promise<SpoolStore> {
-  return openSpool({
-    root,
-    files,
-    openDatabase: openLevelDatabase,
-    clock: systemClock(),
-    observe: silentObserve,
-    limits: () => ({ floorOctets: 0, floorPercent: 0 }),
-    create: true,
-    onFault: (error) => {
-      throw error;
-    },
-  });
-}
-
-async function fill(root: string, messages: number): Promise<void> {
-  const spool = await openAt(root, withoutSyncs(diskFiles()));
-  const clock = new FakeClock();
-  const to = [parseForwardPath('taro@office.example') as ForwardPath];
-  const body = Buffer.from(`Subject: one of many\r\n\r\n${'0123456789'.repeat(200)}\r\n`);
-  for (let at = 0; at < messages; at += AT_ONCE) {
-    const count = Math.min(AT_ONCE, messages - at);
-    await Promise.all(Array.from({ length: count }, () => put(spool, clock, { to, body })));
-  }
-  await spool[Symbol.asyncDispose]();
-}
-
-function withoutSyncs(files: FileLayer): FileLayer {
-  return {
-    ...files,
-    syncDirectory: async () => undefined,
-    create: async (file) => ({ ...(await files.create(file)), sync: async () => undefined }),
-  };
 }
 
 async function timed(work: () => Promise<void>): Promise<number> {

@@ -34,7 +34,8 @@ export interface Gateway {
   cli(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }>;
   /** Writes the whole configuration file; the running gateway hears of it by `config.reload`. */
   writeConfig(config: ConfigInput | string): Promise<void>;
-  start(): Promise<void>;
+  /** `readyMs`: how long that may take; a minute by default. */
+  start(options?: { readyMs?: number }): Promise<void>;
   stop(): Promise<{ code: number | null }>;
   /** SIGKILL to it and its workers. */
   kill(): Promise<void>;
@@ -52,6 +53,8 @@ export interface GatewayOptions {
   env?: Readonly<Record<string, string>>;
 }
 
+const READY_MS = 60_000;
+
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const folder = path.join(options.dir, 'gateway');
   const dataFolder = path.join(folder, 'data');
@@ -68,7 +71,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       typeof config === 'string' ? config : JSON.stringify(withPorts(config, { mxPort, relayPort }), null, 2),
     );
   };
-  const start = async (): Promise<void> => {
+  const start = async ({ readyMs = READY_MS }: { readyMs?: number } = {}): Promise<void> => {
     const args = [
       ...MAIL_PROCESS_FLAGS,
       options.program ?? path.join(ROOT, 'src/gateway.ts'),
@@ -87,7 +90,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       else lines.push(line);
       if (line?.msg === 'Gateway is ready') ready = true;
     });
-    await until('the gateway to be ready', { ms: 60_000 }, () => {
+    await until('the gateway to be ready', { ms: readyMs }, () => {
       if (!started.running()) throw new Error(`The gateway has ended: ${started.output().slice(-4_000)}`);
       return ready ? true : undefined;
     }).catch((error: unknown) => {
