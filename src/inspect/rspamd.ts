@@ -1,7 +1,7 @@
 /**
  * A small client for rspamd's `POST /checkv2`: streams the message, gives the envelope in headers, and takes nothing for an
  * answer but a complete JSON reply of the expected shape. Anything else throws: a spam score that is not there is not 0.
- * Connections are kept and used again. Works over TCP (`http://127.0.0.1:11333`) and over a Unix socket (a path).
+ * Connections are used again where rspamd keeps them (3.4 closes each). Works over TCP (`http://127.0.0.1:11333`) and over a Unix socket (a path).
  */
 import { Agent, type IncomingMessage, request, type RequestOptions } from 'node:http';
 import type { Readable } from 'node:stream';
