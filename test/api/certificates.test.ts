@@ -110,6 +110,16 @@ for (const [what, kind, flags] of PKCS12)
     assert.doesNotMatch(taken.text, /PRIVATE KEY/);
   });
 
+test('a certificate of the pages that ends soon stands on the first page', async () => {
+  const needs = async (): Promise<string[]> =>
+    ((await admin.api('GET', '/overview')).json['needs'] as Array<{ kind: string }>).map(({ kind }) => kind);
+  assert.ok(!(await needs()).includes('certificate:page'));
+  const soon = await issue(['box.test'], { days: 20 });
+  const put = await admin.api('PUT', '/certificates/page', { certificate: soon.certificate, key: soon.key });
+  assert.equal(put.status, 200, put.text);
+  assert.ok((await needs()).includes('certificate:page'));
+});
+
 test('what is no PKCS#12 file is said to be none, and changes nothing', async () => {
   const before = await shownByPages();
   for (const file of [Buffer.alloc(200, 1), Buffer.from(`30820100${'00'.repeat(200)}`, 'hex')]) {

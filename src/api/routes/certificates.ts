@@ -1,6 +1,7 @@
 /** Certificates by API: what each is and until when, and every way to another one. The desk does the work. */
 import { X509Certificate } from 'node:crypto';
 import { isDue } from '../../base/issue.ts';
+import type { ControlClient } from '../../control/client.ts';
 import { AcmeTrouble, termsOf } from '../certificates/acme-client.ts';
 import type { CertificateDesk, Shown } from '../certificates/desk.ts';
 import { Pkcs12Trouble, readPkcs12 } from '../certificates/pkcs12.ts';
@@ -15,6 +16,8 @@ type Ids =
   | `authority.${'show' | 'file'}`
   | `acme.${'show' | 'terms' | 'update' | 'delete' | 'run'}`;
 type Certificate = Answer<'certificates.list'>['certificates'][number];
+
+type Need = Answer<'overview.show'>['needs'][number];
 
 const PROBLEM_DAYS = 21;
 
@@ -84,6 +87,42 @@ export function certificateHandlers(parts: RouteParts): Some<Ids> {
     },
     ...acmeHandlers(desk),
   };
+}
+
+/** For the first page: what ends soon, and an issuer that refused. Mail's own end is an alarm of the gateway. */
+export async function certificateNeeds({ desk, now }: RouteParts, gateway: ControlClient): Promise<Need[]> {
+  const portal = await settingAt<{ enabled: boolean }>(gateway, 'portal');
+  const rows = await Promise.all(
+    (portal.enabled ? (['page', 'portal'] as const) : (['page'] as const)).map(async (use) =>
+      certificateRow(use, await desk.shown(use), now()),
+    ),
+  );
+  const needs = rows.flatMap(({ use, problem, daysLeft }): Need[] =>
+    problem === undefined
+      ? []
+      : [
+          {
+            kind: `certificate:${use}`,
+            level: daysLeft < 7 ? 'urgent' : 'soon',
+            title: {
+              ja: `${use === 'page' ? '画面' : '利用者ページ'}の証明書: ${problem.ja}`,
+              en: `Certificate of ${use === 'page' ? 'these pages' : 'the recipients’ page'}: ${problem.en}`,
+            },
+            remedy: { ja: '新しい証明書を入れてください', en: 'Install another one' },
+            page: '/system/certificates',
+          },
+        ],
+  );
+  const last = desk.acme()?.last;
+  if (last?.ok === false)
+    needs.push({
+      kind: 'acme',
+      level: 'soon',
+      title: { ja: '証明書の自動発行が失敗しました', en: 'The issuer did not give a certificate' },
+      remedy: { ja: '理由を確認してください', en: 'Look at the reason' },
+      page: '/system/certificates',
+    });
+  return needs;
 }
 
 function acmeHandlers(desk: CertificateDesk): Some<`acme.${'show' | 'terms' | 'update' | 'delete' | 'run'}`> {

@@ -6,6 +6,7 @@ import { countersOf, seriesOf } from '../live/figures.ts';
 import { spanOf } from '../live/zone.ts';
 import type { Some } from '../server/call.ts';
 import { briefOf } from '../server/problems.ts';
+import { certificateNeeds } from './certificates.ts';
 import { iso, type RouteParts } from './parts.ts';
 import { isWatching, levelSince } from './policy.ts';
 
@@ -16,12 +17,13 @@ type Card<T> = { ok: true; value: T } | ({ ok: false } & ReturnType<typeof brief
 export function overviewHandlers(parts: RouteParts): Some<'overview.show'> {
   return {
     'overview.show': async ({ gateway }) => {
-      const [status, queue, today, last, watch] = await Promise.all([
+      const [status, queue, today, last, watch, certificates] = await Promise.all([
         card(gateway.call('status', {})),
         card(oldestOf(gateway, parts.now())),
         card(todayOf(parts, gateway)),
         card(gateway.call('history.search', { state: 'delivered', limit: 1 })),
         card(watchOf(parts, gateway)),
+        card(certificateNeeds(parts, gateway)),
       ]);
       const lastDelivered = last.ok ? last.value.entries[0]?.arrivedAt : undefined;
       const of = <T>(read: (value: StatusAnswer) => T): Card<T> =>
@@ -39,7 +41,7 @@ export function overviewHandlers(parts: RouteParts): Some<'overview.show'> {
           spoolOctets: spool.octets,
         })),
         watch,
-        needs: status.ok ? needsOf(status.value) : [],
+        needs: byUrgency([...(status.ok ? needsOf(status.value) : []), ...(certificates.ok ? certificates.value : [])]),
       };
     },
   };
@@ -219,6 +221,10 @@ function needsOf(status: StatusAnswer): Need[] {
       remedy: { ja: '送るか削除するか決めてください', en: 'Let them go or delete them' },
       page: '/queue?state=held',
     });
+  return needs;
+}
+
+function byUrgency(needs: readonly Need[]): Need[] {
   return needs.toSorted((a, b) => LEVELS.indexOf(a.level) - LEVELS.indexOf(b.level));
 }
 
