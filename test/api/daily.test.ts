@@ -171,7 +171,13 @@ test('the jobs by the clock are told with their names', async () => {
 test('digest and portal are switched by one setting each, and a time or an address that is none changes nothing', async () => {
   const put = async (path: string, value: unknown) => (await admin.api('PUT', '/config', { path, value })).json;
   const shown = async (path: string) => (await admin.api('GET', `/config?path=${path}`)).json['value'];
-  const portal = { enabled: true, url: 'https://mail.office.example:8443', selfRelease: 'none', linkDays: 7 };
+  const portal = {
+    enabled: true,
+    reach: 'inside',
+    url: 'https://mail.office.example:8443',
+    selfRelease: 'none',
+    linkDays: 7,
+  };
   assert.equal((await put('portal', portal))['ok'], true);
   assert.equal((await put('quarantine.digest', { enabled: true, at: ['08:30', '13:00'] }))['ok'], true);
   assert.deepEqual(await shown('portal'), portal);
