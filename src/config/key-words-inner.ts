@@ -59,8 +59,8 @@ export const INNER_WORDS: Readonly<Record<string, Text>> = {
     ja: '1 通のメールの圧縮ファイルの中で調べるファイルの数です。超えると検査できないものとします。',
   },
   'limits.archiveOctets': {
-    en: "What the archives of a message may unpack to; beyond it they are unscannable. This and the next key stop archive bombs. Keep it below clamd's MaxFileSize (300 MB as shipped): larger files in a zip clamd leaves out without a word.",
-    ja: '1 通のメールの圧縮ファイルを開いたときの大きさの上限です。超えると検査できないものとします。次の項目とともに、圧縮爆弾（アーカイブ爆弾）を防ぎます。clamd の MaxFileSize（出荷時 300 MB）より小さくしてください。ZIP の中のそれより大きいファイルは、clamd が黙って飛ばします。',
+    en: "What the archives of a message may unpack to; beyond it they are unscannable. This and the next key stop archive bombs. It cannot be more than clamd's MaxFileSize (300 MB as shipped): larger files in a zip clamd leaves out without a word. With a clamd of your own that has a lower one, keep it below that.",
+    ja: '1 通のメールの圧縮ファイルを開いたときの大きさの上限です。超えると検査できないものとします。次の項目とともに、圧縮爆弾（アーカイブ爆弾）を防ぎます。clamd の MaxFileSize（出荷時 300 MB）を超える値にはできません。ZIP の中のそれより大きいファイルは、clamd が黙って飛ばすからです。自前の clamd の値がそれより小さいときは、それより小さくしてください。',
   },
   'limits.archiveRatio': {
     en: 'How many times larger than in the archive a file may become; beyond it the archive is unscannable. Raise it if your office exchanges logs or tables that compress very well.',

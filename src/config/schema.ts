@@ -152,7 +152,8 @@ export const configSchema = z.strictObject({
       unknownRecipientsPerSession: z.number().int().min(1).default(10),
       archiveDepth: z.number().int().min(0).default(5),
       archiveFiles: z.number().int().min(1).default(1_000),
-      archiveOctets: octets.default(268_435_456),
+      /** At most what clamd reads to its end (MaxFileSize): beyond, it would call a file in a zip clean unread. */
+      archiveOctets: octets.max(314_572_800).default(268_435_456),
       archiveRatio: z.number().int().min(2).default(100),
     })
     .prefault({}),
