@@ -247,7 +247,10 @@ test('the daily look for an update can be run at once; how it went is told, also
   const listed = await host.admin.call('jobs.list', {});
   assert.deepEqual(
     listed.jobs.map(({ name, runs }) => [name, runs.length]),
-    [['check-update', 0]],
+    [
+      ['check-update', 0],
+      ['update-signatures', 0],
+    ],
   );
   assert.ok(Date.parse(listed.jobs[0]?.nextAt ?? '') > 0);
   assert.equal((await host.console.call('jobs.run', { name: 'check-update' })).runs[0]?.ok, true, 'no source: no look');

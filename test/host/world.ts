@@ -5,6 +5,8 @@ import path from 'node:path';
 import { createHostClient, type HostClient } from '../../src/control/host-client.ts';
 import { type Child, startChild, until } from '../support/process.ts';
 
+/** Folders and files of the signatures: none is there, so that none is touched beside the test's own. */
+const SIGNATURES = ['clamav', 'clamav-run', 'ham', 'starter', 'clamd-socket', 'proof-socket'];
 const ROOT = path.resolve(import.meta.dirname, '../..');
 
 export interface HostWorld {
@@ -35,7 +37,7 @@ export async function startHost(options: { mode?: 'appliance' | 'trial'; flags?:
   const at = (name: string): string => path.join(dir, name);
   await mkdir(at('bin'));
   await mkdir(at('sys'));
-  const places = ['units', 'networkd', 'unbound', 'chrony', 'sys', 'inbox', 'nut'].flatMap((name) => [
+  const places = ['units', 'networkd', 'unbound', 'chrony', 'sys', 'inbox', 'nut', ...SIGNATURES].flatMap((name) => [
     `--${name}`,
     at(name),
   ]);
