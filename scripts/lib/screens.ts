@@ -80,6 +80,8 @@ async function someMail(world: PagesWorld): Promise<void> {
 
 /** As small as the limit asks for. */
 async function keep(page: Page, name: string): Promise<void> {
+  // the drawing of a chart is loaded when one is shown
+  await page.waitForFunction("[...document.querySelectorAll('.chart')].every((one) => one.querySelector('canvas'))");
   const session = await page.context().newCDPSession(page);
   for (const quality of [80, 60, 40, 20]) {
     const { data } = await session.send('Page.captureScreenshot', { format: 'webp', quality });

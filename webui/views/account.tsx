@@ -216,7 +216,7 @@ function Sessions() {
           rows={list.value.sessions}
           keyOf={(row) => row.id}
           columns={[
-            { key: 'address', label: t(ACCOUNT.address), head: true, render: (row) => row.address },
+            { key: 'address', label: t(ACCOUNT.address), head: true, class: 'nowrap', render: (row) => row.address },
             {
               key: 'agent',
               label: t(ACCOUNT.browser),

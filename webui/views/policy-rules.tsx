@@ -3,9 +3,10 @@ import { useEffect, useState } from 'preact/hooks';
 import { type Answer, call } from '../api/client.ts';
 import { useAction, useLoad } from '../api/use.ts';
 import { may } from '../app/session.ts';
-import { Card, Time, Trouble } from '../components/basics.tsx';
+import { Card, Trouble } from '../components/basics.tsx';
 import { AreaField, errorAt, FormFoot, SelectField, submitted, TextField, useDirtyGuard } from '../components/form.tsx';
 import { toast } from '../components/toast.tsx';
+import { formatTime } from '../i18n/format.ts';
 import { formatNumber, t } from '../i18n/language.ts';
 import { COMMON } from '../i18n/words-common.ts';
 import { POLICY } from '../i18n/words-policy.ts';
@@ -175,11 +176,9 @@ function Forecast({ spam }: { spam: SpamDraft }) {
       <table>
         <caption class="small soft" style={{ textAlign: 'start' }}>
           <strong>{t(POLICY.forecast)}</strong>{' '}
-          {value === undefined ? null : (
-            <>
-              <Time at={value.since} style="day" />: {t(POLICY.forecastText, { since: '', n: value.messages }).trim()}
-            </>
-          )}
+          {value === undefined
+            ? null
+            : t(POLICY.forecastText, { since: formatTime(value.since, 'day'), n: value.messages })}
         </caption>
         <thead>
           <tr>

@@ -155,7 +155,7 @@ function Rows({ rows, opened, open, chosen, choose, done }: RowsProperties) {
             </>
           ),
         },
-        { key: 'reason', label: t(FIELD.reason), render: (row) => <Reason reason={row.reason} /> },
+        { key: 'reason', label: t(FIELD.reason), class: 'reason', render: (row) => <Reason reason={row.reason} /> },
         { key: 'time', label: t(FIELD.time), class: 'fit', render: (row) => <Time at={row.arrivedAt} /> },
         {
           key: 'expires',

@@ -32,7 +32,7 @@ export function CertificatesTab() {
   if (list.error !== undefined) return <Trouble error={list.error} again={list.again} />;
   if (list.value === undefined) return <Skeleton lines={8} />;
   return (
-    <div class="cards">
+    <div class="cards roomy">
       {list.value.certificates.map((one) => (
         <OneCertificate key={one.use} certificate={one} done={changed} />
       ))}

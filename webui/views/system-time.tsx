@@ -50,7 +50,7 @@ export function ClockFacts({ clock }: { clock: Clock }) {
       <dl class="facts">
         <dt>{t(SYSTEM.clockNow)}</dt>
         <dd>
-          {formatTime(clock.now, 'full')} {clock.timeZone}
+          {formatTime(clock.now, 'full')} {zone.value}
         </dd>
         <dt>{t(SYSTEM.source)}</dt>
         <dd class="mono">{clock.source ?? '–'}</dd>
