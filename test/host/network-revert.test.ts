@@ -1,0 +1,100 @@
+/**
+ * Confirm or revert, on the clock: who locks himself out by a new network gets the old one back after two minutes, to the second,
+ * and what he confirmed in time stays. Files are real, the timers and the commands are the test's.
+ */
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
+import { type TestContext, test } from 'node:test';
+import type { NetworkSettings } from '../../src/control/host-shapes.ts';
+import { CONFIRM_MS, createNetwork, type Network } from '../../src/host/network.ts';
+import { openRecord } from '../../src/host/record.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+
+const TURNS = 100_000;
+
+interface World {
+  network: Network;
+  /** networkd's file of the interface. */
+  text: () => Promise<string>;
+  /** Time goes by: the timers that are due run, then what they began. */
+  pass: (ms: number, until: () => Promise<boolean> | boolean) => Promise<void>;
+}
+
+async function world(context: TestContext): Promise<World> {
+  const dir = await mkdtemp(path.join(tmpdir(), 'sekisho-network-'));
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  const clock = new FakeClock();
+  const at = (name: string): string => path.join(dir, name);
+  const network = createNetwork({
+    record: openRecord(at('data')),
+    clock,
+    run: async () => ({ code: 0, stdout: '', stderr: '', missing: false, late: false }),
+    networkd: at('networkd'),
+    unbound: at('unbound'),
+    chrony: at('chrony'),
+    log: () => undefined,
+  });
+  context.after(async () => {
+    network.stop();
+    await rm(dir, { recursive: true, force: true });
+  });
+  const file = at('networkd/50-sekisho-eth0.network');
+  return {
+    network,
+    text: async () => (existsSync(file) ? readFile(file, 'utf8') : ''),
+    pass: async (ms, until) => {
+      clock.advance(ms);
+      context.mock.timers.tick(ms);
+      for (let turns = 0; turns < TURNS; turns += 1) {
+        if (await until()) return;
+        await turn();
+      }
+      assert.fail('What was waited for did not come');
+    },
+  };
+}
+
+function fixed(address: string): NetworkSettings {
+  return {
+    hostname: 'gw.office.example',
+    interfaces: [{ name: 'eth0', ipv4: { method: 'static', addresses: [address] }, ipv6: { method: 'off' } }],
+    dns: [],
+    ntp: [],
+    inside: [],
+  };
+}
+
+test('what nobody confirms is taken back after two minutes, and not a second before', async (context) => {
+  const { network, text, pass } = await world(context);
+  const first = await network.set(fixed('192.0.2.10/24'));
+  await pass(100, async () => (await text()).includes('192.0.2.10/24'));
+  await network.confirm(first.id);
+  const second = await network.set(fixed('192.0.2.99/24'));
+  assert.equal(Date.parse(second.revertsAt) - Date.parse(second.since), CONFIRM_MS);
+  await pass(100, async () => (await text()).includes('192.0.2.99/24'));
+  await pass(CONFIRM_MS - 1_100, () => true);
+  assert.equal((await network.show()).pending?.id, second.id);
+  assert.match(await text(), /192\.0\.2\.99\/24/);
+  await pass(1_000, async () => (await network.show()).pending === undefined);
+  assert.match(await text(), /192\.0\.2\.10\/24/);
+  await assert.rejects(network.confirm(second.id), { code: 'NOT_FOUND' });
+});
+
+test('what is confirmed in time stays, and a change of mind takes it back at once', async (context) => {
+  const { network, text, pass } = await world(context);
+  const { id } = await network.set(fixed('192.0.2.10/24'));
+  await pass(100, async () => (await text()).includes('192.0.2.10/24'));
+  await pass(CONFIRM_MS - 1_000, () => true);
+  await network.confirm(id);
+  await pass(10 * CONFIRM_MS, () => true);
+  assert.match(await text(), /192\.0\.2\.10\/24/);
+  await network.set(fixed('192.0.2.99/24'));
+  await pass(100, async () => (await text()).includes('192.0.2.99/24'));
+  await network.revert();
+  assert.match(await text(), /192\.0\.2\.10\/24/);
+  assert.equal((await network.show()).pending, undefined);
+});
