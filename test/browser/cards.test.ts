@@ -9,6 +9,7 @@ import { sendMail } from '../support/smtp-client.ts';
 import { COMMON } from '../../webui/i18n/words-common.ts';
 import { MESSAGE, QUEUE } from '../../webui/i18n/words-messages.ts';
 import { NOTIFY } from '../../webui/i18n/words-notify.ts';
+import { OVERVIEW } from '../../webui/i18n/words-overview.ts';
 import { POLICY } from '../../webui/i18n/words-policy.ts';
 import { SYSTEM } from '../../webui/i18n/words-system.ts';
 import { claim, login, type PagesWorld, settled, startPagesWorld } from './pages-world.ts';
@@ -245,5 +246,25 @@ test('a place is a link: a search, a message, a tab of the settings; back leads 
   await page.goto('/no-such-page');
   await page.locator('main h1').waitFor();
   assert.equal(await page.locator('nav.nav').count(), 1, 'the way on stands there');
+  await context.close();
+});
+
+test('one card that fails says so in its place, and the others stand', async () => {
+  const { page, context } = await world.open({ language: 'en' });
+  await login(page);
+  const message = { ja: '時間内に分かりませんでした', en: 'It was not known in time' };
+  await page.route('**/api/v1/overview', async (route) => {
+    const answer = await route.fetch();
+    const picture = (await answer.json()) as Record<string, unknown>;
+    await route.fulfill({ response: answer, json: { ...picture, queue: { ok: false, code: 'LATE', message } } });
+  });
+  await page.goto('/');
+  await settled(page);
+  const part = (title: string) => page.getByRole('region', { name: title, exact: true });
+  await part(OVERVIEW.queue.en).getByText(message.en).waitFor();
+  for (const title of [OVERVIEW.today.en, OVERVIEW.engines.en, OVERVIEW.disk.en]) {
+    await part(title).waitFor();
+    assert.equal(await part(title).locator('.notice').count(), 0, title);
+  }
   await context.close();
 });
