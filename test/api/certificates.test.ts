@@ -202,7 +202,7 @@ async function again(): Promise<Visitor> {
   return visitor;
 }
 
-test('ACME: terms are shown and agreed to, the name is proved on port 80, mail gets the certificate and again when it is due', async () => {
+test('ACME: terms are shown and agreed to, the name is proved on port 80, mail gets the certificate and keeps it while it is not due', async () => {
   const outward = async (): Promise<string> => (await admin.api('GET', '/outward')).text;
   assert.match(await outward(), /"name":"acme"[^}]*\}[^}]*\}[^}]*"on":false/);
   const { directory } = pebble;
