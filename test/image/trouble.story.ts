@@ -1,6 +1,6 @@
 /**
  * What takes longer than the test command allows, each in a copy of a claimed box: a full data partition, a data partition that is
- * garbage, a kernel panic, mains that come back in mid-shutdown, an update whose antivirus is dead. scripts/image-test --long.
+ * garbage, a kernel panic. By hand: scripts/image-test trouble.
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
