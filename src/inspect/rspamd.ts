@@ -3,8 +3,8 @@
  * answer but a complete JSON reply of the expected shape. Anything else throws: a spam score that is not there is not 0.
  * Connections are used again where rspamd keeps them (3.4 closes each). Works over TCP (`http://127.0.0.1:11333`) and over a Unix socket (a path).
  */
-import { Agent, type IncomingMessage, request, type RequestOptions } from 'node:http';
-import type { Readable } from 'node:stream';
+import { Agent, type ClientRequest, type IncomingMessage, request, type RequestOptions } from 'node:http';
+import { type Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import type { Bytes } from '../base/brand.ts';
@@ -158,7 +158,7 @@ async function exchange(
       outgoing.end();
     } else {
       source = body();
-      const sending = pipeline(source, outgoing);
+      const sending = pipeline(source, bodyOf(outgoing));
       sending.catch(() => undefined);
       // rspamd may answer (an error) before it has read everything: the answer counts, the rest need not go out
       const early = await Promise.race([sending.then(() => undefined, sendFailed(answered)), answered]);
@@ -169,6 +169,25 @@ async function exchange(
     source?.destroy();
     if (!outgoing.writableFinished) outgoing.destroy();
   }
+}
+
+/**
+ * The request's body, whose last octets leave together with its end. Node writes nothing once more at a later end; an engine
+ * that answers at once has closed by then, the write fails (EPIPE), and the answer that lies there unread is lost with it.
+ */
+function bodyOf(outgoing: ClientRequest): Writable {
+  let last: Buffer | undefined;
+  return new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      const ready = last === undefined || outgoing.write(last);
+      last = chunk;
+      if (ready) done();
+      else outgoing.once('drain', done);
+    },
+    final(done) {
+      outgoing.end(last, () => done());
+    },
+  });
 }
 
 /** When sending breaks, what rspamd said (or the socket's own error) tells more than the broken pipe. */

@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { mkdtemp, rm } from 'node:fs/promises';
 import type { AddressInfo, Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Readable } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import { RspamdClient, type RspamdRequest } from '../../src/inspect/rspamd.ts';
 import type { Finding } from '../../src/mail/finding.ts';
 import { haveRspamd, startRspamd, type TestEngine } from './engines.ts';
@@ -191,6 +196,44 @@ test('check() asks once more when a kept connection was closed meanwhile', async
       client[Symbol.dispose]();
     }
   });
+});
+
+/** A server of its own thread that answers and closes with the last octet it reads, as rspamd does with what it knows already. */
+const HASTY = `
+const { createServer } = require('node:net');
+const { parentPort, workerData } = require('node:worker_threads');
+const body = ${JSON.stringify(JSON.stringify(CLEAN))};
+const server = createServer((socket) => {
+  let text = '';
+  socket.on('error', () => undefined);
+  socket.on('data', (octets) => {
+    text += octets.toString('latin1');
+    const [head, ...rest] = text.split('\\r\\n\\r\\n');
+    if (rest.join('\\r\\n\\r\\n').length < Number(/content-length: (\\d+)/i.exec(head)?.[1] ?? 1e9)) return;
+    socket.end('HTTP/1.1 200 OK\\r\\nConnection: close\\r\\nContent-Length: ' + body.length + '\\r\\n\\r\\n' + body);
+    socket.destroySoon();
+  });
+});
+server.listen(workerData, () => parentPort.postMessage('there'));
+`;
+
+test('check() hears an engine that answers and closes as soon as it has read all', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'sekisho-hasty-'));
+  const socket = path.join(folder, 'socket');
+  const hasty = new Worker(HASTY, { eval: true, workerData: socket });
+  try {
+    await once(hasty, 'message');
+    for (let i = 0; i < 300; i += 1) {
+      const octets = Buffer.from(PLAIN);
+      const stream = (): Readable =>
+        Readable.from([octets.subarray(0, 50), octets.subarray(50)], { objectMode: false });
+      const finding = await check(socket, { ...messageOf(PLAIN), stream, pieces: undefined });
+      assert.equal(finding.kind, 'spam');
+    }
+  } finally {
+    await hasty.terminate();
+    await rm(folder, { recursive: true, force: true });
+  }
 });
 
 test('check() says how to help when there is no rspamd', async () => {
