@@ -56,9 +56,7 @@ function resultOf(finding: Finding, { reversePath, override }: { reversePath: st
           ...comment(
             finding.result === 'fail' || finding.result === 'pass' ? `p=${finding.policy}` : finding.explanation,
           ),
-          ...(override === undefined
-            ? []
-            : [`reason="${printable(override).replaceAll(/["\\]/g, '?').slice(0, 300)}"`]),
+          ...(override === undefined ? [] : [`reason=${quoted(printable(override).slice(0, 300))}`]),
           ...(finding.domain === '' ? [] : [`header.from=${value(finding.domain)}`]),
         ],
       ];
@@ -89,7 +87,12 @@ function resultOf(finding: Finding, { reversePath, override }: { reversePath: st
 /** RFC 2045 token, or a quoted-string; never anything that could end the line. */
 function value(text: string): string {
   const safe = printable(text).slice(0, 255);
-  return /^[A-Za-z0-9!#$%&'*+\-.^_`{|}~@]+$/.test(safe) ? safe : `"${safe.replaceAll(/["\\]/g, '\\$&')}"`;
+  return /^[A-Za-z0-9!#$%&'*+\-.^_`{|}~@]+$/.test(safe) ? safe : quoted(safe);
+}
+
+/** Without escapes: not every reader knows them, and no honest domain, selector or reason has a quote or a backslash. */
+function quoted(text: string): string {
+  return `"${text.replaceAll(/["\\]/g, '?')}"`;
 }
 
 /** Words of a comment: no parentheses, quotes or backslash, so that nothing can be closed early. */

@@ -40,6 +40,25 @@ export function peerEnvironment(): NodeJS.ProcessEnv {
   return { PATH: process.env['PATH'], LD_LIBRARY_PATH: folders.join(':'), LANG: 'C' };
 }
 
+/** Where the prefix keeps its Perl modules: `share/perl5`, and `lib/<architecture>/perl5/<version>`. */
+export function perlFolders(): string[] {
+  const lib = path.join(peersPrefix(), 'usr/lib');
+  const found = [path.join(peersPrefix(), 'usr/share/perl5')];
+  for (const architecture of readdirSync(lib).filter((name) => name.endsWith('-linux-gnu'))) {
+    const perl = path.join(lib, architecture, 'perl5');
+    for (const version of existing(perl)) found.push(path.join(perl, version));
+  }
+  return found;
+}
+
+function existing(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
 export interface ArrivedMessage {
   file: string;
   /** As it was sent, LF ends: Return-Path, Delivered-To and X-Original-To of virtual(8) and Postfix's Received are cut. */

@@ -2,10 +2,9 @@
  * The small programs people send mail with, unpacked by `scripts/test` and never installed: swaks, msmtp, curl. Each sends
  * one file (CRLF ends) as it is and answers with its exit code and words. STARTTLS takes any certificate.
  */
-import { readdirSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { peerEnvironment, peersPrefix } from './peers.ts';
+import { peerEnvironment, peersPrefix, perlFolders } from './peers.ts';
 import { startChild } from './process.ts';
 
 export interface Errand {
@@ -67,23 +66,4 @@ async function run(
   const { code } = await child.ended;
   clearTimeout(guard);
   return { code, output: child.output() };
-}
-
-/** Where the prefix keeps its Perl modules: `share/perl5`, and `lib/<architecture>/perl5/<version>`. */
-function perlFolders(): string[] {
-  const lib = path.join(peersPrefix(), 'usr/lib');
-  const found = [path.join(peersPrefix(), 'usr/share/perl5')];
-  for (const architecture of readdirSync(lib).filter((name) => name.endsWith('-linux-gnu'))) {
-    const perl = path.join(lib, architecture, 'perl5');
-    for (const version of existing(perl)) found.push(path.join(perl, version));
-  }
-  return found;
-}
-
-function existing(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
 }
