@@ -6,7 +6,8 @@
  *     --gateway-ended: notes one end of the gateway (ExecStopPost, $SERVICE_RESULT) and decides about the brake, then exits
  *     --open-bundle FILE: prints a support bundle; the passphrase comes on stdin
  *     --clamav, --clamav-run, --ham, --starter, --clamd-socket, --proof-socket, --memory-mib: the same for signatures
- *     --units, --networkd, --unbound, --chrony, --sys, --inbox, --nut, --nut-rules, --wipe (several): other places than the box's
+ *     --units, --networkd, --unbound, --chrony, --sys, --inbox, --nut, --nut-rules, --sbom, --update-roots, --wipe (several):
+ *     other places than the box's
  *
  * One socket a caller in --run: admin.sock, console.sock, gateway.sock. Exit: 0 clean stop · 64 usage · 70 a bug · 75 trouble.
  */
@@ -30,6 +31,7 @@ import { carryOutFactoryReset, isFactoryResetWished } from './host/factory-reset
 import { groupId } from './host/groups.ts';
 import { applyListeners, createHostHandlers, type HostParts } from './host/handlers.ts';
 import { GATEWAY_UNIT } from './host/listeners.ts';
+import { checkAdvisories } from './jobs/check-advisories.ts';
 import { checkUpdate } from './jobs/check-update.ts';
 import { updateSignatures } from './jobs/update-signatures.ts';
 import { startJobs } from './jobs/scheduler.ts';
@@ -83,6 +85,7 @@ async function main({ mode, places, wipe }: Arguments): Promise<void> {
   });
   const resets = await noteBoot({ record: parts.record, clock, sys: places.sys });
   if (appliance) await settleMachine(parts, resets);
+  if (appliance) await parts.advisories.restore();
   parts.ups.start();
   stack.defer(() => parts.ups.stop());
   if (appliance) parts.upsUnits.start();
@@ -91,6 +94,7 @@ async function main({ mode, places, wipe }: Arguments): Promise<void> {
 
   const work = [
     checkUpdate({ run: () => parts.updates.daily(), random: Math.random }),
+    checkAdvisories({ run: (signal) => parts.advisories.check(signal), random: Math.random }),
     updateSignatures({ run: (signal) => parts.signatures.update(signal), random: Math.random }),
   ];
   const jobs = startJobs(appliance ? work : [], {
@@ -223,6 +227,8 @@ function readArguments(): Arguments | { bundle: string } | undefined {
         'clamd-socket': place,
         'proof-socket': place,
         'memory-mib': place,
+        sbom: place,
+        'update-roots': place,
         wipe: { type: 'string', multiple: true },
         'gateway-ended': { type: 'boolean', default: false },
         'open-bundle': place,
@@ -257,6 +263,8 @@ function readArguments(): Arguments | { bundle: string } | undefined {
           proof: values['proof-socket'] ?? '/run/sekisho-proof/clamd.sock',
           inbox: values.inbox ?? '/var/lib/sekisho-admin/inbox',
         },
+        sbom: values.sbom ?? '/usr/share/sekisho/sbom.cdx.json',
+        updateRoots: values['update-roots'] ?? '/usr/share/sekisho/update-roots.pem',
         ...(values['memory-mib'] === undefined ? {} : { memoryOctets: Number(values['memory-mib']) * 1_048_576 }),
         ...(values['ups-port'] === undefined ? {} : { upsPort: Number(values['ups-port']) }),
       },

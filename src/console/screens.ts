@@ -1,5 +1,6 @@
 /** The console's screens: what each menu entry shows or does. Every one returns; trouble is a sentence on the screen. */
 import { readFile } from 'node:fs/promises';
+import type { AdvisoriesAnswer } from '../control/advisory-shapes.ts';
 import { FACTORY_RESET_WORDS } from '../control/host-contract.ts';
 import { DIAGNOSTICS, type NetworkSettings, SERVICES } from '../control/host-shapes.ts';
 import { attempt, choose, confirmed, type Desk, word } from './desk.ts';
@@ -24,6 +25,9 @@ export async function showState(desk: Desk): Promise<void> {
     lines.push(`UPS: ${ups.state}${charge}${left} ${ups.status ?? ''}`);
     for (const { at, event, detail } of ups.events.slice(0, CONSOLE_EVENTS)) lines.push(`  ${at} ${event} (${detail})`);
     lines.push(`update: ${update.phase} ${update.available ?? ''}`);
+    const known = await attempt(desk, () => host.call('advisories.show', {}));
+    const support = status.supportedUntil === undefined ? '' : `  supported until ${status.supportedUntil}`;
+    if (known !== undefined) lines.push(`known weaknesses: ${weaknessWords(known)}${support}`);
     lines.push(`clock: ${clock.synchronised ? 'synchronised' : 'NOT synchronised'} ${clock.timeZone}`);
     if (status.disk.text !== undefined) lines.push(status.disk.text[desk.language]);
     for (const alarm of status.alarms)
@@ -38,6 +42,14 @@ export async function showState(desk: Desk): Promise<void> {
     for (const alarm of mail.alarms) lines.push(`! ${alarm.title[desk.language]} (${alarm.detail})`);
   }
   await terminal.page(lines, word(desk, 'more'));
+}
+
+/** `none serious, 12 others (2026-11-22)`; without a list it says so: unknown is not well. */
+function weaknessWords({ state, serious, others, publishedAt }: AdvisoriesAnswer): string {
+  if (publishedAt === undefined) return `not looked up (${state})`;
+  const count = serious.length === 0 ? 'none serious' : `${serious.length} SERIOUS`;
+  const day = publishedAt.slice(0, 10);
+  return `${count}, ${others} others (${state}, list of ${day})`;
 }
 
 export async function showQueue(desk: Desk): Promise<void> {

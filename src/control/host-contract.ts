@@ -5,6 +5,7 @@
  * On a trial machine the host runs unprivileged: it answers what it can see, and changes say `READ_ONLY`.
  */
 import { z } from 'zod';
+import { advisories } from './advisory-shapes.ts';
 import * as shape from './host-shapes.ts';
 import { signatures, signatureSettings } from './signature-shapes.ts';
 import { count, job, time } from './shapes.ts';
@@ -270,6 +271,9 @@ export const HOST_VERBS = {
     }),
     response: done,
   }),
+
+  /** What is known against the parts this system carries. */
+  'advisories.show': verb('GET', '/v1/advisories', { callers: PEOPLE, request: nothing, response: advisories }),
 
   // ---- virus signatures
   'signatures.show': verb('GET', '/v1/signatures', { callers: PEOPLE, request: nothing, response: signatures }),

@@ -1,5 +1,6 @@
 /** The machine's own alarms: what is wrong now, seen from its state, each with what to do about it. Nothing is kept. */
 import type { Text } from '../base/i18n.ts';
+import type { AdvisoryTrouble } from './advisory-watch.ts';
 import type { DegradedAnswer, HostAlarm, UpsAnswer, WatchdogAnswer } from '../control/host-shapes.ts';
 import type { SignatureTrouble } from './signature-trouble.ts';
 
@@ -67,6 +68,23 @@ const WORDS = {
       en: 'Give the box 4 GB or more, or choose an antivirus on another machine, or none, at System → Antivirus.',
     },
   },
+  'advisory-serious': {
+    title: {
+      ja: '本機に含まれるソフトウェアに、直すべき弱点が見つかっています',
+      en: 'Weaknesses that should be mended are known in what the box carries',
+    },
+    remedy: {
+      ja: '「システム」→「更新と電源」で内容を確かめ、新しい版があれば入れてください。まだなければ配布元にお尋ねください。',
+      en: 'Read them at System → Updates and power and install the newer version; if there is none yet, ask the makers.',
+    },
+  },
+  'support-ended': {
+    title: { ja: 'この版のサポート期限が過ぎました', en: 'The support of this version has ended' },
+    remedy: {
+      ja: '新しい弱点が見つかっても直されません。「システム」→「更新と電源」で新しい版を入れてください。',
+      en: 'New weaknesses are not mended any more. Install a newer version at System → Updates and power.',
+    },
+  },
   'record-damaged': {
     title: { ja: '本体の設定ファイルが壊れていました', en: 'The machine’s own settings were damaged' },
     remedy: {
@@ -82,7 +100,7 @@ export function hostAlarms(state: {
   watchdog: WatchdogAnswer;
   damage: string | undefined;
   startedAt: string;
-  signatures: readonly SignatureTrouble[];
+  more: readonly (SignatureTrouble | AdvisoryTrouble)[];
 }): HostAlarm[] {
   const { degraded, ups, watchdog, damage, startedAt } = state;
   const alarms: HostAlarm[] = [];
@@ -94,6 +112,6 @@ export function hostAlarms(state: {
   const { reason, at } = watchdog.lastReset;
   if (reason === 'watchdog' || reason === 'panic') add('watchdog-reset', reason, at);
   if (damage !== undefined) add('record-damaged', damage, startedAt);
-  for (const { name, detail, since } of state.signatures) add(name, detail, new Date(since).toISOString());
+  for (const { name, detail, since } of state.more) add(name, detail, new Date(since).toISOString());
   return alarms;
 }

@@ -4,6 +4,7 @@ import { totalmem } from 'node:os';
 import path from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { HostStatus } from '../control/host-shapes.ts';
+import { createAdvisoryWatch } from './advisory-watch.ts';
 import { createBrake } from './brake.ts';
 import { createBundles } from './bundle.ts';
 import { createClaim } from './claim.ts';
@@ -48,6 +49,9 @@ export interface HostPlaces {
   /** The gateway's control socket. */
   gateway: string;
   signatures: SignaturePlaces;
+  /** The parts list of this system; the roots its updates are believed by. */
+  sbom: string;
+  updateRoots: string;
 }
 
 /** On trial the checks run every few seconds; a probe mail each minute is enough. */
@@ -186,6 +190,16 @@ export async function assembleHost(options: {
     bundles,
     usb,
     signatures,
+    advisories: createAdvisoryWatch({
+      record,
+      clock,
+      run,
+      folder: path.join(data, 'advisories'),
+      sbom: places.sbom,
+      roots: places.updateRoots,
+      possible: mode === 'appliance',
+      log,
+    }),
     log,
   };
 }

@@ -7,6 +7,7 @@ import type { Clock } from '../base/clock.ts';
 import { SekishoError } from '../base/errors.ts';
 import type { HostHandlers, HostVerbAnswer, HostVerbName } from '../control/host-contract.ts';
 import type { DegradedAnswer, FactsAnswer, HostStatus } from '../control/host-shapes.ts';
+import { type AdvisoryWatch, advisoryTrouble } from './advisory-watch.ts';
 import { hostAlarms } from './alarms.ts';
 import { watchdogState } from './boots.ts';
 import { type Brake, recentCrashes, tryAfterMs } from './brake.ts';
@@ -56,6 +57,7 @@ export interface HostParts {
   bundles: Bundles;
   usb: UsbSticks;
   signatures: Signatures;
+  advisories: AdvisoryWatch;
   log: (level: 'info' | 'warn' | 'error', message: string, facts?: Record<string, unknown>) => void;
 }
 
@@ -101,6 +103,7 @@ export function createHostHandlers(parts: HostParts & { jobs: HostJobs }): HostH
     ...mailHandlers(parts),
     ...jobHandlers(parts),
     ...signatureHandlers(parts),
+    'advisories.show': () => parts.advisories.show(),
   };
   if (parts.mode === 'appliance') return handlers;
   const readOnly = (): never => {
@@ -153,7 +156,10 @@ async function hostStatus(parts: HostParts): Promise<HostStatus> {
       watchdog,
       damage: record.damage,
       startedAt,
-      signatures: parts.mode === 'appliance' ? await signatureTrouble(parts) : [],
+      more:
+        parts.mode === 'appliance'
+          ? [...(await signatureTrouble(parts)), ...advisoryTrouble({ ...parts, synchronised: time.synchronised })]
+          : [],
     }),
   };
 }

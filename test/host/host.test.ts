@@ -249,6 +249,7 @@ test('the daily look for an update can be run at once; how it went is told, also
     listed.jobs.map(({ name, runs }) => [name, runs.length]),
     [
       ['check-update', 0],
+      ['check-advisories', 0],
       ['update-signatures', 0],
     ],
   );

@@ -72,3 +72,30 @@ export const FALLBACK_REASONS = {
     en: 'The new version did not start, or was restarted before it was proven.',
   },
 } as const;
+
+/** Known weaknesses of what the box carries. */
+export const ADVISORY = {
+  title: { ja: '含まれるソフトウェアの既知の弱点', en: 'Known weaknesses of what is inside' },
+  off: {
+    ja: '更新の入手先が設定されていないため、確かめていません。設定すると、配布元が署名した一覧と本機の部品表を毎日照らし合わせます。',
+    en: 'Not looked up: no source of updates is set. With one, a list signed by the makers is held against the parts of this box each day.',
+  },
+  never: { ja: 'まだ確かめていません（一日に一度）。', en: 'Not looked up yet (once a day).' },
+  uncovered: {
+    ja: '一覧はこの版のために作られたものではありません。ここに出ていない弱点があるかもしれません。新しい版を入れてください。',
+    en: 'The list was made for other versions: there may be weaknesses it does not name. Install a newer version.',
+  },
+  failed: { ja: '最後の確認に失敗しました', en: 'The last look failed' },
+  none: { ja: '直すべきものはありません', en: 'None that should be mended' },
+  serious: { ja: '{n} 件', en: '{n} to mend' },
+  parts: {
+    ja: '{parts} 個の部品を照合（{kinds}）。軽微なもの、まだ修正のないもの: {n} 件。',
+    en: '{parts} parts compared ({kinds}). Minor, or with no mended version yet: {n}.',
+  },
+  published: { ja: '一覧の日付', en: 'List made' },
+  checked: { ja: '最後の確認', en: 'Last look' },
+  part: { ja: '部品', en: 'Part' },
+  carried: { ja: '本機の版', en: 'Carried' },
+  fixed: { ja: '直った版', en: 'Mended in' },
+  about: { ja: '内容', en: 'What it is' },
+} as const;

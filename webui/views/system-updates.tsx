@@ -12,6 +12,7 @@ import { t, word } from '../i18n/language.ts';
 import { FIELD } from '../i18n/words-mail.ts';
 import { SYSTEM } from '../i18n/words-system.ts';
 import { CHECK_NAMES, FALLBACK_REASONS, PHASE_NAMES, SLOT_STATES, UPDATE } from '../i18n/words-update.ts';
+import { AdvisoriesCard } from './advisories-card.tsx';
 import { UpdateFile } from './update-file.tsx';
 import { UpdateSettings } from './update-settings.tsx';
 
@@ -48,6 +49,7 @@ export function UpdatesTab() {
       ) : (
         <Updates update={update.value} set={update.set} again={update.again} />
       )}
+      <AdvisoriesCard />
       {may('system.change') ? <Power /> : null}
     </>
   );

@@ -3,6 +3,7 @@
  * are the host's own. While the host does not answer, each of these says so (503 HOST_NOT_RUNNING), and nothing else fails.
  */
 import { z } from 'zod';
+import { advisories } from '../../control/advisory-shapes.ts';
 import * as host from '../../control/host-shapes.ts';
 import { HOST_VERBS } from '../../control/host-contract.ts';
 import { signatures } from '../../control/signature-shapes.ts';
@@ -154,6 +155,11 @@ export const MACHINE_OPERATIONS = {
     summary: { ja: 'アップロードしたウイルス定義を確かめて使う', en: 'Prove uploaded virus signatures and use them' },
     access: 'system.change',
     body: HOST_VERBS['signatures.install'].request,
+  }),
+  'advisories.show': operation('GET', '/system/advisories', {
+    summary: { ja: '本機に含まれるソフトウェアの既知の弱点', en: 'Known weaknesses of what the box carries' },
+    access: 'system.read',
+    response: advisories,
   }),
   'update.show': operation('GET', '/system/update', {
     summary: { ja: '更新', en: 'Updates' },

@@ -14,6 +14,7 @@ type Ids =
   | `ups.${'show' | 'set'}`
   | `signatures.${'show' | 'set' | 'install'}`
   | `update.${'show' | 'check' | 'install' | 'set'}`
+  | 'advisories.show'
   | 'logs.read'
   | 'degraded.end'
   | 'diagnostics.run'
@@ -50,6 +51,7 @@ export function machineHandlers(): Some<Ids> {
     'signatures.show': ({ host }) => host.call('signatures.show', {}),
     'signatures.set': ({ host, body }) => host.call('signatures.set', body),
     'signatures.install': ({ host, body }) => host.call('signatures.install', body),
+    'advisories.show': ({ host }) => host.call('advisories.show', {}),
     'update.show': ({ host }) => host.call('update.show', {}),
     'update.check': ({ host }) => host.call('update.check', {}),
     'update.install': ({ host, body }) => host.call('update.install', body),
