@@ -143,7 +143,7 @@ export const update = z.object({
     })
     .optional(),
   /** Why the box went back to the other slot by itself. */
-  lastFallback: z.object({ at: time, from: z.string(), reason: z.string() }).optional(),
+  lastFallback: z.object({ at: time, from: z.string(), reason: z.string(), version: z.string().optional() }).optional(),
   settings: z.object({
     source: z.string(),
     automatic: z.boolean(),

@@ -1,7 +1,7 @@
 /** The machine's own alarms: what is wrong now, seen from its state, each with what to do about it. Nothing is kept. */
 import type { Text } from '../base/i18n.ts';
 import type { AdvisoryTrouble } from './advisory-watch.ts';
-import type { DegradedAnswer, HostAlarm, UpsAnswer, WatchdogAnswer } from '../control/host-shapes.ts';
+import type { DegradedAnswer, HostAlarm, UpdateAnswer, UpsAnswer, WatchdogAnswer } from '../control/host-shapes.ts';
 import type { SignatureTrouble } from './signature-trouble.ts';
 
 interface Words {
@@ -36,6 +36,16 @@ const WORDS = {
     remedy: {
       ja: '一度だけなら操作は不要です。繰り返すときはサポートバンドルを作り、開発元に相談してください。',
       en: 'Once needs nothing. If it comes back make a support bundle and ask the makers.',
+    },
+  },
+  'update-fell-back': {
+    title: {
+      ja: '更新した版が正しく動かなかったため、前の版に戻しました',
+      en: 'An update did not hold, and the box went back to the version before',
+    },
+    remedy: {
+      ja: '前の版で正常に動いています。同じ版は自動では入れません。理由は「システム」→「更新」にあります。続くときはサポートバンドルを作り、開発元に相談してください。',
+      en: 'The version before runs as it did. The same version is not installed again by itself. The reason stands at System → Updates; tell the makers, with a support bundle.',
     },
   },
   'signatures-unasked': {
@@ -94,13 +104,30 @@ const WORDS = {
   },
 } as const satisfies Record<string, Words>;
 
+/** A fallback is news for a week; the page shows it after that too. */
+const FALLBACK_NEWS_MS = 7 * 86_400_000;
+
+interface FallbackTrouble {
+  name: 'update-fell-back';
+  detail: string;
+  since: number;
+}
+
+export function fallbackTrouble({ lastFallback }: Pick<UpdateAnswer, 'lastFallback'>, now: number): FallbackTrouble[] {
+  if (lastFallback === undefined) return [];
+  const { at, version = '', reason } = lastFallback;
+  const since = Date.parse(at);
+  if (now - since > FALLBACK_NEWS_MS) return [];
+  return [{ name: 'update-fell-back', detail: `${version} ${reason}`.trim(), since }];
+}
+
 export function hostAlarms(state: {
   degraded: DegradedAnswer | undefined;
   ups: UpsAnswer;
   watchdog: WatchdogAnswer;
   damage: string | undefined;
   startedAt: string;
-  more: readonly (SignatureTrouble | AdvisoryTrouble)[];
+  more: readonly (SignatureTrouble | AdvisoryTrouble | FallbackTrouble)[];
 }): HostAlarm[] {
   const { degraded, ups, watchdog, damage, startedAt } = state;
   const alarms: HostAlarm[] = [];

@@ -8,7 +8,7 @@ import { SekishoError } from '../base/errors.ts';
 import type { HostHandlers, HostVerbAnswer, HostVerbName } from '../control/host-contract.ts';
 import type { DegradedAnswer, FactsAnswer, HostStatus } from '../control/host-shapes.ts';
 import { type AdvisoryWatch, advisoryTrouble } from './advisory-watch.ts';
-import { hostAlarms } from './alarms.ts';
+import { fallbackTrouble, hostAlarms } from './alarms.ts';
 import { watchdogState } from './boots.ts';
 import { type Brake, recentCrashes, tryAfterMs } from './brake.ts';
 import type { Bundles } from './bundle.ts';
@@ -158,7 +158,11 @@ async function hostStatus(parts: HostParts): Promise<HostStatus> {
       startedAt,
       more:
         parts.mode === 'appliance'
-          ? [...(await signatureTrouble(parts)), ...advisoryTrouble({ ...parts, synchronised: time.synchronised })]
+          ? [
+              ...(await signatureTrouble(parts)),
+              ...advisoryTrouble({ ...parts, synchronised: time.synchronised }),
+              ...fallbackTrouble(update, clock.wall()),
+            ]
           : [],
     }),
   };

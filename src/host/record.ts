@@ -75,7 +75,9 @@ const schema = z.object({
       version: z.string().optional(),
     })
     .optional(),
-  lastFallback: z.object({ at: z.number(), from: z.string(), reason: z.string() }).optional(),
+  lastFallback: z
+    .object({ at: z.number(), from: z.string(), reason: z.string(), version: z.string().optional() })
+    .optional(),
   /** Newest last. */
   boots: z
     .array(z.object({ bootId: z.string(), at: z.number(), reason: z.string(), detail: z.string().optional() }))

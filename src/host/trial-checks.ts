@@ -7,6 +7,8 @@ import type { ServiceAnswer } from '../control/host-shapes.ts';
 import type { TrialCheck } from './update.ts';
 
 const BANNER_MS = 15_000;
+/** So often within one start: it falls down each time. */
+const MANY_RESTARTS = 3;
 const NEEDED = ['gateway', 'admin', 'clamd', 'rspamd', 'unbound'] as const;
 
 export async function trialChecks(options: {
@@ -22,8 +24,11 @@ export async function trialChecks(options: {
   const services = await options.services();
   const needed = NEEDED.filter((name) => name !== 'clamd' || options.antivirus);
   const checks: TrialCheck[] = needed.map((name) => {
-    const state = services.find((one) => one.name === name)?.state ?? 'unknown';
-    return { name, ok: state === 'running' || state === 'absent', detail: state };
+    const { state, restarts = 0 } = services.find((one) => one.name === name) ?? { state: 'unknown' as const };
+    const ok = state === 'running';
+    // a system that lacks one of these is not ours: no unit, or one that was masked
+    const hopeless = state === 'absent' || state === 'failed' || (!ok && restarts >= MANY_RESTARTS);
+    return { name, ok, detail: hopeless && restarts > 0 ? `${state}, started ${restarts + 1} times` : state, hopeless };
   });
   checks.push({ name: 'degraded', ok: !options.degraded, detail: options.degraded ? 'yes' : 'no' });
   if (options.mx === undefined) return checks;

@@ -15,7 +15,7 @@ import { describeError, SekishoError } from '../base/errors.ts';
 import type { HostVerbInput } from '../control/host-contract.ts';
 import type { UpdateAnswer } from '../control/host-shapes.ts';
 import { compareVersions, type Rauc } from './rauc.ts';
-import type { RecordFile } from './record.ts';
+import type { HostRecord, RecordFile } from './record.ts';
 import { inWindow } from './update-window.ts';
 import type { UsbSticks } from './usb.ts';
 
@@ -23,6 +23,8 @@ export interface TrialCheck {
   name: string;
   ok: boolean;
   detail: string;
+  /** It will not come by waiting: a program is missing, or falls down each time it is started. */
+  hopeless?: boolean;
 }
 
 export interface Updates {
@@ -50,6 +52,8 @@ const FETCH_MS = 3_600_000;
 const MAX_BUNDLE = 2 * 1024 ** 3;
 /** On trial the checks may fail for this long at first: engines load their databases. */
 const GRACE_MS = 300_000;
+/** What is hopeless for this long is not waited for: mail stays uninspected meanwhile. */
+const HOPELESS_MS = 60_000;
 
 export function createUpdates(options: {
   rauc: Rauc;
@@ -80,6 +84,7 @@ export function createUpdates(options: {
   let checkedAt: number | undefined;
   let checks: TrialCheck[] = [];
   let heldFrom: number | undefined;
+  let hopelessFrom: number | undefined;
   let proven = false;
   let installing: Promise<void> = Promise.resolve();
   const bundle = path.join(folder, 'update.raucb');
@@ -167,15 +172,19 @@ export function createUpdates(options: {
     }
   }
 
-  async function goBack(reason: string, from: string): Promise<void> {
+  async function goBack(reason: string, trial: NonNullable<HostRecord['trial']>): Promise<void> {
     log('error', 'The new system does not hold, the box goes back to the old one', { reason });
-    await record.change(({ trial: _ended, ...state }) => ({
-      ...state,
-      lastFallback: { at: clock.wall(), from, reason },
-    }));
+    // chosen first: a power cut before the record is written still leads to the old one, which then says "restarted"
     await rauc.activateOther();
+    await noteFallback(reason, trial);
     options.reboot();
   }
+
+  const noteFallback = (reason: string, { slot: from, version }: NonNullable<HostRecord['trial']>): Promise<void> =>
+    record.change(({ trial: _ended, ...state }) => ({
+      ...state,
+      lastFallback: { at: clock.wall(), from, reason, version },
+    }));
 
   let watching: Promise<void> | undefined;
   const watchTrial = (): Promise<void> =>
@@ -193,28 +202,27 @@ export function createUpdates(options: {
       if (phase === 'idle') [phase, detail] = ['waiting-for-reboot', trial.version];
       return;
     }
-    if (trial !== undefined && trial.slot !== booted.name) {
-      const reason = 'The new system did not start, or was restarted before it was proven';
-      await record.change(({ trial: _over, ...state }) => ({
-        ...state,
-        lastFallback: { at: clock.wall(), from: trial.slot, reason },
-      }));
-    }
     const onTrial = trial?.slot === booted.name;
+    if (trial !== undefined && !onTrial)
+      await noteFallback('The new system did not start, or was restarted before it was proven', trial);
     checks = await options.checks(onTrial);
     const failed = checks.filter(({ ok }) => !ok);
     if (onTrial && phase === 'idle') phase = 'on-trial';
+    if (!failed.some(({ hopeless }) => hopeless === true)) hopelessFrom = undefined;
     if (failed.length > 0) {
       heldFrom = undefined;
-      const reason = failed.map(({ name, detail: why }) => `${name}: ${why}`).join('; ');
-      if (onTrial && clock.monotonic() > update.trialMs + GRACE_MS) await goBack(reason, booted.name);
-      return;
+      if (trial === undefined || !onTrial) return;
+      const now = clock.monotonic();
+      if (failed.some(({ hopeless }) => hopeless === true)) hopelessFrom ??= now;
+      const hopeless = hopelessFrom !== undefined && now - hopelessFrom >= HOPELESS_MS;
+      if (!hopeless && now <= update.trialMs + GRACE_MS) return;
+      return goBack(failed.map(({ name, detail: why }) => `${name}: ${why}`).join('; '), trial);
     }
     heldFrom ??= clock.monotonic();
     if (onTrial && clock.monotonic() - heldFrom < update.trialMs) return;
     await rauc.markGood();
     proven = true;
-    if (onTrial) await record.change(({ trial: _passed, ...state }) => state);
+    if (onTrial) await record.change(({ trial: _passed, lastFallback: _old, ...state }) => state);
     if (phase === 'on-trial') phase = 'idle';
     log('info', 'The running system is marked good', { slot: booted.name, trial: onTrial });
   }
@@ -240,6 +248,8 @@ export function createUpdates(options: {
     if (!options.possible || source === '') return;
     await check();
     if (!automatic || available === undefined || (phase !== 'idle' && phase !== 'failed')) return;
+    // it did not hold here: trying it again each night is the owner's to decide
+    if (record.current().lastFallback?.version === available.version) return;
     await install({ from: 'source' });
     await installing;
     if (detail !== undefined && (phase as UpdateAnswer['phase']) === 'failed')

@@ -9,9 +9,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync, mkdirSync, copyFileSy
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, before, test } from 'node:test';
+import type { ServiceAnswer } from '../../src/control/host-shapes.ts';
 import { createCommandRunner } from '../../src/host/command.ts';
 import { compareVersions, createRauc, type Rauc, type RaucSlot } from '../../src/host/rauc.ts';
 import { openRecord, type RecordFile } from '../../src/host/record.ts';
+import { trialChecks } from '../../src/host/trial-checks.ts';
 import { createUpdates, type TrialCheck, type Updates } from '../../src/host/update.ts';
 import { inWindow } from '../../src/host/update-window.ts';
 import type { UsbSticks } from '../../src/host/usb.ts';
@@ -148,6 +150,85 @@ test('a probe mail that does not pass brings the old system back, and its reason
   const { lastFallback } = await back.updates.show();
   assert.equal(lastFallback?.from, 'B');
   assert.match(lastFallback?.reason ?? '', /probe-mail: inspected: incoming/);
+});
+
+test('a service that is missing or falls down each time is waited for one minute, not for the whole trial', async () => {
+  const before = box();
+  // longer than the fake machine has run already
+  await before.record.change((state) => ({ ...state, update: { ...state.update, trialMs: 3_600_000 } }));
+  await installed(before);
+  before.world.booted = 'B';
+  const on = box({ from: before, bootId: 'boot-2' });
+  const gone = { name: 'clamd', ok: false, detail: 'absent', hopeless: true };
+  on.world.checks = [gone];
+  await on.updates.watchTrial();
+  on.clock.advance(59_000);
+  // it came after all, and went again: the minute begins anew
+  on.world.checks = [{ name: 'clamd', ok: false, detail: 'starting', hopeless: false }];
+  await on.updates.watchTrial();
+  on.world.checks = [gone];
+  on.clock.advance(2_000);
+  await on.updates.watchTrial();
+  on.clock.advance(59_000);
+  await on.updates.watchTrial();
+  assert.ok(!on.calls.includes('other'));
+  on.clock.advance(2_000);
+  await on.updates.watchTrial();
+  assert.deepEqual(on.calls.slice(-2), ['other', 'reboot']);
+  const { lastFallback } = await on.updates.show();
+  assert.deepEqual([lastFallback?.version, lastFallback?.reason], ['1.1.0', 'clamd: absent']);
+});
+
+test('on trial a service must run: absent, failed or fallen three times is hopeless, starting is waited for', async () => {
+  const judged = async (service: Partial<ServiceAnswer>): Promise<Array<boolean | undefined>> => {
+    const services = (['gateway', 'admin', 'clamd', 'rspamd', 'unbound'] as const).map(
+      (name): ServiceAnswer => ({
+        name,
+        state: 'running',
+        restarts: 0,
+        ...(name === 'clamd' ? service : {}),
+      }),
+    );
+    const asked = { services: () => Promise.resolve(services), mx: undefined, degraded: false, probe: undefined };
+    const checks = await trialChecks({ ...asked, antivirus: true });
+    const clamd = checks.find(({ name }) => name === 'clamd');
+    return [clamd?.ok, clamd?.hopeless];
+  };
+  assert.deepEqual(await judged({}), [true, false]);
+  assert.deepEqual(await judged({ state: 'starting', restarts: 2 }), [false, false]);
+  assert.deepEqual(await judged({ state: 'starting', restarts: 3 }), [false, true]);
+  assert.deepEqual(await judged({ state: 'absent' }), [false, true]);
+  assert.deepEqual(await judged({ state: 'failed' }), [false, true]);
+});
+
+test('a version that did not hold is not installed again by itself; a newer one is, and the old news end with it', async () => {
+  const source = 'https://updates.example/latest.json';
+  let version = '1.1.0';
+  const get = (input: string): Promise<Response> =>
+    Promise.resolve(
+      new Response(
+        input.endsWith('.raucb') ? 'bundle' : JSON.stringify({ version, url: 'https://updates.example/x.raucb' }),
+      ),
+    );
+  const one = box({ fetch: get as unknown as typeof fetch });
+  const lastFallback = { at: 1, from: 'B', reason: 'clamd: absent', version };
+  await one.record.change((state) => ({
+    ...state,
+    update: { ...state.update, source, automatic: true },
+    lastFallback,
+  }));
+  await one.updates.daily();
+  assert.ok(!one.calls.includes('install'));
+  version = '1.2.0';
+  one.world.bundleVersion = version;
+  await one.updates.daily();
+  assert.ok(one.calls.includes('install'));
+  one.world.booted = 'B';
+  const on = box({ from: one, bootId: 'boot-2' });
+  await on.updates.watchTrial();
+  on.clock.advance(601_000);
+  await on.updates.watchTrial();
+  assert.equal((await on.updates.show()).lastFallback, undefined);
 });
 
 test('a system that was restarted before it was proven is told as fallen back, once', async () => {

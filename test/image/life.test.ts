@@ -10,39 +10,21 @@ import { plainMail } from '../support/mime-samples.ts';
 import { enterOwnNetwork } from '../support/own-network.ts';
 import { until } from '../support/process.ts';
 import { sendMail } from '../support/smtp-client.ts';
-import { type SmtpSink, startSmtpSink } from '../support/smtp-sink.ts';
 import type { Vm } from '../support/vm.ts';
-import {
-  askHost,
-  askPages,
-  claimedBox,
-  greeting,
-  type HostShown,
-  imageFolder,
-  OFFICE_PORT,
-  untilBanner,
-} from './world.ts';
+import { askHost, askPages, greeting, imageFolder, type Office, openOffice, seconds, untilBanner } from './world.ts';
 
 await imageFolder();
 enterOwnNetwork();
 
 const from = 'hanako@example.com';
-let sink: SmtpSink;
+let office: Office;
 let vm: Vm;
 
 before(async () => {
-  sink = await startSmtpSink({ port: OFFICE_PORT });
-  ({ vm } = await claimedBox());
-  await untilBanner(vm);
+  office = await openOffice();
+  ({ vm } = office);
 });
-after(async () => {
-  await vm?.[Symbol.asyncDispose]();
-  await sink?.[Symbol.asyncDispose]();
-});
-
-const has = (id: string): boolean => sink.messages.some((one) => one.bytes.includes(`Message-ID: <${id}>`));
-const status = (): Promise<HostShown> => askHost<HostShown>(vm, { path: 'status' });
-const seconds = (since: number): string => `${((performance.now() - since) / 1_000).toFixed(1)} s`;
+after(() => office?.end());
 
 test('three power cuts under load lose and alter nothing that had its 250', async (t) => {
   const kept = new Map<string, Buffer>();
@@ -67,7 +49,7 @@ test('three power cuts under load lose and alter nothing that had its 250', asyn
     cut = true;
     await load;
     const arrived = new Set(
-      sink.messages.map(({ bytes }) => /Message-ID: <([^>]+)>/.exec(bytes.toString('latin1'))?.[1]),
+      office.sink.messages.map(({ bytes }) => /Message-ID: <([^>]+)>/.exec(bytes.toString('latin1'))?.[1]),
     );
     await vm.start();
     t.diagnostic(
@@ -75,16 +57,16 @@ test('three power cuts under load lose and alter nothing that had its 250', asyn
     );
   }
   await until('every mail at the office', { ms: 600_000, every: 250 }, () =>
-    [...kept.keys()].every(has) ? true : undefined,
+    [...kept.keys()].every((id) => office.has(id)) ? true : undefined,
   ).catch(() => {
-    throw new Error(`Lost: ${[...kept.keys()].filter((id) => !has(id)).join(' ')}`);
+    throw new Error(`Lost: ${[...kept.keys()].filter((id) => !office.has(id)).join(' ')}`);
   });
   for (const [id, bytes] of kept) {
-    const copies = sink.messages.filter((one) => one.bytes.includes(`Message-ID: <${id}>`));
+    const copies = office.sink.messages.filter((one) => one.bytes.includes(`Message-ID: <${id}>`));
     for (const copy of copies) assert.ok(copy.bytes.subarray(-bytes.length).equals(bytes), `${id} was altered`);
   }
-  t.diagnostic(`${kept.size} taken, ${sink.messages.length} arrived`);
-  assert.equal((await status()).watchdog.lastReset.reason, 'power-loss');
+  t.diagnostic(`${kept.size} taken, ${office.sink.messages.length} arrived`);
+  assert.equal((await office.status()).watchdog.lastReset.reason, 'power-loss');
 });
 
 test('a gateway that hangs is started again by its watchdog', async (t) => {
@@ -113,7 +95,7 @@ test('five crashes within ten minutes: 421, page and console alive with the reas
     await until('the end of it', { ms: 120_000, every: 500 }, async () =>
       (await pid()) === running ? undefined : true,
     );
-    const shown = await status();
+    const shown = await office.status();
     return shown.degraded === undefined ? undefined : shown;
   });
   t.diagnostic(`degraded after ${seconds(began)}`);
@@ -131,5 +113,5 @@ test('five crashes within ten minutes: 421, page and console alive with the reas
   );
   await askHost(vm, { path: 'degraded/end', body: {} });
   await untilBanner(vm);
-  assert.equal((await status()).degraded, undefined);
+  assert.equal((await office.status()).degraded, undefined);
 });

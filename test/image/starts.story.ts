@@ -10,41 +10,35 @@ import { enterOwnNetwork } from '../support/own-network.ts';
 import { until } from '../support/process.ts';
 import { signZone } from '../support/signed-zone.ts';
 import { sendMail, smtpConnect } from '../support/smtp-client.ts';
-import { type SmtpSink, startSmtpSink } from '../support/smtp-sink.ts';
 import { type DnsServer, startUnbound } from '../support/unbound.ts';
 import { Vm } from '../support/vm.ts';
-import { askHost, claimedBox, type HostShown, imageFolder, NAMED, OFFICE_PORT, untilBanner } from './world.ts';
+import { askHost, imageFolder, NAMED, type Office, openOffice, seconds, untilBanner } from './world.ts';
 
 await imageFolder();
 enterOwnNetwork();
 
 const from = 'hanako@example.com';
-let folder: string;
-let sink: SmtpSink;
+let office: Office;
 let dns: DnsServer | undefined;
-let vm: Vm;
 
 before(async () => {
-  sink = await startSmtpSink({ port: OFFICE_PORT });
-  ({ vm, folder } = await claimedBox());
-  await untilBanner(vm);
+  office = await openOffice();
 });
 after(async () => {
-  await vm?.[Symbol.asyncDispose]();
-  await sink?.[Symbol.asyncDispose]();
+  await office?.end();
   await dns?.[Symbol.asyncDispose]();
 });
 
-const has = (id: string): boolean => sink.messages.some((one) => one.bytes.includes(`Message-ID: <${id}>`));
-const status = (): Promise<HostShown> => askHost<HostShown>(vm, { path: 'status' });
-const seconds = (since: number): string => `${((performance.now() - since) / 1_000).toFixed(1)} s`;
-
 /** The same disk in a machine with another firmware or clock. */
-const otherMachine = (more: { clock?: string; firmware?: 'uefi' }): Vm =>
-  new Vm({ folder: `${folder}/box`, image: `${folder}/none`, ...more });
+function otherMachine(more: { clock?: string; firmware?: 'uefi' }): Vm {
+  const { folder } = office;
+  office.vm = new Vm({ folder: `${folder}/box`, image: `${folder}/none`, ...more });
+  return office.vm;
+}
 
 test('a frozen process 1 is reset by the hardware watchdog, the reason is shown, and nothing failed after it', async (t) => {
-  const { bootId, watchdog } = await status();
+  const { vm } = office;
+  const { bootId, watchdog } = await office.status();
   assert.equal(watchdog.kind, 'hardware');
   await vm.shell('kill -SEGV 1 & true');
   const frozen = performance.now();
@@ -54,7 +48,7 @@ test('a frozen process 1 is reset by the hardware watchdog, the reason is shown,
   t.diagnostic(`process 1 frozen: reset after ${seconds(frozen)}`);
   vm.poweredAt = performance.now();
   t.diagnostic(`220 after ${(await untilBanner(vm)).toFixed(1)} s`);
-  const shown = await status();
+  const shown = await office.status();
   assert.notEqual(shown.bootId, bootId);
   assert.equal(shown.watchdog.lastReset.reason, 'watchdog');
   assert.ok(shown.alarms.some(({ name }) => name === 'watchdog-reset'));
@@ -65,6 +59,7 @@ test('a frozen process 1 is reset by the hardware watchdog, the reason is shown,
 });
 
 test('with its clock at 1970 the box resolves signed names, finds a forgery, takes and passes on mail', async () => {
+  const { folder } = office;
   // the guest's DNS server is QEMU's, which asks this network's port 53
   writeFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', '53');
   const signed = await signZone(NAMED.zone, ['mail 300 IN A 10.0.2.2'], { dir: folder });
@@ -74,8 +69,8 @@ test('with its clock at 1970 the box resolves signed names, finds a forgery, tak
   });
   const served = [signed, forged].map(({ name, file }) => ({ name, file }));
   dns = await startUnbound({ dir: folder, records: [], signed: served, port: 53 });
-  await vm.powerCut();
-  vm = otherMachine({ clock: '1970-01-01T00:00:00' });
+  await office.vm.powerCut();
+  const vm = otherMachine({ clock: '1970-01-01T00:00:00' });
   await vm.start();
   await untilBanner(vm);
   const year = await vm.shell('date +%Y');
@@ -97,21 +92,21 @@ test('with its clock at 1970 the box resolves signed names, finds a forgery, tak
   const bytes = plainMail({ messageId: 'epoch@x' });
   const reply = await sendMail(vm.smtpPort, { from, to: `a@${NAMED.domain}`, bytes });
   assert.equal(reply.code, 250, reply.text);
-  await until('the mail at the office', { ms: 300_000 }, () => (has('epoch@x') ? true : undefined));
+  await until('the mail at the office', { ms: 300_000 }, () => (office.has('epoch@x') ? true : undefined));
 });
 
 test('a power-off ends in order, and the same disk starts by UEFI', async (t) => {
   const began = performance.now();
-  await askHost(vm, { path: 'power/off', body: {} });
-  await vm.off(240_000);
+  await askHost(office.vm, { path: 'power/off', body: {} });
+  await office.vm.off(240_000);
   t.diagnostic(`off after ${seconds(began)}`);
-  vm = otherMachine({ firmware: 'uefi' });
+  const vm = otherMachine({ firmware: 'uefi' });
   await vm.start();
   t.diagnostic(`power to 220 by UEFI: ${(await untilBanner(vm)).toFixed(1)} s`);
   const client = await smtpConnect({ port: vm.smtpPort });
   assert.match(client.greeting.text, /^mx\.office\.example /);
   await client.quit();
-  const { watchdog, degraded } = await status();
+  const { watchdog, degraded } = await office.status();
   assert.deepEqual([watchdog.lastReset.reason, degraded], ['clean', undefined]);
   const ready = await vm.shell('journalctl -b -u sekisho-gateway.service -o cat --no-pager | grep "Gateway is ready"');
   assert.match(ready.output, /"cleanStop":true/);

@@ -9,26 +9,18 @@ import { plainMail } from '../support/mime-samples.ts';
 import { enterOwnNetwork } from '../support/own-network.ts';
 import { until } from '../support/process.ts';
 import { sendMail } from '../support/smtp-client.ts';
-import { type SmtpSink, startSmtpSink } from '../support/smtp-sink.ts';
-import type { Vm } from '../support/vm.ts';
-import { askHost, claimedBox, greeting, type HostShown, imageFolder, OFFICE_PORT, untilBanner } from './world.ts';
+import { askHost, greeting, imageFolder, type Office, openOffice, seconds, untilBanner } from './world.ts';
 
 await imageFolder();
 enterOwnNetwork();
 
 const FOLDER = '/run/sekisho-nut';
-let sink: SmtpSink;
-let vm: Vm;
+let office: Office;
 
 before(async () => {
-  sink = await startSmtpSink({ port: OFFICE_PORT });
-  ({ vm } = await claimedBox());
-  await untilBanner(vm);
+  office = await openOffice();
 });
-after(async () => {
-  await vm?.[Symbol.asyncDispose]();
-  await sink?.[Symbol.asyncDispose]();
-});
+after(() => office?.end());
 
 interface Shown {
   state: string;
@@ -38,19 +30,20 @@ interface Shown {
   events: Array<{ event: string }>;
 }
 
-const show = (): Promise<Shown> => askHost<Shown>(vm, { path: 'ups' });
+const show = (): Promise<Shown> => askHost<Shown>(office.vm, { path: 'ups' });
 const until421 = (yes: boolean): Promise<true> =>
   until(yes ? '421' : '220', { ms: 120_000, every: 500 }, async () =>
-    (await greeting(vm)).startsWith(yes ? '421 ' : '220 ') ? true : undefined,
+    (await greeting(office.vm)).startsWith(yes ? '421 ' : '220 ') ? true : undefined,
   );
 
 /** What the UPS says from now on: renamed into place, as the driver may be reading. */
 const values = (status: string, charge: number): Promise<unknown> =>
-  vm.shell(
+  office.vm.shell(
     `cd ${FOLDER} && printf 'ups.status: ${status}\\nbattery.charge: ${charge}\\nbattery.runtime: 3600\\nups.mfr: Test\\nups.model: Dummy 1000\\n' > new && chgrp nut new && chmod 640 new && mv new test.dev`,
   );
 
 test('a UPS is told to the box: its values and events are shown, by units that no boot without one starts', async () => {
+  const { vm } = office;
   const before = await vm.shell('systemctl is-active sekisho-ups-driver sekisho-upsd sekisho-upsmon');
   assert.equal(before.output.trim(), 'inactive\ninactive\ninactive');
   // no such device is here: the units start, and the driver finds nothing
@@ -73,8 +66,8 @@ test('a UPS is told to the box: its values and events are shown, by units that n
 test('with less than half of its battery left the box says 421, and takes mail again when the mains are back', async () => {
   await values('OB DISCHRG', 45);
   await until421(true);
-  const alarms = await askHost<HostShown>(vm, { path: 'status' });
-  assert.ok(alarms.alarms.some(({ name }) => name === 'on-battery'));
+  const { alarms } = await office.status();
+  assert.ok(alarms.some(({ name }) => name === 'on-battery'));
   await values('OL CHRG', 46);
   await until421(false);
   const { events } = await show();
@@ -85,6 +78,7 @@ test('with less than half of its battery left the box says 421, and takes mail a
 });
 
 test('at low battery the box goes off in order within 45 seconds, tells the UPS to cut the power, and has its mail after that', async (t) => {
+  const { vm } = office;
   const bytes = plainMail({ messageId: 'before-the-dark@x' });
   const taken = await sendMail(vm.smtpPort, { from: 'hanako@example.com', to: 'a@office.example', bytes });
   assert.equal(taken.code, 250, taken.text);
@@ -93,16 +87,13 @@ test('at low battery the box goes off in order within 45 seconds, tells the UPS 
   await values('OB DISCHRG LB', 8);
   const low = performance.now();
   await vm.off(225_000);
-  const took = (performance.now() - low) / 1_000;
-  t.diagnostic(`low battery to off: ${took.toFixed(1)} s`);
+  t.diagnostic(`low battery to off: ${seconds(low)}`);
   // the dummy cannot cut anything and says so, which is the proof that it was asked at the very end
   assert.match(vm.serial(), /All filesystems unmounted[\s\S]*The UPS was not told to cut the power[\s\S]*Power down/);
   assert.doesNotMatch(vm.serial(), /timed out|SIGKILL to remaining processes[\s\S]*Failed/);
   await vm.start();
   t.diagnostic(`mains back: 220 after ${(await untilBanner(vm)).toFixed(1)} s`);
-  const { watchdog } = await askHost<HostShown>(vm, { path: 'status' });
+  const { watchdog } = await office.status();
   assert.equal(watchdog.lastReset.reason, 'clean');
-  await until('the mail at the office', { ms: 300_000 }, () =>
-    sink.messages.some((one) => one.bytes.includes('<before-the-dark@x>')) ? true : undefined,
-  );
+  await until('the mail at the office', { ms: 300_000 }, () => (office.has('before-the-dark@x') ? true : undefined));
 });

@@ -1,0 +1,49 @@
+/** An owner's update from a stick, step by step: installed, restarted into, looked at. The waits are guards, not measures. */
+import { until } from '../support/process.ts';
+import type { Vm } from '../support/vm.ts';
+import { askHost, untilBanner } from './world.ts';
+
+const INSTALL_MS = 900_000;
+const RESTART_MS = 900_000;
+
+export interface UpdateShown {
+  phase: string;
+  detail?: string;
+  trial?: { checks: Array<{ name: string; ok: boolean; detail: string }> };
+  slots: Array<{ name: string; state: string; version?: string }>;
+  lastFallback?: { from: string; reason: string; version?: string };
+}
+
+export const showUpdate = (vm: Vm): Promise<UpdateShown> => askHost<UpdateShown>(vm, { path: 'update' });
+
+/** A file of the stick that is in the box. Resolves when it is decided. */
+export async function installUpdate(vm: Vm, file: string): Promise<UpdateShown> {
+  const { sticks } = await until('the stick', { ms: 120_000, every: 1_000 }, async () => {
+    const found = await askHost<{ sticks: Array<{ device: string }> }>(vm, { path: 'usb' });
+    return found.sticks.length > 0 ? found : undefined;
+  });
+  await askHost(vm, { path: 'update/install', body: { from: 'usb', device: sticks[0]?.device, file } });
+  return until(`the end of installing "${file}"`, { ms: INSTALL_MS, every: 1_000 }, async () => {
+    const shown = await showUpdate(vm);
+    return shown.phase === 'failed' || shown.phase === 'waiting-for-reboot' ? shown : undefined;
+  });
+}
+
+/** Waits until the machine has started anew as often as that since `before`, and then for its 220. */
+export async function restarted(vm: Vm, { before, times = 1 }: { before: number; times?: number }): Promise<void> {
+  await until('the restart', { ms: RESTART_MS * times, every: 200 }, () =>
+    vm.events('RESET') >= before + times ? true : undefined,
+  );
+  vm.poweredAt = performance.now();
+  await untilBanner(vm);
+}
+
+export async function restart(vm: Vm, { times = 1 }: { times?: number } = {}): Promise<void> {
+  const before = vm.events('RESET');
+  await askHost(vm, { path: 'power/reboot', body: {} });
+  await restarted(vm, { before, times });
+}
+
+export async function bootedSlot(vm: Vm): Promise<string> {
+  return /rauc\.slot=(\w)/.exec((await vm.shell('cat /proc/cmdline')).output)?.[1] ?? '';
+}
