@@ -8,7 +8,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createControlClient } from '../../src/control/client.ts';
 import type { ConfigInput } from '../../src/config/schema.ts';
-import { MAIL_PROCESS_ENV, MAIL_PROCESS_FLAGS } from '../../src/base/runtime-flags.ts';
+import { MAIL_PROCESS_ENV, GATEWAY_FLAGS } from '../../src/base/runtime-flags.ts';
 import { gatewayEntry } from './programs.ts';
 import { freePort, untilListening } from '../../test/support/net.ts';
 import { peerEnvironment, peersPrefix, startPostfix } from '../../test/support/peers.ts';
@@ -69,7 +69,7 @@ export async function startGateway(options: SystemOptions): Promise<System> {
   const configFile = path.join(folder, 'config.json');
   await writeFile(configFile, JSON.stringify(gatewayConfig(options, { mxPort, port })));
   const output = path.join(folder, 'log');
-  const node = [process.execPath, ...MAIL_PROCESS_FLAGS, ...(options.nodeOptions ?? [])];
+  const node = [process.execPath, ...GATEWAY_FLAGS, ...(options.nodeOptions ?? [])];
   const command = [...(options.wrapper ?? []), ...node, gatewayEntry(options.source)];
   // As on the box, whose image carries the compiled code: run to the usage line once, and it is there.
   const cache = path.join(options.dir, 'node-cache');

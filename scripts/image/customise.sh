@@ -62,7 +62,7 @@ lay_files() {
 }
 
 lay_programs() {
-  local app=$TREE/usr/lib/sekisho entry
+  local app=$TREE/usr/lib/sekisho entry flags
   mkdir -p "$app/compile-cache" "$TREE/usr/share/sekisho"
   # one file a program: a small CPU opens a dozen instead of a thousand
   (cd "$ROOT" && "$NODE" "$IMAGE/bundle-programs.ts" --out "$app/src" --lists "$WORK")
@@ -82,22 +82,31 @@ lay_programs() {
   mount_proc
   # The programs' bytecode, so that a small CPU need not compile them at each start: run to its usage line or first error.
   if [ "$ARCH" = "$MACHINE" ]; then
+    # V8 takes bytecode only under the flags it was made with.
     for entry in gateway inspect admin portal host console cli; do
+      flags=()
+      [ "$entry" != gateway ] || read -ra flags < <(gateway_flags)
       inside env NODE_COMPILE_CACHE=/usr/lib/sekisho/compile-cache timeout 60 \
-        /usr/lib/sekisho/node "/usr/lib/sekisho/src/$entry.js" --usage > /dev/null 2>&1 < /dev/null || true
+        /usr/lib/sekisho/node "${flags[@]}" "/usr/lib/sekisho/src/$entry.js" --usage > /dev/null 2>&1 < /dev/null || true
     done
     share_cache "$app/compile-cache"
     chmod -R u=rwX,go=rX "$app/compile-cache"
   fi
 }
 
-# Node looks in a folder whose name ends in the user's number: one cache, a name for each user of ours.
+# Those of its unit.
+gateway_flags() {
+  sed -n 's|^ExecStart=/usr/lib/sekisho/node \(--.*\) src/gateway.*|\1|p' "$ROOT/rootfs/usr/lib/systemd/system/sekisho-gateway.service"
+}
+
+# Node looks in a folder whose name ends in the user's number: one cache for each set of flags, a name for each user of ours.
 share_cache() {
   local made id
-  made=$(basename "$1"/*-0)
-  [ -d "$1/$made" ] || fail 1 'プログラムのバイトコードがありません。' 'The programs left no bytecode.'
-  for id in $(awk '/^u sekisho/ { print $3 }' "$ROOT/rootfs/usr/lib/sysusers.d/sekisho.conf"); do
-    ln -s "$made" "$1/${made%-0}-$id"
+  for made in "$1"/*-0; do
+    [ -d "$made" ] || fail 1 'プログラムのバイトコードがありません。' 'The programs left no bytecode.'
+    for id in $(awk '/^u sekisho/ { print $3 }' "$ROOT/rootfs/usr/lib/sysusers.d/sekisho.conf"); do
+      ln -s "$(basename "$made")" "${made%-0}-$id"
+    done
   done
 }
 

@@ -23,7 +23,7 @@ import { WORDS } from './start-words.ts';
 import { type Death, SupervisedChild } from './supervise.ts';
 import { enginesWanted, type TrialPorts } from './trial-config.ts';
 import { TrialPortal } from './trial-portal.ts';
-import { MAIL_PROCESS_ENV, MAIL_PROCESS_FLAGS } from '../../src/base/runtime-flags.ts';
+import { MAIL_PROCESS_ENV, GATEWAY_FLAGS } from '../../src/base/runtime-flags.ts';
 
 /** An engine with all of ClamAV's signatures may load for longer: then we go on and say so. */
 const ENGINE_WAIT_MS = 45_000;
@@ -150,7 +150,7 @@ export class Trial {
         name: 'gateway',
         command: path.join(layout.app, 'node_modules/.bin/node'),
         args: [
-          ...MAIL_PROCESS_FLAGS,
+          ...GATEWAY_FLAGS,
           path.join(layout.app, 'src/gateway.ts'),
           '--config',
           configFile,

@@ -8,7 +8,7 @@ import { request } from 'node:http';
 import path from 'node:path';
 import type { ConfigInput } from '../../src/config/schema.ts';
 import { VERBS, type VerbAnswer, type VerbInput, type VerbName } from '../../src/control/contract.ts';
-import { MAIL_PROCESS_FLAGS } from '../../src/base/runtime-flags.ts';
+import { GATEWAY_FLAGS } from '../../src/base/runtime-flags.ts';
 import { freePort, untilListening } from './net.ts';
 import { type Child, startChild, until } from './process.ts';
 
@@ -73,7 +73,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
   const start = async ({ readyMs = READY_MS }: { readyMs?: number } = {}): Promise<void> => {
     const args = [
-      ...MAIL_PROCESS_FLAGS,
+      ...GATEWAY_FLAGS,
       options.program ?? path.join(ROOT, 'src/gateway.ts'),
       '--config',
       configFile,
