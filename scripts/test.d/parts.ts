@@ -74,8 +74,8 @@ export const PARTS: readonly Part[] = [
   },
   {
     name: 'image',
-    proves: 'the image of the box in a virtual machine: claim, mail, units, doors, console, power cuts, watchdogs',
-    minutes: 20,
+    proves: 'the image of the box in a virtual machine: claim, mail, units, doors, console, power cuts, UPS, updates',
+    minutes: 25,
     slow: true,
     folders: ['image'],
     concurrency: 1,

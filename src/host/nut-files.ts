@@ -106,7 +106,8 @@ function upsConf({ name, driver, usb }: { name: string; driver: string; usb: Usb
 }
 
 /**
- * FINALDELAY: the gateway has been told already. The flag says at the very end of the power-off that the UPS is to cut the
+ * FINALDELAY 0: that pause is for messages to people on terminals; the gateway was told long ago. On battery the UPS is asked each
+ * two seconds: each second counts then. The flag says at the very end of the power-off that the UPS is to cut the
  * power; it comes back with the mains, even with mains that came back in between.
  */
 function upsmonConf(
@@ -120,10 +121,10 @@ RUN_AS_USER nut
 SHUTDOWNCMD "/usr/bin/systemctl poweroff"
 POWERDOWNFLAG "${folder}/killpower"
 POLLFREQ 5
-POLLFREQALERT 5
+POLLFREQALERT 2
 HOSTSYNC 15
 DEADTIME 15
-FINALDELAY 5
+FINALDELAY 0
 NOTIFYFLAG ONLINE SYSLOG
 NOTIFYFLAG ONBATT SYSLOG
 NOTIFYFLAG LOWBATT SYSLOG

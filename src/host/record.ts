@@ -73,6 +73,8 @@ const schema = z.object({
       since: z.number(),
       bootId: z.string().optional(),
       version: z.string().optional(),
+      /** It is still being written: a start of the old slot says nothing against it. */
+      installing: z.literal(true).optional(),
     })
     .optional(),
   lastFallback: z

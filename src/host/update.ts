@@ -150,22 +150,26 @@ export function createUpdates(options: {
       // RAUC checks who signed it, not how old it is: an old signed system has old holes.
       if (compareVersions(version, options.version) < 0)
         throw new SekishoError('UPDATE_TOO_OLD', `Version "${version}" is older than the running "${options.version}"`);
+      const slots = await rauc.slots();
+      const [from, to] = [slots?.find((one) => one.booted)?.name, slots?.find((one) => !one.booted)?.name];
+      if (from === undefined || to === undefined)
+        throw new SekishoError('UPDATE_FAILED', 'RAUC does not say which slot is running');
+      // before the slot can start: after a power cut behind the last octet it is on trial like any other
+      const trial = { slot: to, from, since: clock.wall(), bootId: clock.bootId, version };
+      await record.change((state) => ({ ...state, trial: { ...trial, installing: true as const } }));
       await rauc.install(bundle, (percent) => {
         progress = percent;
       });
-      const slots = await rauc.slots();
-      const [from, to] = [slots?.find((one) => one.booted)?.name, slots?.find((one) => !one.booted)?.name];
-      if (from !== undefined && to !== undefined)
-        await record.change((state) => ({
-          ...state,
-          trial: { slot: to, from, since: clock.wall(), bootId: clock.bootId, version },
-        }));
+      await record.change((state) => ({ ...state, trial }));
       phase = 'waiting-for-reboot';
       detail = version;
     } catch (error) {
       phase = 'failed';
       detail = describeError(error);
       log('error', 'An update was not installed', { error: detail });
+      // a note that stays says "was being written" at the next start, which is true enough
+      if (record.current().trial?.installing === true)
+        await record.change(({ trial: _none, ...state }) => state).catch(() => undefined);
     } finally {
       progress = undefined;
       await rm(bundle, { force: true });
@@ -199,11 +203,15 @@ export function createUpdates(options: {
     const { trial, update } = record.current();
     if (trial?.bootId === clock.bootId) {
       // installed, and this is still the start before it: only the host was restarted
-      if (phase === 'idle') [phase, detail] = ['waiting-for-reboot', trial.version];
+      if (phase === 'idle' && trial.installing === undefined) [phase, detail] = ['waiting-for-reboot', trial.version];
       return;
     }
     const onTrial = trial?.slot === booted.name;
-    if (trial !== undefined && !onTrial)
+    if (trial?.installing === true && !onTrial) {
+      log('warn', 'An update was being written when the machine went down', { version: trial.version });
+      await rm(bundle, { force: true });
+      await record.change(({ trial: _cut, ...state }) => state);
+    } else if (trial !== undefined && !onTrial)
       await noteFallback('The new system did not start, or was restarted before it was proven', trial);
     checks = await options.checks(onTrial);
     const failed = checks.filter(({ ok }) => !ok);

@@ -14,7 +14,7 @@ const POLL_MS = 5_000;
 export const NOTICE_MS = 60_000;
 export const DRAIN_PERCENT = 50;
 export const DRAIN_RUNTIME_MS = 600_000;
-/** upsmon acts within seconds (FINALDELAY 5); later than this we do it ourselves. */
+/** upsmon acts within seconds; later than this we do it ourselves. */
 const UPSMON_MS = 20_000;
 const KEPT_EVENTS = 50;
 const NUT_PORT = 3_493;

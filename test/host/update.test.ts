@@ -38,6 +38,7 @@ interface Box {
   clock: FakeClock;
   calls: string[];
   dir: string;
+  rauc: Rauc;
   world: { booted: 'A' | 'B'; checks: TrialCheck[]; quiet: boolean; asked: boolean[]; bundleVersion: string };
 }
 
@@ -92,7 +93,7 @@ function box(options: { from?: Box; bootId?: string; rauc?: Rauc; usb?: UsbStick
     log: () => undefined,
     ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
   });
-  return { updates, record, clock, calls, dir, world };
+  return { updates, record, clock, calls, dir, rauc, world };
 }
 
 async function installed(one: Box): Promise<void> {
@@ -238,6 +239,29 @@ test('a system that was restarted before it was proven is told as fallen back, o
   await back.updates.watchTrial();
   assert.match((await back.updates.show()).lastFallback?.reason ?? '', /did not start, or was restarted/);
   assert.equal(back.record.current().trial, undefined);
+});
+
+test('a power cut while an update is written is no fallback; one after its last octet leaves it on trial', async () => {
+  for (const booted of ['A', 'B'] as const) {
+    const before = box();
+    const cut = Promise.withResolvers<void>();
+    const begun = Promise.withResolvers<void>();
+    const writing = box({
+      from: before,
+      rauc: { ...before.rauc, install: () => (begun.resolve(), cut.promise) },
+    });
+    mkdirSync(path.join(before.dir, 'inbox'), { recursive: true });
+    writeFileSync(path.join(before.dir, 'inbox/new.raucb'), 'bundle');
+    await writing.updates.install({ from: 'upload', file: 'new.raucb' });
+    await begun.promise;
+    before.world.booted = booted;
+    const after = box({ from: before, bootId: 'boot-2' });
+    await after.updates.watchTrial();
+    const { phase, lastFallback } = await after.updates.show();
+    assert.deepEqual([phase, lastFallback], [booted === 'A' ? 'idle' : 'on-trial', undefined]);
+    assert.equal(existsSync(path.join(before.dir, 'update/update.raucb')), booted === 'B');
+    cut.reject(new Error('the power went'));
+  }
 });
 
 test('a host that restarts between installing and the reboot still waits for the reboot', async () => {

@@ -5,10 +5,11 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
+import type { NetworkSettings } from '../../src/control/host-shapes.ts';
 import { enterOwnNetwork, ip } from '../support/own-network.ts';
 import { until } from '../support/process.ts';
 import type { Vm } from '../support/vm.ts';
-import { claimedBox, imageFolder, untilBanner } from './world.ts';
+import { askHost, claimedBox, imageFolder, untilBanner } from './world.ts';
 
 await imageFolder();
 enterOwnNetwork();
@@ -34,12 +35,21 @@ before(async () => {
     return found.output.trim() || undefined;
   });
   ip('link', 'set', 'wire', 'up');
-  for (const { box, here } of Object.values(PLACES)) {
-    ip('addr', 'add', `${here}/24`, 'dev', 'wire');
-    await vm.shell(`ip addr add ${box}/24 dev ${name} && ip link set ${name} up`);
-  }
+  for (const { here } of Object.values(PLACES)) ip('addr', 'add', `${here}/24`, 'dev', 'wire');
+  await giveAddresses(name);
 });
 after(() => vm?.[Symbol.asyncDispose]());
+
+/** As the owner of a box with two cards does, and says that the page still answers. */
+async function giveAddresses(name: string): Promise<void> {
+  const { settings } = await askHost<{ settings: NetworkSettings }>(vm, { path: 'network' });
+  const addresses = Object.values(PLACES).map(({ box }) => `${box}/24`);
+  const second = { name, ipv4: { method: 'static' as const, addresses }, ipv6: { method: 'off' as const } };
+  const interfaces = [...settings.interfaces.filter((one) => one.name !== name), second];
+  const body = { settings: { ...settings, interfaces } };
+  const { id } = await askHost<{ id: string }>(vm, { path: 'network/set', body });
+  await askHost(vm, { path: 'network/confirm', body: { id } });
+}
 
 type Found = 'open' | 'refused' | 'silent';
 

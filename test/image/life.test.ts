@@ -5,18 +5,15 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { pause } from '../../src/base/deadline.ts';
-import { plainMail } from '../support/mime-samples.ts';
 import { enterOwnNetwork } from '../support/own-network.ts';
 import { until } from '../support/process.ts';
-import { sendMail } from '../support/smtp-client.ts';
 import type { Vm } from '../support/vm.ts';
+import { cutsUnderLoad } from './load.ts';
 import { askHost, askPages, greeting, imageFolder, type Office, openOffice, seconds, untilBanner } from './world.ts';
 
 await imageFolder();
 enterOwnNetwork();
 
-const from = 'hanako@example.com';
 let office: Office;
 let vm: Vm;
 
@@ -24,48 +21,10 @@ before(async () => {
   office = await openOffice();
   ({ vm } = office);
 });
-after(() => office?.end());
+after(() => office?.[Symbol.asyncDispose]());
 
 test('three power cuts under load lose and alter nothing that had its 250', async (t) => {
-  const kept = new Map<string, Buffer>();
-  let sent = 0;
-  for (const round of [1, 2, 3]) {
-    let cut = false;
-    const sender = async (): Promise<void> => {
-      while (!cut) {
-        const id = `cut-${round}-${(sent += 1)}@x`;
-        const bytes = plainMail({ messageId: id, text: `Number ${sent}\r\n${'0123456789'.repeat(7)}\r\n`.repeat(40) });
-        const reply = await sendMail(vm.smtpPort, { from, to: 'a@office.example', bytes }).catch(() => undefined);
-        if (reply?.code === 250) kept.set(id, bytes);
-        else await pause(500);
-      }
-    };
-    const before = kept.size;
-    const load = Promise.all([sender(), sender(), sender()]);
-    await until('mail taken before the cut', { ms: 300_000 }, () =>
-      kept.size >= before + 4 + round * 3 ? true : undefined,
-    );
-    await vm.powerCut();
-    cut = true;
-    await load;
-    const arrived = new Set(
-      office.sink.messages.map(({ bytes }) => /Message-ID: <([^>]+)>/.exec(bytes.toString('latin1'))?.[1]),
-    );
-    await vm.start();
-    t.diagnostic(
-      `cut ${round}: ${kept.size} taken so far, ${[...kept.keys()].filter((id) => !arrived.has(id)).length} of them still in the box; 220 after ${(await untilBanner(vm)).toFixed(1)} s`,
-    );
-  }
-  await until('every mail at the office', { ms: 600_000, every: 250 }, () =>
-    [...kept.keys()].every((id) => office.has(id)) ? true : undefined,
-  ).catch(() => {
-    throw new Error(`Lost: ${[...kept.keys()].filter((id) => !office.has(id)).join(' ')}`);
-  });
-  for (const [id, bytes] of kept) {
-    const copies = office.sink.messages.filter((one) => one.bytes.includes(`Message-ID: <${id}>`));
-    for (const copy of copies) assert.ok(copy.bytes.subarray(-bytes.length).equals(bytes), `${id} was altered`);
-  }
-  t.diagnostic(`${kept.size} taken, ${office.sink.messages.length} arrived`);
+  await cutsUnderLoad(office, { cuts: 3, told: (line) => t.diagnostic(line) });
   assert.equal((await office.status()).watchdog.lastReset.reason, 'power-loss');
 });
 

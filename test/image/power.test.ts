@@ -9,68 +9,42 @@ import { plainMail } from '../support/mime-samples.ts';
 import { enterOwnNetwork } from '../support/own-network.ts';
 import { until } from '../support/process.ts';
 import { sendMail } from '../support/smtp-client.ts';
-import { askHost, greeting, imageFolder, type Office, openOffice, seconds, untilBanner } from './world.ts';
+import { showUps, startDummyUps, upsSays } from './dummy-ups.ts';
+import { greeting, imageFolder, type Office, openOffice, seconds, untilBanner } from './world.ts';
 
 await imageFolder();
 enterOwnNetwork();
 
-const FOLDER = '/run/sekisho-nut';
 let office: Office;
 
 before(async () => {
   office = await openOffice();
 });
-after(() => office?.end());
+after(() => office?.[Symbol.asyncDispose]());
 
-interface Shown {
-  state: string;
-  power: string;
-  model?: string;
-  chargePercent?: number;
-  events: Array<{ event: string }>;
-}
-
-const show = (): Promise<Shown> => askHost<Shown>(office.vm, { path: 'ups' });
 const until421 = (yes: boolean): Promise<true> =>
   until(yes ? '421' : '220', { ms: 120_000, every: 500 }, async () =>
     (await greeting(office.vm)).startsWith(yes ? '421 ' : '220 ') ? true : undefined,
-  );
-
-/** What the UPS says from now on: renamed into place, as the driver may be reading. */
-const values = (status: string, charge: number): Promise<unknown> =>
-  office.vm.shell(
-    `cd ${FOLDER} && printf 'ups.status: ${status}\\nbattery.charge: ${charge}\\nbattery.runtime: 3600\\nups.mfr: Test\\nups.model: Dummy 1000\\n' > new && chgrp nut new && chmod 640 new && mv new test.dev`,
   );
 
 test('a UPS is told to the box: its values and events are shown, by units that no boot without one starts', async () => {
   const { vm } = office;
   const before = await vm.shell('systemctl is-active sekisho-ups-driver sekisho-upsd sekisho-upsmon');
   assert.equal(before.output.trim(), 'inactive\ninactive\ninactive');
-  // no such device is here: the units start, and the driver finds nothing
-  await askHost(vm, { path: 'ups/set', body: { mode: 'auto', driver: 'usbhid-ups' } });
-  await values('OL CHRG', 100);
-  const driver = String.raw`maxretry = 3\nuser = nut\n[ups]\n  driver = "dummy-ups"\n  port = "${FOLDER}/test.dev"\n  pollinterval = 1\n`;
-  const started = await vm.shell(
-    `printf '${driver}' > ${FOLDER}/ups.conf && systemctl restart sekisho-ups-driver.service sekisho-upsd.service`,
-  );
-  assert.equal(started.code, 0, started.output);
-  const shown = await until('the UPS', { ms: 120_000, every: 1_000 }, async () => {
-    const one = await show();
-    return one.state === 'online' ? one : undefined;
-  });
+  const shown = await startDummyUps(vm);
   assert.deepEqual([shown.power, shown.model, shown.chargePercent], ['normal', 'Test Dummy 1000', 100]);
   const users = await vm.shell('ps -o user= -C upsd,dummy-ups | sort -u');
   assert.equal(users.output.trim(), 'nut');
 });
 
 test('with less than half of its battery left the box says 421, and takes mail again when the mains are back', async () => {
-  await values('OB DISCHRG', 45);
+  await upsSays(office.vm, { status: 'OB DISCHRG', charge: 45 });
   await until421(true);
   const { alarms } = await office.status();
   assert.ok(alarms.some(({ name }) => name === 'on-battery'));
-  await values('OL CHRG', 46);
+  await upsSays(office.vm, { status: 'OL CHRG', charge: 46 });
   await until421(false);
-  const { events } = await show();
+  const { events } = await showUps(office.vm);
   assert.deepEqual(
     events.slice(0, 2).map(({ event }) => event),
     ['online, normal', 'on-battery, drain'],
@@ -84,7 +58,7 @@ test('at low battery the box goes off in order within 45 seconds, tells the UPS 
   assert.equal(taken.code, 250, taken.text);
   // what the shutdown says is told on the serial line
   await vm.shell('dmesg -n 7');
-  await values('OB DISCHRG LB', 8);
+  await upsSays(vm, { status: 'OB DISCHRG LB', charge: 8 });
   const low = performance.now();
   await vm.off(225_000);
   t.diagnostic(`low battery to off: ${seconds(low)}`);

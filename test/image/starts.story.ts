@@ -3,7 +3,9 @@
  * power-off, by UEFI. Each test goes on where the one before stopped. Not part of the test command yet: scripts/image-test starts.
  */
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { plainMail } from '../support/mime-samples.ts';
 import { enterOwnNetwork } from '../support/own-network.ts';
@@ -20,13 +22,17 @@ enterOwnNetwork();
 const from = 'hanako@example.com';
 let office: Office;
 let dns: DnsServer | undefined;
+/** Its DNS runs as nobody, who must get to its files. */
+const zones = mkdtempSync(path.join(tmpdir(), 'sekisho-1970-'));
+chmodSync(zones, 0o755);
 
 before(async () => {
   office = await openOffice();
 });
 after(async () => {
-  await office?.end();
+  await office?.[Symbol.asyncDispose]();
   await dns?.[Symbol.asyncDispose]();
+  rmSync(zones, { recursive: true, force: true });
 });
 
 /** The same disk in a machine with another firmware or clock. */
@@ -59,27 +65,26 @@ test('a frozen process 1 is reset by the hardware watchdog, the reason is shown,
 });
 
 test('with its clock at 1970 the box resolves signed names, finds a forgery, takes and passes on mail', async () => {
-  const { folder } = office;
   // the guest's DNS server is QEMU's, which asks this network's port 53
   writeFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', '53');
-  const signed = await signZone(NAMED.zone, ['mail 300 IN A 10.0.2.2'], { dir: folder });
+  const signed = await signZone(NAMED.zone, ['mail 300 IN A 10.0.2.2'], { dir: zones });
   const forged = await signZone('forged.example', ['mail 300 IN A 10.0.2.3'], {
-    dir: folder,
+    dir: zones,
     after: (zone) => zone.replaceAll('10.0.2.3', '10.0.2.2'),
   });
   const served = [signed, forged].map(({ name, file }) => ({ name, file }));
-  dns = await startUnbound({ dir: folder, records: [], signed: served, port: 53 });
+  dns = await startUnbound({ dir: zones, records: [], signed: served, port: 53 });
   await office.vm.powerCut();
   const vm = otherMachine({ clock: '1970-01-01T00:00:00' });
   await vm.start();
   await untilBanner(vm);
   const year = await vm.shell('date +%Y');
   assert.ok(Number(year.output) >= 2026, year.output);
-  const zones = [signed, forged].map(
+  const known = [signed, forged].map(
     ({ name, anchor }) =>
       `server:\n  trust-anchor: "${anchor}"\nforward-zone:\n  name: "${name}."\n  forward-addr: 10.0.2.2@53\n`,
   );
-  const coded = Buffer.from(zones.join('')).toString('base64');
+  const coded = Buffer.from(known.join('')).toString('base64');
   await vm.shell(
     `echo ${coded} | base64 -d > /run/sekisho-unbound/test.conf; systemctl reload sekisho-unbound.service`,
   );

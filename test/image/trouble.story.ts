@@ -3,24 +3,14 @@
  * garbage, a kernel panic. By hand: scripts/image-test trouble.
  */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { pause } from '../../src/base/deadline.ts';
 import { plainMail } from '../support/mime-samples.ts';
 import { enterOwnNetwork } from '../support/own-network.ts';
 import { until } from '../support/process.ts';
 import { sendMail } from '../support/smtp-client.ts';
-import { type SmtpSink, startSmtpSink } from '../support/smtp-sink.ts';
 import type { Vm } from '../support/vm.ts';
-import {
-  askHost,
-  askPages,
-  claimedBox,
-  greeting,
-  type HostShown,
-  imageFolder,
-  OFFICE_PORT,
-  untilBanner,
-} from './world.ts';
+import { askPages, greeting, imageFolder, openOffice, untilBanner } from './world.ts';
 
 await imageFolder();
 enterOwnNetwork();
@@ -28,20 +18,13 @@ enterOwnNetwork();
 const from = 'hanako@example.com';
 const to = 'a@office.example';
 const FULL_MS = 600_000;
-let sink: SmtpSink;
-
-before(async () => {
-  sink = await startSmtpSink({ port: OFFICE_PORT });
-});
-after(() => sink?.[Symbol.asyncDispose]());
 
 const restarts = async (vm: Vm): Promise<number> =>
   Number((await vm.shell('systemctl show -P NRestarts sekisho-gateway.service')).output);
 
 test('ten minutes of a full data partition: mail is asked to come later, nothing is bitten, and room is enough to go on', async (t) => {
-  const { vm } = await claimedBox();
-  await using _end = vm;
-  await untilBanner(vm);
+  await using office = await openOffice();
+  const { vm } = office;
   const before = await restarts(vm);
   await vm.shell('dd if=/dev/zero of=/var/lib/filler bs=1M; sync', { ms: 600_000 });
   const began = performance.now();
@@ -72,8 +55,8 @@ test('ten minutes of a full data partition: mail is asked to come later, nothing
 });
 
 test('with a data partition that is garbage the box says 421 and its console works', async () => {
-  const { vm } = await claimedBox();
-  await using _end = vm;
+  await using office = await openOffice();
+  const { vm } = office;
   await vm.shell('dd if=/dev/urandom of=/dev/sekisho/data bs=1M count=200 conv=notrunc,fsync', { ms: 300_000 });
   await vm.powerCut();
   await vm.start();
@@ -88,12 +71,12 @@ test('with a data partition that is garbage the box says 421 and its console wor
 });
 
 test('a kernel panic restarts the box by itself', async (t) => {
-  const { vm } = await claimedBox();
-  await using _end = vm;
+  await using office = await openOffice();
+  const { vm } = office;
   await vm.shell('echo c > /proc/sysrq-trigger & true').catch(() => undefined);
   await until('the restart', { ms: 300_000, every: 200 }, () => (vm.events('RESET') > 0 ? true : undefined));
   vm.poweredAt = performance.now();
   t.diagnostic(`220 ${(await untilBanner(vm)).toFixed(1)} s after the restart`);
-  t.diagnostic(`reason shown: ${(await askHost<HostShown>(vm, { path: 'status' })).watchdog.lastReset.reason}`);
+  t.diagnostic(`reason shown: ${(await office.status()).watchdog.lastReset.reason}`);
   assert.equal((await askPages(vm, { path: '/setup' })).status, 200);
 });

@@ -16,13 +16,18 @@ export interface UpdateShown {
 
 export const showUpdate = (vm: Vm): Promise<UpdateShown> => askHost<UpdateShown>(vm, { path: 'update' });
 
-/** A file of the stick that is in the box. Resolves when it is decided. */
-export async function installUpdate(vm: Vm, file: string): Promise<UpdateShown> {
-  const { sticks } = await until('the stick', { ms: 120_000, every: 1_000 }, async () => {
-    const found = await askHost<{ sticks: Array<{ device: string }> }>(vm, { path: 'usb' });
-    return found.sticks.length > 0 ? found : undefined;
+/** The device of the stick that is in the box. */
+export function findStick(vm: Vm): Promise<string> {
+  return until('the stick', { ms: 120_000, every: 1_000 }, async () => {
+    const { sticks } = await askHost<{ sticks: Array<{ device: string }> }>(vm, { path: 'usb' });
+    return sticks[0]?.device;
   });
-  await askHost(vm, { path: 'update/install', body: { from: 'usb', device: sticks[0]?.device, file } });
+}
+
+/** A file of that stick. Resolves when it is decided. */
+export async function installUpdate(vm: Vm, file: string): Promise<UpdateShown> {
+  const device = await findStick(vm);
+  await askHost(vm, { path: 'update/install', body: { from: 'usb', device, file } });
   return until(`the end of installing "${file}"`, { ms: INSTALL_MS, every: 1_000 }, async () => {
     const shown = await showUpdate(vm);
     return shown.phase === 'failed' || shown.phase === 'waiting-for-reboot' ? shown : undefined;

@@ -156,7 +156,7 @@ export async function claimedBox(): Promise<{ vm: Vm; out: string; folder: strin
   return { vm, out, folder };
 }
 
-export interface Office {
+export interface Office extends AsyncDisposable {
   /** Put another machine in its place to start the same disk otherwise. */
   vm: Vm;
   readonly sink: SmtpSink;
@@ -166,7 +166,6 @@ export interface Office {
   has(id: string): boolean;
   /** What the box's host tells of the machine. */
   status(): Promise<HostShown>;
-  end(): Promise<void>;
 }
 
 /** What most files begin with: a claimed box that takes mail, and the mail server of its office. */
@@ -180,7 +179,7 @@ export async function openOffice(): Promise<Office> {
     folder,
     has: (id) => sink.messages.some((one) => one.bytes.includes(`Message-ID: <${id}>`)),
     status: () => askHost<HostShown>(office.vm, { path: 'status' }),
-    end: async () => {
+    [Symbol.asyncDispose]: async () => {
       await office.vm[Symbol.asyncDispose]();
       await sink[Symbol.asyncDispose]();
     },
@@ -188,7 +187,7 @@ export async function openOffice(): Promise<Office> {
   try {
     await untilBanner(vm);
   } catch (error) {
-    await office.end();
+    await office[Symbol.asyncDispose]();
     throw error;
   }
   return office;

@@ -35,7 +35,7 @@ before(async () => {
   await office.vm.plug(bundles.stick(Object.values(files)));
   await askHost(office.vm, { path: 'update/set', body: { trialMs: 60_000 } });
 });
-after(() => office?.end());
+after(() => office?.[Symbol.asyncDispose]());
 
 const install = (name: keyof typeof files): Promise<UpdateShown> =>
   installUpdate(office.vm, path.basename(files[name]));
