@@ -11,8 +11,10 @@ const CR = 13;
 const LF = 10;
 const CRLF = Buffer.from('\r\n');
 const NOTHING = Buffer.alloc(0);
-/** Anything to look at more closely; a CR at the very end may still get its LF from the next chunk. */
-const SUSPECT = /\r(?![\n]|$)|(?<!\r)\n|\0/;
+/** Four octets at a time: `(word - EACH_14) & ~word & EACH_128` is not 0 when one of them is below 14 (and sometimes when none is). */
+const EACH_14 = 0x0e0e0e0e;
+const EACH_128 = 0x80808080 | 0;
+const WORD = 4;
 
 export class LineEndings {
   readonly #mode: LineEndingMode;
@@ -44,14 +46,6 @@ export class LineEndings {
   /** The octets to keep: the chunk itself when it is clean. */
   feed(chunk: Buffer): Buffer {
     if (chunk.length === 0) return chunk;
-    // the compiled search is five times faster than a loop over octets (0.3 against 1.5 ms for 1 MB), and mail is mostly clean
-    if (!this.#afterCr && !SUSPECT.test(chunk.toString('latin1'))) {
-      const last = chunk[chunk.length - 1];
-      this.#afterCr = last === CR;
-      this.#atLineStart = last === LF;
-      this.#octets += chunk.length;
-      return chunk;
-    }
     const lone = this.#scan(chunk);
     const out = lone === undefined ? chunk : mend(chunk, lone);
     this.#octets += out.length;
@@ -71,14 +65,16 @@ export class LineEndings {
   #scan(chunk: Buffer): number[] | undefined {
     let lone: number[] | undefined;
     let afterCr = this.#afterCr;
+    const words = wordsOf(chunk);
     for (let at = 0; at < chunk.length; at += 1) {
       const octet = chunk[at] as number;
-      // the common octet first: nearly all are printable
+      // the common octet first: nearly all are printable, and then so are those that follow
       if (octet > CR) {
         if (afterCr) {
           this.#problem ??= 'bare-cr';
           afterCr = false;
         }
+        at = behindPrintable(words, at);
         continue;
       }
       if (octet === LF) {
@@ -101,6 +97,35 @@ export class LineEndings {
     this.#mended += lone?.length ?? 0;
     return lone;
   }
+}
+
+interface Words {
+  /** The whole words of the chunk, read where they are: a string of it, for a compiled search, was a fifth of all garbage. */
+  words: Int32Array;
+  /** Octets before the first: words lie at multiples of four in memory. */
+  before: number;
+}
+
+const NO_WORDS: Words = { words: new Int32Array(0), before: 0 };
+
+function wordsOf(chunk: Buffer): Words {
+  const before = -chunk.byteOffset & (WORD - 1);
+  const count = Math.floor((chunk.length - before) / WORD);
+  if (count <= 0) return NO_WORDS;
+  return { words: new Int32Array(chunk.buffer, chunk.byteOffset + before, count), before };
+}
+
+/** The octet at `at` is printable: the last position up to which all are, as far as whole words tell. */
+function behindPrintable({ words, before }: Words, at: number): number {
+  if (((at + 1 - before) & (WORD - 1)) !== 0) return at;
+  const first = (at + 1 - before) / WORD;
+  let word = first;
+  while (word < words.length) {
+    const four = words[word] as number;
+    if (((four - EACH_14) & ~four & EACH_128) !== 0) break;
+    word += 1;
+  }
+  return at + (word - first) * WORD;
 }
 
 function mend(chunk: Buffer, lone: readonly number[]): Buffer {

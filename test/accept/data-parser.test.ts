@@ -100,11 +100,16 @@ test('a large message with rare and dense dot lines reads as the RFC does', () =
   assert.deepEqual(whole(`${text}.\r\nREST`), reference(`${text}.\r\nREST`));
 });
 
-test('a chunk without dot lines is passed on uncopied', () => {
+test('a chunk without dot lines, or with none but the end, is passed on uncopied', () => {
   const parser = new DataParser();
   const chunk = Buffer.from('Subject: x\r\n\r\ntext. more.\r\n');
   assert.equal(parser.feed(chunk).content, chunk);
   assert.equal(parser.feed(chunk).content, chunk);
+  const last = Buffer.concat([chunk, Buffer.from('.\r\nQUIT\r\n')]);
+  const { content, rest } = parser.feed(last);
+  assert.deepEqual([content.toString(), rest?.toString()], [chunk.toString(), 'QUIT\r\n']);
+  assert.equal(content.buffer, last.buffer);
+  assert.equal(content.byteOffset, last.byteOffset);
 });
 
 test('nothing may be fed behind the end', () => {

@@ -96,3 +96,33 @@ test('what comes out of mending without a problem has CRLF only, and its own tex
     { numRuns: 2_000 },
   );
 });
+
+/** Printable stretches long enough for whole words of memory, and everything that ends or spoils them. */
+const stretches = fc
+  .array(
+    fc.oneof(
+      fc.string({ unit: fc.constantFrom('a', '\x0e', '\x7f', '\x80', '\xff'), maxLength: 24 }),
+      fc.constantFrom('\r\n', '\r\n', '\r\n', '\r', '\n', '\0', '\t', '\x0c'),
+    ),
+    { maxLength: 30 },
+  )
+  .map((parts) => parts.join(''));
+
+test('what is found is what a search over the whole text finds, wherever the octets lie in memory', () => {
+  const kinds = { '\r': 'bare-cr', '\n': 'bare-lf', '\0': 'nul' } as Record<string, string>;
+  fc.assert(
+    fc.property(stretches, fc.nat(7), (text, offset) => {
+      const data = Buffer.alloc(offset + text.length).subarray(offset);
+      data.write(text, 'latin1');
+      const rejected = /\r(?!\n)|(?<!\r)\n|\0/.exec(text)?.[0] ?? '';
+      assert.equal(run('reject', [data]).problem, kinds[rejected]);
+      const unmendable = /\r(?!\n)|\0/.exec(text)?.[0] ?? '';
+      const { out, problem } = run('mend', [data]);
+      assert.equal(problem, kinds[unmendable]);
+      if (problem !== undefined || text === '') return;
+      const mended = text.replaceAll(/(?<!\r)\n/g, '\r\n');
+      assert.equal(out, mended.endsWith('\n') ? mended : `${mended}\r\n`);
+    }),
+    { numRuns: 5_000 },
+  );
+});
