@@ -21,6 +21,8 @@ export interface GroupOptions {
 }
 
 const IDLE_AFTER_MS = 5_000;
+/** At least so many before a workload's first round: what the runtimes compile, they compile in the first few hundred. */
+const WARM_UP = 400;
 /** Reading it costs; so it is read in the warm-up, which is not timed, and once behind every round. */
 const SAMPLE_MS = 200;
 
@@ -54,7 +56,7 @@ async function warmUp(workload: Workload, options: GroupOptions & { fleet: Fleet
   const { fleet, name, memory, dir } = options;
   const timer = setInterval(() => notePeak(memory[name], fleet, name), SAMPLE_MS);
   try {
-    const messages = Math.ceil(workload.messages / (workload.filters ? 2 : 1));
+    const messages = Math.max(WARM_UP, workload.messages);
     await oneRound(workload, { fleet, dir, name, messages });
   } finally {
     clearInterval(timer);
