@@ -15,6 +15,8 @@ export interface NetworkFiles {
   inside: string;
 }
 
+/** As rootfs has it for a new box (RFC 3927). */
+const OWN_ADDRESS = '169.254.25.25';
 const HEAD = '# Written by the host from its settings.\n';
 /** What is nobody's on the Internet: pages are answered from here unless prefixes are named. */
 const PRIVATE = {
@@ -61,7 +63,8 @@ function networkOf(name: string, one: InterfaceSettings, { dns, ntp }: NetworkSe
     '[Network]',
     `DHCP=${dhcp4 ? 'ipv4' : 'no'}`,
     `IPv6AcceptRA=${ipv6.method === 'auto' ? 'yes' : 'no'}`,
-    `LinkLocalAddressing=${ipv6.method === 'off' ? 'no' : 'ipv6'}`,
+    `LinkLocalAddressing=${linkLocal(one)}`,
+    `IPv4LLStartAddress=${OWN_ADDRESS}`,
     ...(ipv4.method === 'static' ? addressLines(ipv4) : []),
     ...(ipv6.method === 'static' ? addressLines(ipv6) : []),
     ...dns.map((address) => `DNS=${address}`),
@@ -74,6 +77,14 @@ function networkOf(name: string, one: InterfaceSettings, { dns, ntp }: NetworkSe
     '',
   ];
   return lines.join('\n');
+}
+
+/** The address that is always there, beside the others: a mistake in them must not shut the owner out. */
+function linkLocal({ ipv4, ipv6 }: InterfaceSettings): string {
+  const four = ipv4.method !== 'off';
+  const six = ipv6.method !== 'off';
+  if (four) return six ? 'yes' : 'ipv4';
+  return six ? 'ipv6' : 'no';
 }
 
 function addressLines(at: { addresses: string[]; gateway?: string | undefined }): string[] {

@@ -46,7 +46,21 @@ export function createNetwork(options: NetworkOptions): Network {
   const confirmMs = options.confirmMs ?? CONFIRM_MS;
   let timer: NodeJS.Timeout | undefined;
 
-  async function apply(settings: NetworkSettings | undefined): Promise<void> {
+  /** Which change is to be carried out. */
+  let wanted: string | undefined;
+  let last: Promise<void> = Promise.resolve();
+  /** One after the other: who changes his mind at once would get half of each. */
+  function apply(settings: NetworkSettings | undefined): Promise<void> {
+    const before = last;
+    const done = (async () => {
+      await before;
+      await applyNow(settings);
+    })();
+    last = done.catch(() => undefined); // told to who asked
+    return done;
+  }
+
+  async function applyNow(settings: NetworkSettings | undefined): Promise<void> {
     const files = settings === undefined ? undefined : networkFiles(settings);
     await mkdir(options.networkd, { recursive: true });
     for (const name of await readdir(options.networkd))
@@ -92,6 +106,7 @@ export function createNetwork(options: NetworkOptions): Network {
   async function back(): Promise<void> {
     clearTimeout(timer);
     if (record.current().pending === undefined) return;
+    wanted = undefined;
     await apply(record.current().network);
     await record.change(({ pending: _revoked, ...state }) => state);
   }
@@ -113,8 +128,10 @@ export function createNetwork(options: NetworkOptions): Network {
       const pending = { id: randomUUID(), since, revertsAt: since + confirmMs, settings };
       await record.change((state) => ({ ...state, pending }));
       watch(pending.id);
+      wanted = pending.id;
       // After the answer: who asked over the old address must hear the id it has to confirm.
       setTimeout(() => {
+        if (wanted !== pending.id) return; // taken back already, or changed again
         apply(settings).catch((error: unknown) => {
           log('error', 'The network cannot be set as asked, it is taken back', { error: describeError(error) });
           void back().catch(() => undefined);

@@ -10,6 +10,7 @@ import path from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { type TestContext, test } from 'node:test';
 import type { NetworkSettings } from '../../src/control/host-shapes.ts';
+import { networkFiles } from '../../src/host/network-files.ts';
 import { CONFIRM_MS, createNetwork, type Network } from '../../src/host/network.ts';
 import { openRecord } from '../../src/host/record.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -20,6 +21,8 @@ interface World {
   network: Network;
   /** networkd's file of the interface. */
   text: () => Promise<string>;
+  /** How often networkd was told to look again. */
+  reloads: () => number;
   /** Time goes by: the timers that are due run, then what they began. */
   pass: (ms: number, until: () => Promise<boolean> | boolean) => Promise<void>;
 }
@@ -29,10 +32,14 @@ async function world(context: TestContext): Promise<World> {
   context.mock.timers.enable({ apis: ['setTimeout'] });
   const clock = new FakeClock();
   const at = (name: string): string => path.join(dir, name);
+  let reloads = 0;
   const network = createNetwork({
     record: openRecord(at('data')),
     clock,
-    run: async () => ({ code: 0, stdout: '', stderr: '', missing: false, late: false }),
+    run: async (program, [verb]) => {
+      if (program === 'networkctl' && verb === 'reload') reloads += 1;
+      return { code: 0, stdout: '', stderr: '', missing: false, late: false };
+    },
     networkd: at('networkd'),
     unbound: at('unbound'),
     chrony: at('chrony'),
@@ -45,6 +52,7 @@ async function world(context: TestContext): Promise<World> {
   const file = at('networkd/50-sekisho-eth0.network');
   return {
     network,
+    reloads: () => reloads,
     text: async () => (existsSync(file) ? readFile(file, 'utf8') : ''),
     pass: async (ms, until) => {
       clock.advance(ms);
@@ -97,4 +105,32 @@ test('what is confirmed in time stays, and a change of mind takes it back at onc
   await network.revert();
   assert.match(await text(), /192\.0\.2\.10\/24/);
   assert.equal((await network.show()).pending, undefined);
+});
+
+test('a change that is taken back before it was carried out never is', async (context) => {
+  const { network, text, pass, reloads } = await world(context);
+  await network.set(fixed('192.0.2.10/24'));
+  await network.revert();
+  assert.equal(reloads(), 1);
+  await pass(1_000, () => true);
+  // one after the other: when the next is carried out, the one before would have been
+  await network.set(fixed('192.0.2.99/24'));
+  await pass(100, async () => (await text()).includes('192.0.2.99/24'));
+  assert.equal(reloads(), 1);
+  await network.revert();
+});
+
+test('whatever address the owner gives, the one the handbook names stays beside it, unless IPv4 is off', () => {
+  const files = (ipv4: NetworkSettings['interfaces'][number]['ipv4']): string =>
+    networkFiles({
+      hostname: 'mx.office.example',
+      interfaces: [{ name: 'eth0', ipv4, ipv6: { method: 'off' } }],
+      dns: [],
+      ntp: [],
+      inside: [],
+    }).networkd.get('50-sekisho-eth0.network') ?? '';
+  const kept = /^LinkLocalAddressing=ipv4\nIPv4LLStartAddress=169\.254\.25\.25$/m;
+  assert.match(files({ method: 'dhcp' }), kept);
+  assert.match(files({ method: 'static', addresses: ['192.0.2.10/24'], gateway: '192.0.2.1' }), kept);
+  assert.match(files({ method: 'off' }), /^LinkLocalAddressing=no$/m);
 });

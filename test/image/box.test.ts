@@ -16,6 +16,7 @@ import {
   type BuiltImage,
   builtImage,
   claimBox,
+  consoleSays,
   imageFolder,
   keepClaimed,
   layOnBootPartition,
@@ -105,16 +106,7 @@ test('nothing listens that need not, and nobody inside can call out as he likes'
 });
 
 test('the console on the serial line shows its banner, opens its menu at a key, tells the state, and leaves', async () => {
-  const dialogue = async (typed: string, expected: RegExp): Promise<string> => {
-    const from = vm.serial().length;
-    await vm.type(typed);
-    await until(`"${String(expected)}" on the serial line`, { ms: 120_000 }, () =>
-      expected.test(vm.serial().slice(from)) ? true : undefined,
-    ).catch((error: unknown) => {
-      throw new Error(`${String(error)}\n${vm.serial().slice(from)}`);
-    });
-    return vm.serial().slice(from);
-  };
+  const dialogue = (typed: string, expected: RegExp): Promise<string> => consoleSays(vm, typed, { expected });
   assert.match(vm.serial(), /https:\/\/10\.0\.2\.15\/[\s\S]*Claimed: yes/);
   await dialogue(' ', /1 {2}State[\s\S]*15 {2}Nihongo[\s\S]*Number, then Enter/);
   // Each answer is awaited to the menu's own end: what is typed into a page that is still coming answers that page

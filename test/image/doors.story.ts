@@ -31,8 +31,9 @@ before(async () => {
   await untilBanner(vm);
   await vm.wire('wire');
   const name = await until('the second card', { ms: 120_000, every: 1_000 }, async () => {
-    const found = await vm.shell(`grep -l ${CARD} /sys/class/net/*/address | cut -d/ -f5`);
-    return found.output.trim() || undefined;
+    // udev gives it the name it keeps
+    const found = await vm.shell(`udevadm settle; grep -l ${CARD} /sys/class/net/en*/address | cut -d/ -f5`);
+    return /^en\w+$/.exec(found.output.trim())?.[0];
   });
   ip('link', 'set', 'wire', 'up');
   for (const { here } of Object.values(PLACES)) ip('addr', 'add', `${here}/24`, 'dev', 'wire');

@@ -14,7 +14,7 @@ import { signZone } from '../support/signed-zone.ts';
 import { sendMail, smtpConnect } from '../support/smtp-client.ts';
 import { type DnsServer, startUnbound } from '../support/unbound.ts';
 import { Vm } from '../support/vm.ts';
-import { askHost, imageFolder, NAMED, type Office, openOffice, seconds, untilBanner } from './world.ts';
+import { askHost, consoleSays, imageFolder, NAMED, type Office, openOffice, seconds, untilBanner } from './world.ts';
 
 await imageFolder();
 enterOwnNetwork();
@@ -58,6 +58,8 @@ test('a frozen process 1 is reset by the hardware watchdog, the reason is shown,
   assert.notEqual(shown.bootId, bootId);
   assert.equal(shown.watchdog.lastReset.reason, 'watchdog');
   assert.ok(shown.alarms.some(({ name }) => name === 'watchdog-reset'));
+  await consoleSays(vm, ' ', { expected: /Number, then Enter/ });
+  await consoleSays(vm, '1\r', { expected: /last start: watchdog / });
   const state = await vm.shell('systemctl is-system-running --wait; systemctl --failed --no-legend --plain', {
     ms: 900_000,
   });

@@ -296,6 +296,18 @@ export interface HostShown {
   alarms: Array<{ name: string }>;
 }
 
+/** Types into the console on the serial line; all it said until `expected` was there. */
+export async function consoleSays(vm: Vm, typed: string, { expected }: { expected: RegExp }): Promise<string> {
+  const from = vm.serial().length;
+  await vm.type(typed);
+  await until(`"${String(expected)}" on the serial line`, { ms: 120_000 }, () =>
+    expected.test(vm.serial().slice(from)) ? true : undefined,
+  ).catch((error: unknown) => {
+    throw new Error(`${String(error)}\n${vm.serial().slice(from)}`);
+  });
+  return vm.serial().slice(from);
+}
+
 /** The first line of whoever answers on port 25; empty when nobody does. */
 export function greeting(vm: Vm): Promise<string> {
   return new Promise((resolve) => {
