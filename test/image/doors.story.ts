@@ -67,7 +67,8 @@ function knock(host: string, port: number): Promise<Found> {
   });
 }
 
-async function scan(host: string): Promise<Record<Found, number[]>> {
+/** `answers`: who is expected to answer gets a second chance: a busy machine may take longer than a closed door is waited for. */
+async function scan(host: string, answers: readonly number[]): Promise<Record<Found, number[]>> {
   const found: Record<Found, number[]> = { open: [], refused: [], silent: [] };
   const left = [...PORTS];
   const worker = async (): Promise<void> => {
@@ -77,17 +78,20 @@ async function scan(host: string): Promise<Record<Found, number[]>> {
     (await knock(host, 25)) === 'open' ? true : undefined,
   );
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  left.push(...found.silent.filter((port) => answers.includes(port)));
+  found.silent = found.silent.filter((port) => !answers.includes(port));
+  await worker();
   return found;
 }
 
 test('from outside port 25 is open, and every other port is silent', async () => {
-  const found = await scan(PLACES.outside.box);
+  const found = await scan(PLACES.outside.box, [25]);
   assert.deepEqual([found.open, found.refused], [[25], []]);
   assert.equal(found.silent.length, PORTS.length - 1);
 });
 
 test('from the office the pages are open beside it, and nothing else', async () => {
-  const found = await scan(PLACES.inside.box);
+  const found = await scan(PLACES.inside.box, [25, 80, 443, 465, 587, 10_025]);
   assert.deepEqual(
     found.open.toSorted((one, other) => one - other),
     [25, 80, 443],

@@ -27,7 +27,7 @@ before(async () => {
   files = {
     strange: bundles.empty({ version: '1.0.1', by: 'a stranger' }),
     older: bundles.empty({ version: '0.9.0' }),
-    flipped: bundles.flipped(good),
+    flipped: bundles.flipped(bundles.empty({ version: '1.0.3' })),
     good,
     // it starts, takes mail, and has no antivirus
     unhealthy: bundles.system({ version: '1.0.2', words: 'systemd.mask=sekisho-clamd.service' }),
