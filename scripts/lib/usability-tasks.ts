@@ -143,7 +143,7 @@ export const TASKS: readonly Task[] = [
       await person.click(link(person, STOPPED[2]));
       await person.press(MESSAGE.delete);
       await person.press(COMMON.undo);
-      await person.sees(COMMON.undone);
+      await person.sees(COMMON.undone, { exact: true });
     },
   },
   {

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { request } from 'node:https';
 import path from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
-import { startWorld, type World } from '../e2e/world.ts';
+import { inQuarantine, startWorld, type World } from '../e2e/world.ts';
 import { plainMail } from '../support/mime-samples.ts';
 import { until } from '../support/process.ts';
 import { sendMail } from '../support/smtp-client.ts';
@@ -57,11 +57,7 @@ test('done and undone between two looks, it is told to the other tab all the sam
     gatewaySocket: path.join(world.gateway.dataFolder, 'run/admin.sock'),
   });
   const admin = await box.claim();
-  // on a busy machine its inspection may come after its 250
-  const ids = await until('a mail in the quarantine', { ms: 60_000 }, async () => {
-    const { entries } = await world.gateway.call('quarantine.list', {});
-    return entries.length === 0 ? undefined : entries.map(({ id }) => id);
-  });
+  const ids = (await inQuarantine(world, 1)).map(({ id }) => id);
   using other = follow(admin);
   await until('the first look', { ms: 30_000 }, () => other.told('counts').length === 1 || undefined);
 

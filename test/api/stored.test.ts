@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { startWorld, type World } from '../e2e/world.ts';
+import { inQuarantine, startWorld, type World } from '../e2e/world.ts';
 import { plainMail } from '../support/mime-samples.ts';
 import { until } from '../support/process.ts';
 import { startRspamd } from '../support/rspamd.ts';
@@ -42,8 +42,8 @@ async function quarantined(to: string): Promise<{ id: string; bytes: Buffer }> {
   });
   const reply = await sendMail(world.gateway.mxPort, { from: 'boss@nospf.example', to, bytes });
   assert.equal(reply.code, 250, reply.text);
-  const listed = await world.gateway.call('quarantine.list', { recipient: to });
-  return { id: listed.entries[0]?.id ?? '', bytes };
+  const [listed] = await inQuarantine(world, 1, to);
+  return { id: listed?.id ?? '', bytes };
 }
 
 const arrivedFor = (address: string) => world.office.messages.filter(({ to }) => to.includes(address));
@@ -122,9 +122,12 @@ test('a wrong verdict is kept as a sample, and taught to rspamd once its control
   assert.equal(set.ok, true, JSON.stringify(set));
   const learned = await admin.api('POST', `/messages/${id}/report`, { as: 'ham' });
   assert.equal(learned.json['learned'], true, learned.text);
-  const known = await admin.api('POST', `/messages/${id}/report`, { as: 'ham' });
-  assert.equal(known.json['learned'], false, known.text);
-  assert.match(known.text, /knew it already/);
+  // a starved controller may hang up once; the next time it says so
+  const known = await until('what it knows already', { ms: 60_000 }, async () => {
+    const { json, text } = await admin.api('POST', `/messages/${id}/report`, { as: 'ham' });
+    return /knew it already/.test(text) ? json : undefined;
+  });
+  assert.equal(known['learned'], false);
   const steps = JSON.stringify((await admin.api('GET', `/messages/${id}`)).json['trace']);
   assert.match(steps, /Reported as no spam by .* \(the spam engine learned it\)/);
   await world.gateway.call('config.set', { path: 'engines.rspamd.learnUrl', value: 'http://127.0.0.1:1' });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Page } from 'playwright-core';
+import { inQuarantine } from '../e2e/world.ts';
 import { plainMail } from '../support/mime-samples.ts';
 import { sendMail } from '../support/smtp-client.ts';
 import { claim, login, PASSWORD, type PagesWorld, settled, startPagesWorld, type Window } from './pages-world.ts';
@@ -17,7 +18,7 @@ before(async () => {
   admin = await world.open({ language: 'en' });
   await claim(world, admin.page);
   for (const n of [1, 2, 3]) await suspicious(n);
-  stopped = (await world.mail.gateway.call('quarantine.list', {})).entries[0]?.id ?? '';
+  stopped = (await inQuarantine(world.mail, 3))[0]?.id ?? '';
   for (const role of ['operator', 'helpdesk', 'auditor'] as const) await person(role);
 });
 after(() => world?.[Symbol.asyncDispose]());
@@ -96,6 +97,7 @@ for (const { role, sees, buttons } of ROLES)
     }
     await page.goto(`/quarantine/${stopped}`);
     await page.locator('section[aria-label="Why"]').waitFor();
+    await page.getByRole('heading', { name: 'What happened' }).first().waitFor();
     assert.equal(await page.getByRole('button', { name: 'Release and deliver' }).count(), buttons ? 1 : 0);
     const mayRead = role === 'operator' ? 1 : 0;
     assert.equal(await page.getByRole('button', { name: 'Show the content' }).count(), mayRead);
@@ -165,7 +167,7 @@ test('what one tab does the other shows, without a reload', async () => {
   await second.getByRole('link', { name: 'Transfer 2' }).waitFor();
   // and back: undone in the first, there again in the second
   await first.keyboard.press('u');
-  await first.getByText('Undone').waitFor();
+  await first.getByText('Undone', { exact: true }).waitFor();
   await second.getByRole('link', { name: 'Transfer 1' }).waitFor();
 
   // a setting: whoever comes back to the other tab sees what holds now

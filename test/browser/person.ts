@@ -76,10 +76,11 @@ export class Person {
     await this.click(this.page.getByRole('radio', { name: this.t(words) }).first());
   }
 
-  async sees(text: Said | string | RegExp, waiting: { ms?: number } = {}): Promise<void> {
+  /** `exact`: as a whole; "Undone" stands in "can be undone for 10 minutes" too. */
+  async sees(text: Said | string | RegExp, waiting: { ms?: number; exact?: boolean } = {}): Promise<void> {
     const wanted = typeof text === 'string' || text instanceof RegExp ? text : this.t(text);
     await this.page
-      .getByText(wanted)
+      .getByText(wanted, { exact: waiting.exact ?? false })
       .filter({ visible: true })
       .first()
       .waitFor(waiting.ms === undefined ? {} : { timeout: waiting.ms });

@@ -10,6 +10,7 @@ import { z } from 'zod';
 import type { ConfigInput } from '../../src/config/schema.ts';
 import { type Clamd, startClamd } from '../support/clamd.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
+import { until } from '../support/process.ts';
 import { type Rspamd, startRspamd } from '../support/rspamd.ts';
 import { type SmtpSink, startSmtpSink } from '../support/smtp-sink.ts';
 import { type DnsServer, startUnbound } from '../support/unbound.ts';
@@ -103,6 +104,15 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     await stack.disposeAsync();
     throw error;
   }
+}
+
+/** The quarantine once it holds that many (of one recipient): on a busy machine a mail's inspection comes after its 250. */
+export function inQuarantine(world: Pick<World, 'gateway'>, count: number, recipient?: string) {
+  return until(`${count} in the quarantine`, { ms: 60_000 }, async () => {
+    const wanted = recipient === undefined ? {} : { recipient };
+    const { entries } = await world.gateway.call('quarantine.list', wanted);
+    return entries.length >= count ? entries : undefined;
+  });
 }
 
 /** Short pauses, so that a test sees in seconds what an owner sees in minutes; everything else as it ships. */

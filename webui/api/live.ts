@@ -20,10 +20,13 @@ export const live = signal(false);
 const listeners = new Set<(event: LiveEvent) => void>();
 let source: EventSource | undefined;
 let pauseMs = FIRST_PAUSE_MS;
-let broken = false;
+let greeted = false;
 let doubt: ReturnType<typeof setTimeout> | undefined;
 
-/** Returns how to stop listening. `back` is told after a gap: what was missed has to be loaded. */
+/**
+ * Returns how to stop listening. `back` is told with the first look of every connection, the first one too: what came between
+ * the page's own question and that look is told by no event, and has to be loaded.
+ */
 export function listen(listener: (event: LiveEvent) => void): () => void {
   listeners.add(listener);
   open();
@@ -41,8 +44,7 @@ function open(): void {
     live.value = true;
     connection.value = 'up';
     pauseMs = FIRST_PAUSE_MS;
-    if (broken) tell({ name: 'back', data: {} });
-    broken = false;
+    greeted = false;
   });
   for (const name of NAMES)
     stream.addEventListener(name, (event: MessageEvent<string>) => {
@@ -51,11 +53,14 @@ function open(): void {
       if (name === 'bye' && (data['code'] === 'SESSION_ENDED' || data['code'] === 'LOGIN_NEEDED'))
         sessionEnded.value = true;
       if (typeof data['zone'] === 'string') zone.value = data['zone'];
+      if (name === 'counts' && !greeted) {
+        greeted = true;
+        tell({ name: 'back', data: {} });
+      }
       tell({ name, data });
     });
   stream.addEventListener('error', () => {
     live.value = false;
-    broken = true;
     // most breaks are mended by the browser within a moment; only what lasts is told
     doubt ??= setTimeout(() => {
       doubt = undefined;

@@ -1,6 +1,6 @@
 /** Keys that work on every page: / search, ? help, g and a letter for a page, u undo. Not while something is typed. */
 import { signal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
+import { useLayoutEffect } from 'preact/hooks';
 import { Modal } from '../components/dialog.tsx';
 import { isTyping } from '../components/table.tsx';
 import { undoLast } from '../components/toast.tsx';
@@ -18,7 +18,7 @@ export function showKeys(): void {
 }
 
 export function useGlobalKeys(): void {
-  useEffect(() => {
+  useLayoutEffect(() => {
     let chordUntil = 0;
     function onKey(event: KeyboardEvent): void {
       if (isTyping(event) || event.ctrlKey || event.metaKey || event.altKey) return;

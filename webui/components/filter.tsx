@@ -1,6 +1,6 @@
 /** Filters that live in the address of the page: a search is a link. Typing settles for a moment before it asks the box. */
 import type { ComponentChildren } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { query, setQuery } from '../app/router.ts';
 import { t } from '../i18n/language.ts';
 import { COMMON } from '../i18n/words-common.ts';
@@ -11,10 +11,19 @@ const SETTLE_MS = 350;
 export function FilterText(props: { name: string; label: string; type?: 'text' | 'date'; grow?: boolean }) {
   const there = query.value[props.name] ?? '';
   const [value, setValue] = useState(there);
-  useEffect(() => setValue(there), [there]);
+  // what came from here and is there now must not replace what was typed since, nor take the space before the next word
+  const sent = useRef(there);
   useEffect(() => {
-    if (value === (query.value[props.name] ?? '')) return undefined;
-    const timer = setTimeout(() => setQuery({ [props.name]: value.trim() }), SETTLE_MS);
+    if (there === sent.current) return;
+    sent.current = there;
+    setValue(there);
+  }, [there]);
+  useEffect(() => {
+    if (value.trim() === (query.value[props.name] ?? '')) return undefined;
+    const timer = setTimeout(() => {
+      sent.current = value.trim();
+      setQuery({ [props.name]: sent.current });
+    }, SETTLE_MS);
     return () => clearTimeout(timer);
   }, [value, props.name]);
   return (

@@ -3,7 +3,7 @@
  * for screen readers. Several problems of one answer go to their fields by path; the rest stands above the buttons.
  */
 import type { ComponentChildren } from 'preact';
-import { useEffect, useId } from 'preact/hooks';
+import { useId, useLayoutEffect } from 'preact/hooks';
 import { guardLeaving } from '../app/router.ts';
 import type { ApiProblem } from '../api/problem.ts';
 import { t } from '../i18n/language.ts';
@@ -56,7 +56,13 @@ export function TextField({ label, hint, error, class: own, value, change, ...re
 }
 
 export function AreaField(
-  props: FieldProperties & { value: string; change: (value: string) => void; rows?: number; placeholder?: string },
+  props: FieldProperties & {
+    value: string;
+    /** Without it, it is only read. */
+    change?: (value: string) => void;
+    rows?: number;
+    placeholder?: string;
+  },
 ) {
   const id = useId();
   return (
@@ -70,9 +76,37 @@ export function AreaField(
         spellcheck={false}
         aria-invalid={props.error === undefined ? undefined : 'true'}
         aria-describedby={`${id}-more`}
-        onInput={(event) => props.change(event.currentTarget.value)}
+        readOnly={props.change === undefined}
+        onInput={(event) => props.change?.(event.currentTarget.value)}
       />
       <More id={`${id}-more`} hint={props.hint} error={props.error} />
+    </div>
+  );
+}
+
+export function FileField(
+  props: FieldProperties & {
+    change: (files: readonly File[]) => void;
+    accept?: string;
+    multiple?: boolean;
+    required?: boolean;
+    disabled?: boolean;
+  },
+) {
+  const { label, hint, error, class: own, change, ...rest } = props;
+  const id = useId();
+  return (
+    <div class={`field ${own ?? ''}`}>
+      <label for={id}>{label}</label>
+      <input
+        id={id}
+        type="file"
+        aria-invalid={error === undefined ? undefined : 'true'}
+        aria-describedby={`${id}-more`}
+        onChange={(event) => change([...(event.currentTarget.files ?? [])])}
+        {...rest}
+      />
+      <More id={`${id}-more`} hint={hint} error={error} />
     </div>
   );
 }
@@ -204,7 +238,7 @@ export function FormFoot(props: {
 
 /** While `dirty`, leaving the page asks first. */
 export function useDirtyGuard(dirty: boolean): void {
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!dirty) return undefined;
     return guardLeaving(() =>
       ask({

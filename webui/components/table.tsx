@@ -4,7 +4,7 @@
  * thousand are never in the page at once.
  */
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { t } from '../i18n/language.ts';
 import { COMMON } from '../i18n/words-common.ts';
 
@@ -147,7 +147,8 @@ function SelectAll<Row>(props: { rows: readonly Row[]; keyOf: (row: Row) => stri
 
 /** j, k: the next and the previous row, from wherever the focus is unless something is being typed. */
 function useRowKeys(body: { current: HTMLTableSectionElement | null }): void {
-  useEffect(() => {
+  // with the rows, not a moment after them: a key pressed at once is not lost
+  useLayoutEffect(() => {
     function onKey(event: KeyboardEvent): void {
       if (isTyping(event) || event.ctrlKey || event.metaKey || event.altKey) return;
       const inRow = document.activeElement instanceof HTMLTableRowElement;

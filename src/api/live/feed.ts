@@ -68,9 +68,11 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
         reader.send('bye', { code: 'SESSION_ENDED' });
         drop(reader);
       }
-      tellStatus(await options.gateway.call('status', {}));
+      const status = await options.gateway.call('status', {});
+      // before the counts go out: with its first counts a newcomer loads anew, and nothing lies between that and this look
       if ([...readers].some(({ mail }) => mail))
         tellMessages((await options.gateway.call('history.search', { limit: NEWEST })).entries);
+      tellStatus(status);
     } catch (error) {
       tellCounts({ gateway: briefOf(error) });
     } finally {
