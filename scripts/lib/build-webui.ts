@@ -39,7 +39,10 @@ export async function buildPages(options: { onlyIfNeeded: boolean; quiet: boolea
   return true;
 }
 
-/** `virtual:operations`: operation → [method, path]. */
+/** Longer than this an operation says in the table, for the pages' own deadline. */
+const LONG_MS = 120_000;
+
+/** `virtual:operations`: operation → [method, path, deadline where it is a long one]. */
 function operationsTable(): Plugin {
   const name = 'virtual:operations';
   return {
@@ -48,10 +51,13 @@ function operationsTable(): Plugin {
     load: async (id) => {
       if (id !== `\0${name}`) return undefined;
       const { OPERATIONS } = (await import(CONTRACT)) as {
-        OPERATIONS: Record<string, { method: string; path: string }>;
+        OPERATIONS: Record<string, { method: string; path: string; deadlineMs: number }>;
       };
       const table = Object.fromEntries(
-        Object.entries(OPERATIONS).map(([operation, { method, path: where }]) => [operation, [method, where]]),
+        Object.entries(OPERATIONS).map(([operation, { method, path: where, deadlineMs }]) => [
+          operation,
+          [method, where, ...(deadlineMs > LONG_MS ? [deadlineMs] : [])],
+        ]),
       );
       return `export const operations = ${JSON.stringify(table)};`;
     },

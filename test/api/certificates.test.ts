@@ -11,11 +11,13 @@ import os from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
-import { connect as connectTls } from 'node:tls';
+import { renewCertificates } from '../../src/jobs/renew-certificates.ts';
+import { startJobs } from '../../src/jobs/scheduler.ts';
 import { startWorld, type World } from '../e2e/world.ts';
 import { freePort } from '../support/net.ts';
 import { issue } from '../support/own-ca.ts';
 import { type Pebble, startPebble } from '../support/pebble.ts';
+import { shownByHttps, shownBySmtp } from '../support/shown-certificate.ts';
 import { startAdmin, type TestAdmin, type Visitor } from './support.ts';
 
 const DAY_MS = 86_400_000;
@@ -52,6 +54,8 @@ interface Row {
   fingerprint: string;
   names: string[];
   renewsAt?: string;
+  validFrom: string;
+  validTo: string;
   issuer: string;
 }
 
@@ -61,23 +65,8 @@ const row = async (use: string): Promise<Row> => {
 };
 
 /** What the pages show; with `ca`, checked as a browser does that believes it. */
-async function shownByPages(ca?: string): Promise<string> {
-  const socket = connectTls({
-    host: '127.0.0.1',
-    port: box.admin.port,
-    servername: 'box.test',
-    ...(ca === undefined ? { rejectUnauthorized: false } : { ca }),
-  });
-  try {
-    await new Promise<void>((resolve, reject) => {
-      socket.once('secureConnect', resolve);
-      socket.once('error', reject);
-    });
-    return socket.getPeerCertificate().fingerprint256;
-  } finally {
-    socket.destroy();
-  }
-}
+const shownByPages = (ca?: string): Promise<string> =>
+  shownByHttps(box.admin.port, { name: 'box.test', ...(ca === undefined ? {} : { ca }) });
 
 function openssl(...args: string[]): void {
   const done = spawnSync('openssl', args, { cwd: dir, encoding: 'utf8', timeout: 30_000 });
@@ -225,6 +214,39 @@ test('ACME: terms are shown and agreed to, the name is proved on port 80, mail g
   const everything = (await readdir(path.join(dir, 'admin'), { recursive: true })).join(' ');
   assert.match(everything, /certificates\.json/);
   assert.doesNotMatch((await admin.api('GET', '/acme')).text, /PRIVATE KEY|accountKey/);
+});
+
+test('ACME that is due: the job comes at its own minute by itself, and pebble issues the next one', async (t) => {
+  const first = await row('mail');
+  const life = Date.parse(first.validTo) - Date.parse(first.validFrom);
+  box.pass(life * 0.7);
+  const troubles: string[] = [];
+  let run: Promise<void> | undefined;
+  // the scheduler's clock stands in the test's hand until the job has begun; pebble and TLS need the real one
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: Date.now() });
+  const job = renewCertificates({ run: (signal) => (run = box.admin.renewCertificates(signal)), random: () => 0.5 });
+  const jobs = startJobs([job], {
+    timeZone: 'UTC',
+    catchUpMs: 9 * DAY_MS,
+    now: () => Date.now(),
+    onTrouble: (_, detail) => troubles.push(detail),
+  });
+  for (let second = 0; run === undefined && second <= 12 * 3_600; second++) t.mock.timers.tick(1_000);
+  t.mock.timers.reset();
+  assert.ok(run !== undefined, 'it did not begin within twelve hours');
+  await run;
+  const [told] = jobs.list();
+  await jobs.stop();
+  assert.deepEqual([troubles, told?.runs.length], [[], 1]);
+  assert.match(told?.runs[0]?.startedAt ?? '', /T(?:06|18):30:0\d/);
+  admin = await again();
+  const next = await row('mail');
+  assert.deepEqual([next.source, next.names], ['acme', [NAME]]);
+  assert.match(next.issuer, /Pebble/);
+  assert.notEqual(next.fingerprint, first.fingerprint);
+  assert.equal(await shownBySmtp(world.gateway.mxPort), next.fingerprint, 'senders see it without a restart');
+  box.pass(-life * 0.7);
+  admin = await again();
 });
 
 test('ACME that fails is told with what the issuer said, and what was installed stays', async () => {

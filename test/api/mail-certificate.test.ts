@@ -1,13 +1,11 @@
 /** The certificate of STARTTLS through the API: installed and taken back while the gateway runs, as a sending server sees it. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { connect } from 'node:net';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { connect as connectTls } from 'node:tls';
 import { makeSelfSigned } from '../../src/base/self-signed.ts';
 import { startWorld, type World } from '../e2e/world.ts';
+import { shownBySmtp } from '../support/shown-certificate.ts';
 import { startAdmin, type TestAdmin, type Visitor } from './support.ts';
 
 const DAY_MS = 86_400_000;
@@ -29,28 +27,7 @@ after(async () => {
   await world[Symbol.asyncDispose]();
 });
 
-/** SHA-256 of what a client of the MX listener is shown now. */
-async function seenBySenders(): Promise<string> {
-  const socket = connect(world.gateway.mxPort, '127.0.0.1');
-  try {
-    for (const [say, wait] of [
-      ['', /^220 /m],
-      ['EHLO client.example.com\r\n', /^250 /m],
-      ['STARTTLS\r\n', /^220 /m],
-    ] as const) {
-      socket.write(say);
-      let heard = '';
-      while (!wait.test(heard))
-        heard += String((await once(socket, 'data', { signal: AbortSignal.timeout(20_000) }))[0]);
-    }
-    const secure = connectTls({ socket, rejectUnauthorized: false });
-    await once(secure, 'secureConnect', { signal: AbortSignal.timeout(20_000) });
-    return secure.getPeerCertificate().fingerprint256;
-  } finally {
-    socket.destroy();
-  }
-}
-
+const seenBySenders = (): Promise<string> => shownBySmtp(world.gateway.mxPort);
 const rows = async (): Promise<Array<{ use: string; source: string; fingerprint: string; daysLeft: number }>> =>
   (await admin.api('GET', '/certificates')).json['certificates'] as never;
 const alarms = async (): Promise<string> => (await admin.api('GET', '/alarms')).text;

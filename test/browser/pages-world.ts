@@ -3,7 +3,7 @@
  * and Debian's Chromium. No fixture data: whatever a page shows came through the MX listener or the API. Chromium trusts the
  * box's own certificate only here, by a flag of the test.
  */
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { buildPages } from '../../scripts/lib/build-webui.ts';
@@ -42,8 +42,12 @@ export interface Window {
 export interface PagesWorldOptions extends Pick<WorldOptions, 'config' | 'officePort' | 'records'> {
   /** The host process as a trial runs it: the pages then show this machine's network and clock. */
   host?: boolean;
+  /** Programs of the machine that this test brings itself; in a folder the host finds them in first. */
+  programs?: Readonly<Record<string, string>>;
   /** False: no clamd and no rspamd, where a test is not about what they find. */
   engines?: boolean;
+  /** What admin is given besides; asked once the gateway runs. */
+  admin?: (mail: World) => Promise<{ args: readonly string[]; env: Readonly<Record<string, string>> }>;
 }
 
 export async function startPagesWorld(options: PagesWorldOptions = {}): Promise<PagesWorld> {
@@ -53,11 +57,13 @@ export async function startPagesWorld(options: PagesWorldOptions = {}): Promise<
     await buildPages({ onlyIfNeeded: true, quiet: true });
     const mail = stack.use(await startWorld({ clamd: engines, rspamd: engines, ...options }));
     let data = path.join(mail.dir, 'admin');
-    const hostSocket = options.host === true ? await startHostProcess(mail.dir, stack) : undefined;
+    const hostSocket =
+      options.host === true ? await startHostProcess(mail.dir, { stack, programs: options.programs ?? {} }) : undefined;
+    const more = (await options.admin?.(mail)) ?? { args: [], env: {} };
     let port = 0;
     let child: Child | undefined;
     const startAdmin = async (): Promise<void> => {
-      const started = await startAdminProcess({ data, gateway: mail.gateway.dataFolder, hostSocket, port });
+      const started = await startAdminProcess({ data, gateway: mail.gateway.dataFolder, hostSocket, port, more });
       child = started.child;
       port = started.port;
     };
@@ -93,10 +99,17 @@ export async function startPagesWorld(options: PagesWorldOptions = {}): Promise<
 }
 
 /** Resolves with the socket that is admin's. */
-async function startHostProcess(dir: string, stack: AsyncDisposableStack): Promise<string> {
+async function startHostProcess(
+  dir: string,
+  { stack, programs }: { stack: AsyncDisposableStack; programs: Readonly<Record<string, string>> },
+): Promise<string> {
   const run = path.join(dir, 'host-run');
+  const bin = path.join(dir, 'host-bin');
+  await mkdir(bin);
+  for (const [name, text] of Object.entries(programs)) await writeFile(path.join(bin, name), text, { mode: 0o755 });
   const args = [path.join(ROOT, 'src/host.ts'), '--mode', 'trial', '--data', path.join(dir, 'host'), '--run', run];
-  const child = await startChild(process.execPath, args, { cwd: ROOT });
+  const env = { ...process.env, PATH: `${bin}:${process.env['PATH'] ?? ''}` };
+  const child = await startChild(process.execPath, args, { cwd: ROOT, env });
   stack.defer(() => child.stop());
   await until('the host to be ready', { ms: 30_000 }, () => {
     if (!child.running()) throw new Error(`The host has ended: ${child.output()}`);
@@ -110,14 +123,15 @@ async function startAdminProcess(options: {
   gateway: string;
   hostSocket: string | undefined;
   port: number;
+  more: { args: readonly string[]; env: Readonly<Record<string, string>> };
 }) {
-  const { data, gateway, hostSocket, port } = options;
+  const { data, gateway, hostSocket, port, more } = options;
   const host = hostSocket === undefined ? [] : ['--host-socket', hostSocket, '--own-setup-code'];
   const where = ['--data', data, '--gateway-socket', path.join(gateway, 'run/admin.sock'), ...host];
   const child = await startChild(
     process.execPath,
-    [path.join(ROOT, 'src/admin.ts'), ...where, '--address', '127.0.0.1', '--port', String(port)],
-    { cwd: ROOT, env: { ...process.env, NODE_ENV: 'production', TZ: 'Asia/Tokyo' } },
+    [path.join(ROOT, 'src/admin.ts'), ...where, '--address', '127.0.0.1', '--port', String(port), ...more.args],
+    { cwd: ROOT, env: { ...process.env, NODE_ENV: 'production', TZ: 'Asia/Tokyo', ...more.env } },
   );
   const found = await until('the admin process to be ready', { ms: 60_000 }, () => {
     const line = child

@@ -17,7 +17,9 @@ export const connection = signal<'up' | 'lost'>('up');
 /** Set by the frame: asks for the password again; false: the person gave up. */
 export const confirmation: { ask: () => Promise<boolean> } = { ask: async () => false };
 
+/** Longer than most operations may take at the box; one that may take longer says so itself. */
 const DEADLINE_MS = 130_000;
+const MARGIN_MS = 10_000;
 const PROBE_MS = 2_000;
 const FREED_MS = 60_000;
 
@@ -78,8 +80,8 @@ type Values = Readonly<Record<string, string | number | boolean>>;
 
 async function request<K extends OperationId>(id: K, args: Input<K>, signalOf?: AbortSignal): Promise<Response> {
   const { body } = args as { body?: unknown };
-  const [method] = operations[id] ?? ['GET'];
-  const deadline = AbortSignal.timeout(DEADLINE_MS);
+  const [method, , longMs = 0] = operations[id] ?? ['GET', '/'];
+  const deadline = AbortSignal.timeout(Math.max(DEADLINE_MS, longMs + MARGIN_MS));
   try {
     const response = await fetch(hrefOf(id, args), {
       method,

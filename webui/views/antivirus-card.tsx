@@ -4,7 +4,7 @@ import { type Answer, call } from '../api/client.ts';
 import { useAction, useLoad } from '../api/use.ts';
 import { may } from '../app/session.ts';
 import { Card, State, Time } from '../components/basics.tsx';
-import { FormFoot, SelectField, submitted, TextField } from '../components/form.tsx';
+import { errorAt, FileField, FormFoot, SelectField, submitted, TextField } from '../components/form.tsx';
 import { toast } from '../components/toast.tsx';
 import { formatSize } from '../i18n/format.ts';
 import { t } from '../i18n/language.ts';
@@ -262,15 +262,13 @@ function Upload({ done }: { done: () => void }) {
       .finally(() => setSent(undefined));
   return (
     <form onSubmit={submitted(save)}>
-      <label class="field">
-        {t(ANTIVIRUS.uploadText)}
-        <input
-          type="file"
-          accept=".cvd"
-          multiple
-          onChange={(event) => setChosen([...(event.currentTarget.files ?? [])])}
-        />
-      </label>
+      <FileField
+        label={t(ANTIVIRUS.uploadText)}
+        accept=".cvd"
+        multiple
+        change={(files) => setChosen([...files])}
+        error={errorAt(action.error, 'body.files')}
+      />
       {sent === undefined ? null : <p aria-live="polite">{formatSize(sent)}</p>}
       <FormFoot busy={action.busy} dirty={known.length > 0} problem={action.error} label={t(ANTIVIRUS.upload)} />
     </form>

@@ -3,18 +3,16 @@ import { useState } from 'preact/hooks';
 import { type Answer, call, hrefOf } from '../api/client.ts';
 import { useAction, useLoad } from '../api/use.ts';
 import { may } from '../app/session.ts';
-import { Card, Copy, Notice, Skeleton, State, Time, Trouble } from '../components/basics.tsx';
-import { ask } from '../components/dialog.tsx';
-import { Check, errorAt, FormFoot, submitted, TextField } from '../components/form.tsx';
+import { Card, Notice, Skeleton, State, Time, Trouble } from '../components/basics.tsx';
+import { Check, errorAt, TextField } from '../components/form.tsx';
 import { MailText } from '../components/mail-text.tsx';
 import { toast } from '../components/toast.tsx';
 import { t } from '../i18n/language.ts';
 import { CERTIFICATE } from '../i18n/words-certificates.ts';
 import { SYSTEM } from '../i18n/words-system.ts';
-import { listOf } from './certificate-ways.tsx';
+import { ActionForm, Fingerprint, listOf, NamesField, sureTo, USES } from './certificate-pieces.tsx';
 
 type Acme = NonNullable<Answer<'acme.show'>['acme']>;
-const USES = { page: SYSTEM.usePage, mail: SYSTEM.useMail, portal: SYSTEM.usePortal } as const;
 const DIRECTORY = 'https://acme-v02.api.letsencrypt.org/directory';
 
 export function AuthorityCard({ made }: { made: number }) {
@@ -32,10 +30,7 @@ export function AuthorityCard({ made }: { made: number }) {
             <dd>
               <Time at={authority.validTo} style="day" />
             </dd>
-            <dt>{t(SYSTEM.fingerprint)}</dt>
-            <dd class="mono small">
-              {authority.fingerprint} <Copy text={authority.fingerprint} />
-            </dd>
+            <Fingerprint text={authority.fingerprint} />
           </dl>
           <p>
             <a class="button main" href={hrefOf('authority.file', {})} download="sekisho-ca.crt">
@@ -94,8 +89,7 @@ function Running({ acme, done }: { acme: Acme; done: () => void }) {
     });
   const end = (): void =>
     void action.run(async () => {
-      const sure = { title: t(CERTIFICATE.acmeEnd), body: t(CERTIFICATE.acmeEndText), yes: t(CERTIFICATE.acmeEnd) };
-      if (!(await ask({ ...sure, danger: true }))) return;
+      if (!(await sureTo(t(CERTIFICATE.acmeEnd), t(CERTIFICATE.acmeEndText)))) return;
       await call('acme.delete', {});
       done();
     });
@@ -155,16 +149,16 @@ function AcmeForm({ done }: { done: () => void }) {
       const { terms: at = '' } = await call('acme.terms', { body: { directory } });
       setTerms(at);
     });
-  const save = (): void =>
-    void action.run(async () => {
-      if (!agree) return;
-      const about = email.trim() === '' ? {} : { email: email.trim() };
-      await call('acme.update', { body: { directory, names: listOf(names), uses: [...uses], agree, ...about } });
-      toast(t(CERTIFICATE.acmeSaved));
-      done();
-    });
+  const work = async (): Promise<void> => {
+    if (!agree) return;
+    const about = email.trim() === '' ? {} : { email: email.trim() };
+    await call('acme.update', { body: { directory, names: listOf(names), uses: [...uses], agree, ...about } });
+    toast(t(CERTIFICATE.acmeSaved));
+    done();
+  };
+  const ready = agree && names.trim() !== '' && uses.length > 0;
   return (
-    <form onSubmit={submitted(save)}>
+    <ActionForm action={action} label={t(CERTIFICATE.acmeSave)} ready={ready} work={work}>
       <TextField
         label={t(CERTIFICATE.acmeDirectory)}
         type="url"
@@ -173,14 +167,7 @@ function AcmeForm({ done }: { done: () => void }) {
         change={setDirectory}
         error={errorAt(action.error, 'body.directory')}
       />
-      <TextField
-        label={t(CERTIFICATE.acmeNames)}
-        placeholder="mail.office.example"
-        spellcheck={false}
-        value={names}
-        change={setNames}
-        error={errorAt(action.error, 'body.names') ?? errorAt(action.error, 'body.names.0')}
-      />
+      <NamesField label={t(CERTIFICATE.acmeNames)} value={names} change={setNames} problem={action.error} />
       <TextField
         label={t(CERTIFICATE.acmeEmail)}
         type="email"
@@ -212,12 +199,6 @@ function AcmeForm({ done }: { done: () => void }) {
         )}
       </p>
       <Check label={t(CERTIFICATE.acmeAgree)} checked={agree} change={setAgree} disabled={terms === undefined} />
-      <FormFoot
-        busy={action.busy}
-        dirty={agree && names.trim() !== '' && uses.length > 0}
-        label={t(CERTIFICATE.acmeSave)}
-        problem={action.error}
-      />
-    </form>
+    </ActionForm>
   );
 }

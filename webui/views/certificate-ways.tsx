@@ -4,12 +4,12 @@ import { base64Of } from '../api/base64.ts';
 import { type Answer, call } from '../api/client.ts';
 import { useAction, useLoad } from '../api/use.ts';
 import { Copy, Skeleton, Trouble } from '../components/basics.tsx';
-import { ask } from '../components/dialog.tsx';
-import { AreaField, errorAt, FormFoot, SelectField, submitted, TextField } from '../components/form.tsx';
+import { AreaField, errorAt, FileField, SelectField, TextField } from '../components/form.tsx';
 import { toast } from '../components/toast.tsx';
 import { t } from '../i18n/language.ts';
 import { CERTIFICATE } from '../i18n/words-certificates.ts';
 import { SYSTEM } from '../i18n/words-system.ts';
+import { ActionForm, listOf, NamesField, PemField, sureTo } from './certificate-pieces.tsx';
 
 type Use = Answer<'certificates.list'>['certificates'][number]['use'];
 interface WayProperties {
@@ -44,16 +44,14 @@ export function CertificateWays({ use, done, own }: WayProperties & { own: boole
 
 function OneStep({ use, done, operation }: WayProperties & { operation: 'certificates.issue' | 'certificates.own' }) {
   const action = useAction();
-  const save = (): void =>
-    void action.run(async () => {
-      await call(operation, { params: { use } });
-      done();
-    });
+  const work = async (): Promise<void> => {
+    await call(operation, { params: { use } });
+    done();
+  };
   return (
-    <form onSubmit={submitted(save)}>
+    <ActionForm action={action} label={t(CERTIFICATE.install)} work={work}>
       <p class="soft">{t(operation === 'certificates.own' ? CERTIFICATE.ownText : CERTIFICATE.issueText)}</p>
-      <FormFoot busy={action.busy} label={t(CERTIFICATE.install)} problem={action.error} />
-    </form>
+    </ActionForm>
   );
 }
 
@@ -61,34 +59,23 @@ function Pasted({ use, done }: WayProperties) {
   const [certificate, setCertificate] = useState('');
   const [key, setKey] = useState('');
   const action = useAction();
-  const save = (): void =>
-    void action.run(async () => {
-      await call('certificates.upload', { params: { use }, body: { certificate, key } });
-      done();
-    });
+  const work = async (): Promise<void> => {
+    await call('certificates.upload', { params: { use }, body: { certificate, key } });
+    done();
+  };
+  const problem = action.error;
+  const label = t(CERTIFICATE.install);
   return (
-    <form onSubmit={submitted(save)}>
-      <AreaField
+    <ActionForm action={action} label={label} ready={certificate !== '' && key !== ''} work={work}>
+      <PemField
+        of="certificate"
         label={t(SYSTEM.uploadCertificate)}
-        placeholder="-----BEGIN CERTIFICATE-----"
         value={certificate}
         change={setCertificate}
-        error={errorAt(action.error, 'body.certificate')}
+        problem={problem}
       />
-      <AreaField
-        label={t(SYSTEM.uploadKey)}
-        placeholder="-----BEGIN PRIVATE KEY-----"
-        value={key}
-        change={setKey}
-        error={errorAt(action.error, 'body.key')}
-      />
-      <FormFoot
-        busy={action.busy}
-        dirty={certificate !== '' && key !== ''}
-        label={t(CERTIFICATE.install)}
-        problem={action.error}
-      />
-    </form>
+      <PemField of="key" label={t(SYSTEM.uploadKey)} value={key} change={setKey} problem={problem} />
+    </ActionForm>
   );
 }
 
@@ -96,21 +83,19 @@ function FromFile({ use, done }: WayProperties) {
   const [file, setFile] = useState<File | undefined>(undefined);
   const [passphrase, setPassphrase] = useState('');
   const action = useAction();
-  const save = (): void =>
-    void action.run(async () => {
-      if (file === undefined) return;
-      await call('certificates.pkcs12', { params: { use }, body: { file: await base64Of(file), passphrase } });
-      done();
-    });
+  const work = async (): Promise<void> => {
+    if (file === undefined) return;
+    await call('certificates.pkcs12', { params: { use }, body: { file: await base64Of(file), passphrase } });
+    done();
+  };
   return (
-    <form onSubmit={submitted(save)}>
-      <label class="field">
-        {t(CERTIFICATE.file)}
-        <input type="file" accept=".p12,.pfx" onChange={(event) => setFile(event.currentTarget.files?.[0])} />
-        {errorAt(action.error, 'body.file') === undefined ? null : (
-          <span class="error">{errorAt(action.error, 'body.file')}</span>
-        )}
-      </label>
+    <ActionForm action={action} label={t(CERTIFICATE.install)} ready={file !== undefined} work={work}>
+      <FileField
+        label={t(CERTIFICATE.file)}
+        accept=".p12,.pfx"
+        change={([first]) => setFile(first)}
+        error={errorAt(action.error, 'body.file')}
+      />
       <TextField
         label={t(CERTIFICATE.passphrase)}
         type="password"
@@ -119,8 +104,7 @@ function FromFile({ use, done }: WayProperties) {
         change={setPassphrase}
         error={errorAt(action.error, 'body.passphrase')}
       />
-      <FormFoot busy={action.busy} dirty={file !== undefined} label={t(CERTIFICATE.install)} problem={action.error} />
-    </form>
+    </ActionForm>
   );
 }
 
@@ -146,22 +130,14 @@ function MakeRequest({ use, done }: WayProperties) {
   const [organisation, setOrganisation] = useState('');
   const [key, setKey] = useState<'ec' | 'rsa'>('ec');
   const action = useAction();
-  const save = (): void =>
-    void action.run(async () => {
-      const about = organisation.trim() === '' ? {} : { organisation: organisation.trim() };
-      await call('certificates.request', { params: { use }, body: { names: listOf(names), key, ...about } });
-      done();
-    });
+  const work = async (): Promise<void> => {
+    const about = organisation.trim() === '' ? {} : { organisation: organisation.trim() };
+    await call('certificates.request', { params: { use }, body: { names: listOf(names), key, ...about } });
+    done();
+  };
   return (
-    <form onSubmit={submitted(save)}>
-      <TextField
-        label={t(CERTIFICATE.csrNames)}
-        placeholder="mail.office.example"
-        spellcheck={false}
-        value={names}
-        change={setNames}
-        error={errorAt(action.error, 'body.names') ?? errorAt(action.error, 'body.names.0')}
-      />
+    <ActionForm action={action} label={t(CERTIFICATE.csrMake)} ready={names.trim() !== ''} work={work}>
+      <NamesField label={t(CERTIFICATE.csrNames)} value={names} change={setNames} problem={action.error} />
       <TextField
         label={t(CERTIFICATE.csrOrganisation)}
         maxLength={64}
@@ -175,33 +151,26 @@ function MakeRequest({ use, done }: WayProperties) {
         change={setKey}
         options={(['ec', 'rsa'] as const).map((value) => ({ value, label: t(CERTIFICATE[value]) }))}
       />
-      <FormFoot busy={action.busy} dirty={names.trim() !== ''} label={t(CERTIFICATE.csrMake)} problem={action.error} />
-    </form>
+    </ActionForm>
   );
 }
 
 function Waiting({ use, request, done, again }: WayProperties & { request: string; again: () => void }) {
   const [certificate, setCertificate] = useState('');
   const action = useAction();
-  const save = (): void =>
-    void action.run(async () => {
-      await call('certificates.signed', { params: { use }, body: { certificate } });
-      done();
-    });
+  const work = async (): Promise<void> => {
+    await call('certificates.signed', { params: { use }, body: { certificate } });
+    done();
+  };
   const forget = (): void =>
     void action.run(async () => {
-      const sure = {
-        title: t(CERTIFICATE.csrForget),
-        body: t(CERTIFICATE.csrForgetText),
-        yes: t(CERTIFICATE.csrForget),
-      };
-      if (!(await ask({ ...sure, danger: true }))) return;
+      if (!(await sureTo(t(CERTIFICATE.csrForget), t(CERTIFICATE.csrForgetText)))) return;
       await call('certificates.request-delete', { params: { use } });
       again();
     });
   return (
-    <form onSubmit={submitted(save)}>
-      <AreaField label={t(CERTIFICATE.csrWaits)} value={request} change={() => undefined} rows={6} />
+    <ActionForm action={action} label={t(CERTIFICATE.install)} ready={certificate !== ''} work={work}>
+      <AreaField label={t(CERTIFICATE.csrWaits)} value={request} rows={6} />
       <p class="row">
         <Copy text={request} />
         <a class="button" href={`data:application/pkcs10;base64,${btoa(request)}`} download={`${use}.csr`}>
@@ -211,18 +180,14 @@ function Waiting({ use, request, done, again }: WayProperties & { request: strin
           {t(CERTIFICATE.csrForget)}
         </button>
       </p>
-      <AreaField
+      <PemField
+        of="certificate"
+        alone
         label={t(CERTIFICATE.csrAnswer)}
-        placeholder="-----BEGIN CERTIFICATE-----"
         value={certificate}
         change={setCertificate}
-        error={errorAt(action.error, 'body.certificate') ?? errorAt(action.error, 'body.key')}
+        problem={action.error}
       />
-      <FormFoot busy={action.busy} dirty={certificate !== ''} label={t(CERTIFICATE.install)} problem={action.error} />
-    </form>
+    </ActionForm>
   );
-}
-
-export function listOf(text: string): string[] {
-  return text.split(/[\s,、]+/).filter((name) => name !== '');
 }

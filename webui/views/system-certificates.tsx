@@ -3,12 +3,13 @@ import { useState } from 'preact/hooks';
 import { type Answer, call } from '../api/client.ts';
 import { useLoad } from '../api/use.ts';
 import { may } from '../app/session.ts';
-import { Card, Copy, Notice, Skeleton, State, Time, Trouble } from '../components/basics.tsx';
+import { Card, Notice, Skeleton, State, Time, Trouble } from '../components/basics.tsx';
 import { MailText } from '../components/mail-text.tsx';
 import { t } from '../i18n/language.ts';
 import { CERTIFICATE } from '../i18n/words-certificates.ts';
 import { SYSTEM } from '../i18n/words-system.ts';
 import { AcmeCard, AuthorityCard } from './certificate-issuers.tsx';
+import { Fingerprint, USES } from './certificate-pieces.tsx';
 import { CertificateWays } from './certificate-ways.tsx';
 
 type Certificate = Answer<'certificates.list'>['certificates'][number];
@@ -19,7 +20,6 @@ const SOURCES = {
   authority: CERTIFICATE.sourceAuthority,
   acme: CERTIFICATE.sourceAcme,
 } as const;
-const USES = { page: SYSTEM.usePage, mail: SYSTEM.useMail, portal: SYSTEM.usePortal } as const;
 const SOON_DAYS = 21;
 
 export function CertificatesTab() {
@@ -69,10 +69,7 @@ function OneCertificate({ certificate, done }: { certificate: Certificate; done:
             </dd>
           </>
         )}
-        <dt>{t(SYSTEM.fingerprint)}</dt>
-        <dd class="mono small">
-          {certificate.fingerprint} <Copy text={certificate.fingerprint} />
-        </dd>
+        <Fingerprint text={certificate.fingerprint} />
       </dl>
       {may('system.change') && certificate.source !== 'configured' ? (
         <details>

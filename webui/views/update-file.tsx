@@ -4,7 +4,7 @@ import { base64Of } from '../api/base64.ts';
 import { call } from '../api/client.ts';
 import { useAction } from '../api/use.ts';
 import { Card, Trouble } from '../components/basics.tsx';
-import { FormFoot, submitted, useDirtyGuard } from '../components/form.tsx';
+import { FileField, FormFoot, submitted, useDirtyGuard } from '../components/form.tsx';
 import { toast } from '../components/toast.tsx';
 import { formatPercent, formatSize } from '../i18n/format.ts';
 import { t } from '../i18n/language.ts';
@@ -43,15 +43,12 @@ export function UpdateFile({ busy, begun }: { busy: boolean; begun: () => void }
           if (file !== undefined) send(file);
         })}
       >
-        <label class="field">
-          {t(UPDATE.choose)}
-          <input
-            type="file"
-            accept=".raucb"
-            disabled={sent !== undefined}
-            onChange={(event) => setFile(event.currentTarget.files?.[0])}
-          />
-        </label>
+        <FileField
+          label={t(UPDATE.choose)}
+          accept=".raucb"
+          disabled={sent !== undefined}
+          change={([first]) => setFile(first)}
+        />
         {file === undefined ? null : <p class="soft small">{formatSize(file.size)}</p>}
         {sent === undefined || file === undefined ? null : (
           <p class="row" aria-live="polite">

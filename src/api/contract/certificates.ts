@@ -127,7 +127,7 @@ export const CERTIFICATE_OPERATIONS = {
   }),
   'acme.terms': operation('POST', '/acme/terms', {
     summary: { ja: '発行者の利用規約を尋ねる', en: 'Ask an issuer for its terms of service' },
-    access: 'system.change',
+    ...change,
     change: false,
     body: z.strictObject({ directory }),
     response: z.object({ terms: z.string().optional() }),
@@ -151,7 +151,7 @@ export const CERTIFICATE_OPERATIONS = {
   }),
   'acme.run': operation('POST', '/acme/run', {
     summary: { ja: '今すぐ発行してもらう', en: 'Order a certificate now' },
-    access: 'system.change',
+    ...change,
     deadlineMs: 300_000,
     response: z.object({ acme }),
   }),
