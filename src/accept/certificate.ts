@@ -62,15 +62,27 @@ const SELF_MADE = { selfMade: true, source: 'own' } as const;
 
 /** Durable when it returns; the one that stood is kept under another name. Throws TLS_CERTIFICATE for what is no pair. */
 export async function installCertificate(dir: string, given: { certificate: string; key: string }): Promise<void> {
-  const pair = parsePair(given.certificate, given.key);
-  if (pair === undefined)
-    throw new SekishoError('TLS_CERTIFICATE', 'This is not a certificate with its own key, both in PEM', {
-      remedy: 'Give the chain, the server’s own certificate first, and the key without a passphrase',
-    });
+  const pair = mustBePair(given);
   const file = path.join(dir, INSTALLED);
   const standing = await readFile(file).catch(() => undefined);
   if (standing !== undefined) await writeFileAtomic(path.join(dir, PREVIOUS), standing, { mode: 0o600 });
-  await writeFileAtomic(file, `${given.key.trimEnd()}\n${given.certificate.trimEnd()}\n`, { mode: 0o600 });
+  await writeFileAtomic(file, pair, { mode: 0o600 });
+}
+
+/** As a file. Throws TLS_CERTIFICATE. */
+function mustBePair({ certificate, key }: { certificate: string; key: string }): string {
+  if (parsePair(certificate, key) === undefined)
+    throw new SekishoError('TLS_CERTIFICATE', 'This is not a certificate with its own key, both in PEM', {
+      remedy: 'Give the chain, the server’s own certificate first, and the key without a passphrase',
+    });
+  return `${key.trimEnd()}\n${certificate.trimEnd()}\n`;
+}
+
+/** Our own from a backup takes the place of the one made here, so that who pinned it (DANE) finds it again. */
+export async function restoreSelfMade(dir: string, given: { certificate: string; key: string }): Promise<void> {
+  const pair = mustBePair(given);
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  await writeFileAtomic(path.join(dir, FILE), pair, { mode: 0o600 });
 }
 
 /** Back to the one we made; the installed one is kept under its other name. */

@@ -129,6 +129,7 @@ export async function openAdmin(options: AdminOptions): Promise<Admin> {
     audit,
     setupCode,
     certificates,
+    portalCertificates,
     desk,
     jobs: () => jobs,
     showCertificate: () => doorsAt.renew(),

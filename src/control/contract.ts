@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { DIRECTIONS } from '../mail/envelope.ts';
+import { BACKUP_VERBS } from './backup-verbs.ts';
 import { CERTIFICATE_VERBS } from './certificate-verbs.ts';
 import { MESSAGE_VERBS } from './message-verbs.ts';
 import { PAGE_VERBS } from './page-verbs.ts';
@@ -324,6 +325,7 @@ export const VERBS = {
 
   ...MESSAGE_VERBS,
   ...CERTIFICATE_VERBS,
+  ...BACKUP_VERBS,
   ...PAGE_VERBS,
 
   'metrics.text': verb('GET', '/v1/metrics', {

@@ -17,6 +17,7 @@ import type { Observer } from '../observe/observer.ts';
 import type { Quarantine } from '../quarantine/api.ts';
 import type { OwnQuarantine } from '../quarantine/own.ts';
 import type { Spool } from '../spool/api.ts';
+import { backupHandlers } from './backup-handlers.ts';
 import { certificateHandlers } from './certificate-handlers.ts';
 import type { Doors } from './doors.ts';
 import { messageHandlers } from './message-handlers.ts';
@@ -63,6 +64,7 @@ export function createHandlers(given: Omit<HandlerParts, 'samples'>): GatewayHan
     ...pageHandlers(parts),
     ...messageHandlers(parts),
     ...certificateHandlers(parts),
+    ...backupHandlers(parts),
     ...storyHandlers(parts),
     ...configHandlers(parts),
     ...jobHandlers(parts),

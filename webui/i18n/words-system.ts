@@ -228,10 +228,14 @@ export const SYSTEM = {
     ja: '{n} 件の記録を消去しました（隔離から削除 {deleted} 件、本機に残っているため手を付けなかったもの {waiting} 件）',
     en: '{n} {n|record|records} forgotten; {deleted} deleted from the quarantine; {waiting} left, because the box still has the mail',
   },
+  noUnits: {
+    ja: 'このコンピューターには、本機のサービスの登録（systemd のユニット）がありません。試用ではこれで正常です。メールの処理は動いていて、検査エンジンの状態は上の表で確認できます。',
+    en: 'This computer has no such units (systemd does not run the services here). In a trial that is as it should be: mail is processed all the same, and the engines’ state stands above.',
+  },
   // backup
   backupText: {
-    ja: '設定、利用者、管理画面の証明書と鍵を 1 つの暗号化されたファイルにします。合言葉がなければ開けないので、別の場所に控えてください。含まれないもの: メール本体、履歴、メール用の証明書と鍵、スマートホストのパスワード、設定がファイル名で指す宛先一覧。これらは復元後に入れ直してください。',
-    en: 'Settings, users, and the certificate and key of these pages in one encrypted file. Nobody opens it without the passphrase: keep that elsewhere. Not in it: mail, history, the certificate and key for mail, the smarthost’s password, and lists of recipients that a setting names as a file. Give those again after a restore.',
+    ja: '設定（スマートホストのパスワードと宛先一覧のファイルも）、利用者、証明書と鍵（管理画面・メール・利用者ページ）、本機の認証局、自動発行 (ACME) のアカウントを、1 つの暗号化されたファイルにします。合言葉がなければ開けないので、別の場所に控えてください。メール本体、履歴、監査記録、本機の IP アドレスは含まれません。',
+    en: 'Settings (with the smarthost’s password and the lists of recipients), users, certificates with their keys (of these pages, of mail, of the recipients’ page), the box’s own authority and its ACME account, in one encrypted file. Nobody opens it without the passphrase: keep that elsewhere. Not in it: mail, history, the audit, and the network address of the box.',
   },
   passphrase: { ja: '合言葉（12 文字以上）', en: 'Passphrase (12 characters or more)' },
   backupMake: { ja: 'バックアップを保存する', en: 'Download a backup' },
@@ -248,6 +252,18 @@ export const SYSTEM = {
     en: 'Present settings are replaced; earlier ones stay in the history of changes. Restoring users replaces those of now, and everybody logs in again.',
   },
   restored: { ja: '復元しました', en: 'Restored' },
+  restoredExpired: {
+    ja: '期限の切れた証明書は復元していません: {uses}。「証明書」で新しくしてください（自動発行のものは次の更新で新しくなります）。',
+    en: 'Left out, because it has expired: {uses}. Get a new one under Certificates; one by ACME comes by itself.',
+  },
+  holdsPassword: { ja: 'スマートホストのパスワード', en: 'the smarthost’s password' },
+  holdsLists: { ja: '宛先一覧: {names}', en: 'lists of recipients: {names}' },
+  holdsAuthority: { ja: '本機の認証局', en: 'the box’s own authority' },
+  holdsAcme: { ja: '自動発行 (ACME) のアカウント: {at}', en: 'the ACME account at {at}' },
+  holdsLeft: {
+    ja: '大きすぎる（600 kB 超）か読めないため入っていない一覧: {names}。復元後に入れ直してください。',
+    en: 'Not in it, because too large (over 600 kB) or not to be read: {names}. Put it there again after the restore.',
+  },
   parts: { ja: '復元するもの', en: 'What to restore' },
   config: { ja: '設定', en: 'Settings' },
   users: { ja: '利用者', en: 'Users' },

@@ -1,14 +1,17 @@
 /** Settings, users and keys as one encrypted file, and the way back; the wizard offers the way back at its start. */
 import { useState } from 'preact/hooks';
+import { base64Of } from '../api/base64.ts';
 import { type Answer, call, download } from '../api/client.ts';
 import { useAction } from '../api/use.ts';
 import { session } from '../app/session.ts';
 import { Card, Notice, Trouble } from '../components/basics.tsx';
-import { Check, FormFoot, submitted, TextField } from '../components/form.tsx';
+import { Check, FileField, FormFoot, submitted, TextField } from '../components/form.tsx';
+import { MailText } from '../components/mail-text.tsx';
 import { toast } from '../components/toast.tsx';
 import { formatTime, now } from '../i18n/format.ts';
 import { t } from '../i18n/language.ts';
 import { SYSTEM } from '../i18n/words-system.ts';
+import { USES } from './certificate-pieces.tsx';
 import { needOk } from './message-actions.ts';
 
 const PARTS = ['config', 'users', 'certificates'] as const;
@@ -72,28 +75,24 @@ export function Restore({ done }: { done: () => void }) {
     void action.run(async () => setInside(await call('backup.inspect', { body: { passphrase, file } })));
   const restore = (): void =>
     void action.run(async () => {
-      needOk(
-        await call('backup.restore', {
-          body: { passphrase, file, parts: [...parts].filter((part) => inside?.parts.includes(part)) },
-        }),
-      );
+      const chosen = [...parts].filter((part) => inside?.parts.includes(part));
+      const answer = await call('backup.restore', { body: { passphrase, file, parts: chosen } });
+      needOk(answer);
       toast(t(SYSTEM.restored));
+      if (answer.expired.length > 0)
+        toast(t(SYSTEM.restoredExpired, { uses: usesOf(answer.expired) }), { tone: 'bad' });
       done();
     });
   return (
     <form onSubmit={submitted(inside === undefined ? look : restore)}>
-      <div class="field">
-        <label for="backup-file">{t(SYSTEM.restoreFile)}</label>
-        <input
-          id="backup-file"
-          type="file"
-          required
-          onChange={(event) => {
-            setInside(undefined);
-            void readBase64(event.currentTarget.files?.[0]).then(setFile);
-          }}
-        />
-      </div>
+      <FileField
+        label={t(SYSTEM.restoreFile)}
+        required
+        change={([first]) => {
+          setInside(undefined);
+          void action.run(async () => setFile(first === undefined ? '' : await base64Of(first)));
+        }}
+      />
       <TextField
         label={t(SYSTEM.passphrase)}
         type="password"
@@ -120,6 +119,7 @@ export function Restore({ done }: { done: () => void }) {
               change={(on) => setParts(new Set(on ? [...parts, part] : [...parts].filter((one) => one !== part)))}
             />
           ))}
+          <Holds of={inside.holds} />
         </Notice>
       )}
       {action.error === undefined ? null : <Trouble error={action.error} />}
@@ -135,11 +135,27 @@ export function Restore({ done }: { done: () => void }) {
   );
 }
 
-/** In steps, because the arguments of one call are limited. */
-async function readBase64(file: File | undefined): Promise<string> {
-  if (file === undefined) return '';
-  const octets = new Uint8Array(await file.arrayBuffer());
-  let text = '';
-  for (let at = 0; at < octets.length; at += 32_768) text += String.fromCharCode(...octets.subarray(at, at + 32_768));
-  return btoa(text);
+const usesOf = (uses: ReadonlyArray<keyof typeof USES>): string => uses.map((use) => t(USES[use])).join(' · ');
+
+/** What is inside besides the obvious: so that nobody looks for it after the old box is gone. */
+function Holds({ of }: { of: Answer<'backup.inspect'>['holds'] }) {
+  const lines = [
+    ...(of.smarthostPassword ? [t(SYSTEM.holdsPassword)] : []),
+    ...(of.lists.length > 0 ? [t(SYSTEM.holdsLists, { names: of.lists.map(({ file }) => file).join(', ') })] : []),
+    ...(of.certificates.length > 0 ? [usesOf(of.certificates)] : []),
+    ...(of.authority ? [t(SYSTEM.holdsAuthority)] : []),
+    ...(of.acme === undefined ? [] : [t(SYSTEM.holdsAcme, { at: of.acme })]),
+  ];
+  return (
+    <>
+      <ul class="small">
+        {lines.map((line) => (
+          <li key={line}>
+            <MailText text={line} />
+          </li>
+        ))}
+      </ul>
+      {of.left.length === 0 ? null : <p>{t(SYSTEM.holdsLeft, { names: of.left.join(', ') })}</p>}
+    </>
+  );
 }

@@ -39,8 +39,13 @@ export function usersToKeep({ database }: AdminDatabase): KeptUser[] {
     .map((row) => keptUser.parse({ ...row, recovery: codes.all(String(row['id'])).map(({ hash }) => String(hash)) }));
 }
 
-export function restoreUsers(store: AdminDatabase, users: readonly KeptUser[]): void {
+/** Throws LAST_ADMIN where nobody could log in any more. */
+export function mustHaveAdmin(users: readonly KeptUser[]): void {
   if (!users.some(({ role, enabled }) => role === 'admin' && enabled === 1)) throw new ApiProblem(422, 'LAST_ADMIN');
+}
+
+export function restoreUsers(store: AdminDatabase, users: readonly KeptUser[]): void {
+  mustHaveAdmin(users);
   const { database } = store;
   store.inTransaction(() => {
     database.exec('DELETE FROM users');

@@ -53,6 +53,15 @@ const recordSchema = z.object({
 type DeskRecord = z.output<typeof recordSchema>;
 export type AcmeSettings = NonNullable<DeskRecord['acme']>;
 
+const USES = ['page', 'mail', 'portal'] as const;
+/** What lies in the folder, keys too: for a sealed backup. */
+export const keptDesk = z.strictObject({
+  record: recordSchema,
+  authority: z.string().max(50_000).exactOptional(),
+  requests: z.partialRecord(z.enum(USES), z.string().max(50_000)),
+});
+export type KeptDesk = z.output<typeof keptDesk>;
+
 const DAY_MS = 86_400_000;
 const AUTHORITY_MS = 3_652 * DAY_MS;
 /** Browsers refuse more than 825 days even from an authority of one's own; a year is renewed in good time. */
@@ -206,6 +215,36 @@ export class CertificateDesk {
     const last = { at: this.#parts.now(), ok: outcome === undefined, ...(detail === undefined ? {} : { detail }) };
     if (this.#record.acme !== undefined) await this.#keep({ ...this.#record, acme: { ...this.#record.acme, last } });
     if (outcome !== undefined) throw outcome.error;
+  }
+
+  // ---- into a backup, and back
+
+  async keep(): Promise<KeptDesk> {
+    const read = (name: string): Promise<string | undefined> =>
+      readFile(this.#file(name), 'utf8').catch(() => undefined);
+    const authority = await read('authority.pem');
+    const requests: KeptDesk['requests'] = {};
+    for (const use of USES) {
+      const request = await read(`request-${use}.pem`);
+      if (request !== undefined) requests[use] = request;
+    }
+    return { record: this.#record, requests, ...(authority === undefined ? {} : { authority }) };
+  }
+
+  /** The record comes last: what it speaks of lies there by then. What stands here and is not in it stays. */
+  async putBack({ record, authority, requests }: KeptDesk): Promise<void> {
+    if (authority !== undefined) await writeFileAtomic(this.#file('authority.pem'), authority, { mode: 0o600 });
+    for (const use of USES) {
+      const request = requests[use];
+      if (request !== undefined) await writeFileAtomic(this.#file(`request-${use}.pem`), request, { mode: 0o600 });
+    }
+    await this.#keep(record);
+  }
+
+  /** As it was installed there: where it came from stands in the record that was put back before. */
+  async putBackPair(use: 'page' | 'portal', { cert, key }: { cert: string; key: string }): Promise<void> {
+    await this.#parts[use].install(cert, key);
+    await this.#showAgain(use);
   }
 
   /** What is due, or no longer made out to the right names, is made anew. Everything is tried; throws what failed. */

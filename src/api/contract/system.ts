@@ -3,6 +3,7 @@
  * machine itself (network, time, power, disks, updates) is answered by the host process and stands in machine.ts.
  */
 import { z } from 'zod';
+import { CERTIFICATE_USES } from './certificates.ts';
 import { operation } from './operation.ts';
 import { configChange, count, mailAddress, text, time } from './shapes.ts';
 
@@ -112,7 +113,21 @@ export const SYSTEM_OPERATIONS = {
     bodyOctets: 8 * 1024 * 1024,
     /** `file`: the backup in base64. */
     body: z.strictObject({ passphrase: z.string().min(1).max(500), file: z.string().min(1).max(8_000_000) }),
-    response: z.object({ madeAt: time, version: z.string(), hostname: z.string(), parts: z.array(z.string()) }),
+    response: z.object({
+      madeAt: time,
+      version: z.string(),
+      hostname: z.string(),
+      parts: z.array(z.string()),
+      /** `left`: lists of recipients that were too large for it. */
+      holds: z.object({
+        certificates: z.array(z.enum(CERTIFICATE_USES)),
+        authority: z.boolean(),
+        acme: z.string().optional(),
+        smarthostPassword: z.boolean(),
+        lists: z.array(z.object({ domain: z.string(), file: z.string() })),
+        left: z.array(z.string()),
+      }),
+    }),
   }),
   'backup.restore': operation('POST', '/backup/restore', {
     summary: { ja: 'バックアップから復元する', en: 'Restore a backup' },
@@ -125,7 +140,8 @@ export const SYSTEM_OPERATIONS = {
       file: z.string().min(1).max(8_000_000),
       parts: z.array(z.enum(['config', 'users', 'certificates'])).min(1),
     }),
-    response: configChange.extend({ restored: z.array(z.string()) }),
+    /** `expired`: whose certificate has ended since the backup was made, and was left out. */
+    response: configChange.extend({ restored: z.array(z.string()), expired: z.array(z.enum(CERTIFICATE_USES)) }),
   }),
   'metrics.text': operation('GET', '/metrics', {
     summary: { ja: 'Prometheus 形式の指標', en: 'Metrics for Prometheus' },

@@ -30,6 +30,7 @@ export interface RouteParts {
   audit: Audit;
   setupCode: SetupCode;
   certificates: PageCertificates;
+  portalCertificates: PageCertificates;
   desk: CertificateDesk;
   /** The box's own clock work, once it runs. */
   jobs: () => OwnJobs | undefined;
