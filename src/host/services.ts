@@ -150,18 +150,22 @@ function readJournal(text: string): HostVerbAnswer<'logs.read'> {
       continue; // cut off at the limit
     }
     const micros = Number(entry['__REALTIME_TIMESTAMP']);
-    const said = entry['MESSAGE'];
-    // journald gives octets where a message is no UTF-8
-    const message = Array.isArray(said) ? Buffer.from(said as number[]).toString('latin1') : wordOf(said);
     lines.push({
       at: new Date(Number.isFinite(micros) ? micros / 1_000 : 0).toISOString(),
       unit: wordOf(entry['_SYSTEMD_UNIT']) || wordOf(entry['SYSLOG_IDENTIFIER']) || 'kernel',
       priority: Math.min(7, Math.max(0, Number(entry['PRIORITY'] ?? 6) || 0)),
-      message: message.slice(0, 4_000),
+      message: messageOf(entry['MESSAGE']).slice(0, 4_000),
     });
     if (typeof entry['__CURSOR'] === 'string') cursor = entry['__CURSOR'];
   }
   return { lines, ...(cursor === undefined ? {} : { cursor }) };
+}
+
+/** journald gives octets where a message has control characters or is no UTF-8, and a list where a field came twice. */
+function messageOf(said: unknown): string {
+  if (!Array.isArray(said)) return wordOf(said);
+  if (said.every((one) => typeof one === 'number')) return Buffer.from(said).toString('utf8');
+  return said.map(messageOf).join(' ');
 }
 
 function wordOf(value: unknown): string {

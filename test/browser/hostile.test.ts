@@ -3,6 +3,7 @@ import { chmodSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { inQuarantine } from '../e2e/world.ts';
 import { hostileMail, SCRIPT } from './odd-mail.ts';
 import { NAVIGATION_PATHS } from './page-paths.ts';
 import { claim, login, type PagesWorld, settled, startPagesWorld } from './pages-world.ts';
@@ -35,10 +36,27 @@ async function lyingEngine(dir: string): Promise<string> {
   return socket;
 }
 
+/** What a stranger can bring into a log: markup, writing turned around, colours and a cleared screen of a terminal. */
+const LOGGED = `${SCRIPT} \u202egpj.exe \u200b\u001b[2J\u001b[31m 送信者 \u0007`;
+/** A machine's journal, as journalctl prints it: octets where a message has control characters, a string otherwise. */
+const JOURNAL = [
+  { MESSAGE: [...Buffer.from(LOGGED)] },
+  { MESSAGE: `NOQUEUE: reject: from=<${MARKUP}> 日本語のログ \u2066隠し\u2069` },
+].map((one, at) =>
+  JSON.stringify({
+    __REALTIME_TIMESTAMP: String(1_795_000_000_000_000 + at),
+    __CURSOR: `s=${at}`,
+    _SYSTEMD_UNIT: 'sekisho-gateway.service',
+    PRIORITY: '6',
+    ...one,
+  }),
+);
+
 before(async () => {
   world = await startPagesWorld({
     engines: false,
     host: true,
+    programs: { journalctl: `#!/bin/sh\ncat <<'JOURNAL'\n${JOURNAL.join('\n')}\nJOURNAL\n` },
     config: async (dir) => ({
       engines: { clamd: { socket: await lyingEngine(dir) }, rspamd: { enabled: false } },
       policy: { virus: 'quarantine' },
@@ -61,10 +79,7 @@ test('markup in an engine’s words, a mail server’s reply, a reverse-path, a 
   const bytes = plainMail({ from: 'President <president@office.example>', subject: SCRIPT, messageId: 'lie.1@x' });
   await sendMail(mxPort, { from, to: 'suzuki@office.example', bytes, helo: MARKUP });
   await sendMail(mxPort, { from, to: 'suzuki@office.example', bytes: hostileMail('lie.2@x') });
-  const id = await until('a mail in the quarantine', { ms: 60_000 }, async () => {
-    const { entries } = await world.mail.gateway.call('quarantine.list', {});
-    return entries[0]?.id;
-  });
+  const [{ id } = { id: '' }] = await inQuarantine(world.mail, 1);
   // released by force, it meets a mail server that answers with markup
   world.mail.office.script = { rcpt: () => `450 4.2.0 ${SCRIPT}` };
   const headers = { origin: world.url, 'content-type': 'application/json' };
@@ -104,4 +119,24 @@ test('markup in an engine’s words, a mail server’s reply, a reverse-path, a 
   await page.getByRole('dialog').getByText('onerror').first().waitFor();
   assert.deepEqual(complaints, []);
   await context.close();
+});
+
+test('a line of the log with markup, turned writing and a terminal’s commands is shown as text, each of them written out', async () => {
+  for (const language of ['ja', 'en'] as const) {
+    const { page, context, complaints } = await world.open({ language });
+    await login(page);
+    await page.goto('/system/logs');
+    const lines = page.locator('main .quote > div');
+    await lines.nth(1).waitFor();
+    const [first = '', second = ''] = await lines.allInnerTexts();
+    assert.match(first, /<img src=x onerror="window\.__pwned=1"><script>/);
+    for (const written of ['<202E>', '<200B>', '<001B>[2J', '<0007>', '送信者'])
+      assert.ok(first.includes(written), first);
+    for (const written of [MARKUP, '<2066>隠し<2069>', '日本語のログ']) assert.ok(second.includes(written), second);
+    assert.doesNotMatch(first + second, /[\u0000-\u0008\u001b\u200b\u202e\u2066\u2069]/);
+    assert.equal(await page.locator('main :is(img[src="x"], script, [onerror])').count(), 0);
+    assert.equal(await page.evaluate(() => (globalThis as { __pwned?: number }).__pwned), undefined);
+    assert.deepEqual(complaints, []);
+    await context.close();
+  }
 });

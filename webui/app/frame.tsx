@@ -61,7 +61,10 @@ export function Frame({ children }: Children) {
             <Navigation />
           </div>
         </nav>
-        <main id="main">{children}</main>
+        <main id="main">
+          <p class="print-only soft small">Sekisho · {session.value?.hostname}</p>
+          {children}
+        </main>
       </div>
       <Overlays />
     </>

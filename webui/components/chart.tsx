@@ -29,6 +29,7 @@ export function Chart(props: Properties) {
   return (
     <figure style={{ margin: 0 }}>
       <div ref={box} class="chart" role="img" aria-label={props.title} />
+      <PaperChart {...props} />
       <details class="small">
         <summary>{t(OVERVIEW.showTable)}</summary>
         <SeriesTable {...props} />
@@ -36,6 +37,67 @@ export function Chart(props: Properties) {
     </figure>
   );
 }
+
+const [WIDE, HIGH, LEFT, FOOT] = [720, 200, 44, 18];
+
+/** The same lines for paper: a canvas made for the screen is cut or empty there. */
+function PaperChart({ at, unit, series }: Properties) {
+  const most = Math.max(4, ...series.flatMap((one) => one.values));
+  const x = (index: number): number => LEFT + ((WIDE - LEFT) * index) / Math.max(1, at.length - 1);
+  const y = (value: number): number => 6 + (HIGH - 6 - FOOT) * (1 - value / most);
+  const labels = at.length < 2 ? [0] : [0, Math.floor((at.length - 1) / 2), at.length - 1];
+  return (
+    <div class="print-only" aria-hidden="true">
+      <svg class="paper" viewBox={`0 0 ${WIDE} ${HIGH}`}>
+        {[0, 0.5, 1].map((part) => (
+          <g key={part}>
+            <line x1={LEFT} x2={WIDE} y1={y(most * part)} y2={y(most * part)} stroke="var(--line)" />
+            <text x={LEFT - 6} y={y(most * part) + 4} text-anchor="end">
+              {formatNumber(Math.round(most * part))}
+            </text>
+          </g>
+        ))}
+        {series.map((one) => (
+          <polyline
+            key={one.label}
+            points={one.values.map((value, index) => `${x(index)},${y(value)}`).join(' ')}
+            stroke={strokeOf(one.tone)}
+            stroke-dasharray={DASHES[one.tone].join(' ')}
+          />
+        ))}
+        {labels.map((index, place) => (
+          <text
+            key={index}
+            x={x(index)}
+            y={HIGH - 3}
+            text-anchor={(['start', 'middle', 'end'] as const)[place] ?? 'end'}
+          >
+            {formatTime(at[index] ?? 0, unit === 'hour' ? 'short' : 'day')}
+          </text>
+        ))}
+      </svg>
+      <p class="legend">
+        {series.map((one) => (
+          <span key={one.label}>
+            <svg width="30" height="8" viewBox="0 0 30 8">
+              <line
+                x1="0"
+                x2="30"
+                y1="4"
+                y2="4"
+                stroke={strokeOf(one.tone)}
+                stroke-dasharray={DASHES[one.tone].join(' ')}
+              />
+            </svg>{' '}
+            {one.label}
+          </span>
+        ))}
+      </p>
+    </div>
+  );
+}
+
+const strokeOf = (tone: Series['tone']): string => `var(--${tone === 'ink' ? 'ink-soft' : tone})`;
 
 export function SeriesTable({ title, at, unit, series }: Properties) {
   return (

@@ -3,6 +3,7 @@ export const ACCOUNT = {
   title: { ja: 'アカウント', en: 'Account' },
   intro: { ja: '{name}（{role}）としてログインしています。', en: 'You are logged in as {name} ({role}).' },
   language: { ja: '表示言語', en: 'Language of the pages' },
+  languageOf: { ja: '使う言語', en: 'Shown in' },
   password: { ja: 'パスワードの変更', en: 'Change the password' },
   changed: { ja: 'パスワードを変更しました', en: 'The password was changed' },
   change: { ja: '変更する', en: 'Change' },

@@ -31,7 +31,7 @@ export function Account() {
       <div class="cards">
         <Card title={t(ACCOUNT.language)}>
           <SelectField
-            label={t(ACCOUNT.language)}
+            label={t(ACCOUNT.languageOf)}
             value={user.language}
             options={[
               { value: 'ja', label: '日本語' },

@@ -18,7 +18,7 @@ export function Content({ id }: { id: string }) {
   const action = useAction();
   const open = (): void => void action.run(async () => setContent(await call('messages.content', { params: { id } })));
   return (
-    <Card title={t(MESSAGE.content)}>
+    <Card title={t(MESSAGE.content)} class={content === undefined ? 'no-print' : ''}>
       {content === undefined ? (
         <>
           <p class="soft">{t(MESSAGE.contentNote)}</p>

@@ -69,7 +69,7 @@ export function MessageDetail({ id, changed }: { id: string; changed?: () => voi
       )}
       {may('mail.content') ? (
         stored === undefined ? (
-          <p class="soft small">{t(MESSAGE.notStored)}</p>
+          <p class="soft small no-print">{t(MESSAGE.notStored)}</p>
         ) : (
           <Content key={id} id={id} />
         )

@@ -124,7 +124,7 @@ function Diagnostics() {
         <>
           <br />
           <Notice tone={result.ok ? 'ok' : 'bad'}>{t(result.summary)}</Notice>
-          <pre tabIndex={0}>{result.lines.map((line) => writtenOut(line).text).join('\n')}</pre>
+          <pre tabIndex={0}>{plain(result.lines)}</pre>
         </>
       )}
     </Card>
@@ -149,7 +149,7 @@ function Bundle() {
           <summary>
             {file.name} <span class="soft small">{formatSize(file.octets)}</span>
           </summary>
-          <pre tabIndex={0}>{file.text}</pre>
+          <pre tabIndex={0}>{plain(file.text.split('\n'))}</pre>
         </details>
       ))}
       <br />
@@ -175,4 +175,9 @@ function Bundle() {
       )}
     </Card>
   );
+}
+
+/** Lines of programs, hidden characters written out. */
+function plain(lines: readonly string[]): string {
+  return lines.map((line) => writtenOut(line).text).join('\n');
 }

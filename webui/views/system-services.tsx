@@ -2,7 +2,7 @@
 import { call } from '../api/client.ts';
 import { useLoad } from '../api/use.ts';
 import { may } from '../app/session.ts';
-import { Card, Skeleton, State, Time, Trouble } from '../components/basics.tsx';
+import { Card, Notice, Skeleton, State, Time, Trouble } from '../components/basics.tsx';
 import { ask } from '../components/dialog.tsx';
 import { EngineState, toneOf } from '../components/mail-state.tsx';
 import { MailText } from '../components/mail-text.tsx';
@@ -10,6 +10,7 @@ import { DataTable } from '../components/table.tsx';
 import { toast, toastProblem } from '../components/toast.tsx';
 import { formatSize } from '../i18n/format.ts';
 import { t, word } from '../i18n/language.ts';
+import { COMMON } from '../i18n/words-common.ts';
 import { FIELD, INSPECTOR_NAMES } from '../i18n/words-mail.ts';
 import { OVERVIEW } from '../i18n/words-overview.ts';
 import { SERVICE_STATES, SYSTEM } from '../i18n/words-system.ts';
@@ -66,12 +67,28 @@ function versionOf({ engine, version }: { engine: string; version: string }): st
   return version.toLowerCase().startsWith(engine.toLowerCase()) ? version : `${engine} ${version}`;
 }
 
+/** A trial on somebody's computer: systemd does not run these programs, or there is none. */
+function NoUnits({ said }: { said: string }) {
+  return (
+    <Notice tone="idle">
+      {t(SYSTEM.noUnits)}
+      {said === '' ? null : (
+        <details class="small">
+          <summary>{t(COMMON.details)}</summary>
+          <MailText text={said} />
+        </details>
+      )}
+    </Notice>
+  );
+}
+
 function ServiceList() {
   const services = useLoad('services', (signal) => call('services.list', {}, signal));
   type Service = NonNullable<typeof services.value>['services'][number];
   // on a machine without systemd all say one and the same: told once
   const details = new Set(services.value?.services.map((row) => row.detail ?? ''));
   const [shared = ''] = details.size === 1 ? details : [];
+  const unknown = services.value?.services.every(({ state }) => state === 'unknown') === true;
   async function restart(name: Service['name']): Promise<void> {
     const sure = await ask({
       title: t(SYSTEM.restartTitle, { name }),
@@ -94,65 +111,60 @@ function ServiceList() {
         services.error === undefined ? (
           <Skeleton />
         ) : null
+      ) : unknown ? (
+        <NoUnits said={shared} />
       ) : (
-        <>
-          {shared === '' ? null : (
-            <p class="soft">
-              <MailText text={shared} />
-            </p>
-          )}
-          <DataTable
-            caption={t(SYSTEM.service)}
-            rows={services.value.services}
-            keyOf={(row) => row.name}
-            columns={[
-              {
-                key: 'name',
-                label: t(SYSTEM.service),
-                head: true,
-                render: (row) => <span class="mono nowrap">{row.name}</span>,
-              },
-              {
-                key: 'state',
-                label: t(FIELD.state),
-                class: 'fit',
-                render: (row) => (
-                  <State tone={row.state === 'stopped' ? 'warn' : toneOf(row.state === 'running' ? 'ok' : row.state)}>
-                    {word(SERVICE_STATES, row.state)}
-                  </State>
-                ),
-              },
-              { key: 'since', label: t(SYSTEM.since), render: (row) => <Time at={row.since} style="ago" /> },
-              {
-                key: 'memory',
-                label: t(SYSTEM.memory),
-                class: 'num',
-                render: (row) => (row.memoryOctets === undefined ? '' : formatSize(row.memoryOctets)),
-              },
-              {
-                key: 'detail',
-                label: '',
-                render: (row) => <MailText text={shared === '' ? (row.detail ?? '') : ''} />,
-              },
-              {
-                key: 'do',
-                label: '',
-                class: 'fit',
-                render: (row) =>
-                  may('system.change') && row.state !== 'absent' ? (
-                    <button
-                      type="button"
-                      class="tiny"
-                      aria-label={t(SYSTEM.restartTitle, { name: row.name })}
-                      onClick={() => void restart(row.name)}
-                    >
-                      {t(SYSTEM.restart)}
-                    </button>
-                  ) : null,
-              },
-            ]}
-          />
-        </>
+        <DataTable
+          caption={t(SYSTEM.service)}
+          rows={services.value.services}
+          keyOf={(row) => row.name}
+          columns={[
+            {
+              key: 'name',
+              label: t(SYSTEM.service),
+              head: true,
+              render: (row) => <span class="mono nowrap">{row.name}</span>,
+            },
+            {
+              key: 'state',
+              label: t(FIELD.state),
+              class: 'fit',
+              render: (row) => (
+                <State tone={row.state === 'stopped' ? 'warn' : toneOf(row.state === 'running' ? 'ok' : row.state)}>
+                  {word(SERVICE_STATES, row.state)}
+                </State>
+              ),
+            },
+            { key: 'since', label: t(SYSTEM.since), render: (row) => <Time at={row.since} style="ago" /> },
+            {
+              key: 'memory',
+              label: t(SYSTEM.memory),
+              class: 'num',
+              render: (row) => (row.memoryOctets === undefined ? '' : formatSize(row.memoryOctets)),
+            },
+            {
+              key: 'detail',
+              label: '',
+              render: (row) => <MailText text={row.detail ?? ''} />,
+            },
+            {
+              key: 'do',
+              label: '',
+              class: 'fit',
+              render: (row) =>
+                may('system.change') && row.state !== 'absent' ? (
+                  <button
+                    type="button"
+                    class="tiny"
+                    aria-label={t(SYSTEM.restartTitle, { name: row.name })}
+                    onClick={() => void restart(row.name)}
+                  >
+                    {t(SYSTEM.restart)}
+                  </button>
+                ) : null,
+            },
+          ]}
+        />
       )}
     </Card>
   );

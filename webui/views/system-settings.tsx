@@ -48,7 +48,8 @@ export function SettingsTab() {
               key: 'path',
               label: t(SYSTEM.setting),
               head: true,
-              render: (row) => <span class="mono small">{row.path}</span>,
+              class: 'key',
+              render: (row) => <SettingName path={row.path} />,
             },
             { key: 'text', label: '', render: (row) => t(row.text) },
             {
@@ -75,6 +76,20 @@ export function SettingsTab() {
         />
       )}
     </>
+  );
+}
+
+/** Broken between its words only, when there is no room for it on one line. */
+function SettingName({ path }: { path: string }) {
+  return (
+    <span class="mono small">
+      {path.split(/(?<=\.)|(?=[A-Z])/).map((part, index) => (
+        <>
+          {index === 0 ? null : <wbr />}
+          {part}
+        </>
+      ))}
+    </span>
   );
 }
 
