@@ -105,7 +105,15 @@ export function Copy({ text, label }: { text: string; label?: string }) {
 }
 
 /** A heading, what the page is for, and the way to its chapter of the handbook. */
-export function PageHead(props: { title: string; intro?: string; chapter?: string } & Children) {
+export function PageHead(
+  props: {
+    title: string;
+    intro?: string;
+    /** Said only where there is a keyboard. */
+    keys?: string;
+    chapter?: string;
+  } & Children,
+) {
   return (
     <div class="page-head">
       <h1 tabIndex={-1}>{props.title}</h1>
@@ -117,7 +125,12 @@ export function PageHead(props: { title: string; intro?: string; chapter?: strin
           </a>
         )}
       </div>
-      {props.intro === undefined ? null : <p>{props.intro}</p>}
+      {props.intro === undefined ? null : (
+        <p>
+          {props.intro}
+          {props.keys === undefined ? null : <span class="keys no-print"> {props.keys}</span>}
+        </p>
+      )}
     </div>
   );
 }

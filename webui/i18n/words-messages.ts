@@ -110,8 +110,12 @@ export const MESSAGE = {
 
 export const QUARANTINE = {
   intro: {
-    ja: '疑わしいために止めたメールです。j / k で移動、Enter で開き、r で解放、d で削除できます。',
-    en: 'Mail that was stopped on suspicion. j / k to move, Enter to open, r to release, d to delete.',
+    ja: '疑わしいために止めたメールです。必要なものは解放すると届きます。',
+    en: 'Mail that was stopped on suspicion. Release what is wanted, and it is delivered.',
+  },
+  keys: {
+    ja: 'j / k で移動、Enter で開き、r で解放、d で削除できます。',
+    en: 'j / k to move, Enter to open, r to release, d to delete.',
   },
   empty: { ja: '隔離されたメールはありません', en: 'The quarantine is empty' },
   emptyText: {

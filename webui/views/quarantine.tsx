@@ -46,7 +46,12 @@ export function Quarantine({ rest }: ViewProperties) {
     void go(hrefWith(id === '' ? '/quarantine' : `/quarantine/${id}`, query.value), { keep: true });
   return (
     <>
-      <PageHead title={t(PAGES.quarantine)} intro={t(QUARANTINE.intro)} chapter="quarantine" />
+      <PageHead
+        title={t(PAGES.quarantine)}
+        intro={t(QUARANTINE.intro)}
+        keys={t(QUARANTINE.keys)}
+        chapter="quarantine"
+      />
       <Filters names={FILTERS.slice(1)}>
         <FilterText name="text" label={t(QUARANTINE.search)} grow />
         <FilterText name="sender" label={t(MESSAGES.sender)} />
