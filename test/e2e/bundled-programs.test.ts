@@ -4,7 +4,8 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, 
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { bundlePrograms, ENTRIES } from '../../scripts/image/bundle-programs.ts';
+import vm from 'node:vm';
+import { asciiOf, bundlePrograms, ENTRIES } from '../../scripts/image/bundle-programs.ts';
 import { startChild, until } from '../support/process.ts';
 import { plainMail } from '../support/mime-samples.ts';
 import { sendMail } from '../support/smtp-client.ts';
@@ -31,6 +32,15 @@ test('each program is one file that stands where its source stood', () => {
   const files = readdirSync(path.join(app, 'src'), { recursive: true, encoding: 'utf8' });
   const programs = files.filter((name) => name.endsWith('.js')).toSorted();
   assert.deepEqual(programs, ENTRIES.map((entry) => `${entry}.js`).toSorted());
+});
+
+test('the files are ASCII, and an escape means the letter wherever one can stand', () => {
+  for (const entry of ENTRIES) assert.match(readFileSync(path.join(app, `src/${entry}.js`), 'latin1'), /^[\0-\x7f]*$/);
+  const code = '({ 髙: "関所 𠮷", 𠮷: `${1}—`, re: [/^[ぁ-ん]+$/.test("あい"), /^[𠮷]$/u.test("𠮷")] }) // 終';
+  const meant = (text: string): unknown => vm.runInNewContext(`JSON.stringify(${text}\n)`);
+  assert.equal(meant(asciiOf(code)), meant(code));
+  assert.throws(() => asciiOf('/[\\、]/'), /No escape/);
+  assert.throws(() => asciiOf('String.raw`関所`'), /No escape/);
 });
 
 test('what was joined is known by name, for the licences; what has native parts lies beside', () => {
