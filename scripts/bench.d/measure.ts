@@ -42,9 +42,9 @@ export async function measureGroup(workloads: readonly Workload[], options: Grou
     for (let at = 0; at < options.rounds; at += 1) {
       for (const name of SYSTEMS) {
         const round = await oneRound(workload, { fleet, dir, name, messages: workload.messages });
-        notePeak(memory[name], fleet, name);
+        const pss = notePeak(memory[name], fleet, name);
         rounds[name].push(round);
-        tell(`${workload.name} ${at + 1}/${options.rounds} ${describeRound(name, round)}`);
+        tell(`${workload.name} ${at + 1}/${options.rounds} ${describeRound(name, round)}, ${inMB(pss)} MB`);
       }
     }
     measured.push({ workload, ...rounds });
@@ -53,18 +53,29 @@ export async function measureGroup(workloads: readonly Workload[], options: Grou
 }
 
 async function warmUp(workload: Workload, options: GroupOptions & { fleet: Fleet; name: SystemName }): Promise<void> {
-  const { fleet, name, memory, dir } = options;
-  const timer = setInterval(() => notePeak(memory[name], fleet, name), SAMPLE_MS);
+  const { fleet, name, memory, dir, tell } = options;
+  let most = 0;
+  const timer = setInterval(() => {
+    most = Math.max(most, notePeak(memory[name], fleet, name));
+  }, SAMPLE_MS);
   try {
     const messages = Math.max(WARM_UP, workload.messages);
     await oneRound(workload, { fleet, dir, name, messages });
   } finally {
     clearInterval(timer);
   }
+  tell(`${workload.name} warm-up ${name}: at most ${inMB(most)} MB`);
 }
 
-function notePeak(memory: Memory, fleet: Fleet, name: SystemName): void {
-  memory.peak = Math.max(memory.peak, pssOf(fleet.systems[name]?.roots ?? []));
+/** PSS at this moment. */
+function notePeak(memory: Memory, fleet: Fleet, name: SystemName): number {
+  const pss = pssOf(fleet.systems[name]?.roots ?? []);
+  memory.peak = Math.max(memory.peak, pss);
+  return pss;
+}
+
+function inMB(octets: number): string {
+  return (octets / 1e6).toFixed(0);
 }
 
 let seed = 0;
