@@ -8,7 +8,6 @@ import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   closeSync,
-  copyFileSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -29,7 +28,7 @@ import { FOLDERS } from '../../src/spool/api.ts';
 import { openLevelDatabase } from '../../src/spool/database.ts';
 import { diskFiles } from '../../src/spool/files.ts';
 import { openSpool } from '../../src/spool/open.ts';
-import { cacheFolder } from '../support/peers.ts';
+import { bootedFrom, type Initrd, makeInitrd } from './guest-machine.ts';
 
 export interface GuestReport {
   acked: number;
@@ -68,7 +67,6 @@ const FLUSH = 1;
 const FUA = 2;
 const DISCARD = 4;
 const BOOT_GUARD_MS = 600_000;
-const MODULES = ['virtio_ring', 'virtio', 'virtio_pci_legacy_dev', 'virtio_pci_modern_dev', 'virtio_pci', 'virtio_blk'];
 /** What the spool's imports need of node_modules. */
 const PACKAGES =
   'level classic-level abstract-level level-supports level-transcoder module-error node-gyp-build buffer base64-js ieee754 is-buffer maybe-combine-errors queue-microtask tldts tldts-core libmime encoding-japanese iconv-lite safer-buffer libbase64 libqp ipaddr.js zod'.split(
@@ -84,7 +82,8 @@ export async function guestLayer(options: {
 }): Promise<GuestReport> {
   const home = await mkdtemp(path.join(WORK_PARENT, 'sekisho-guest-'));
   try {
-    const initrd = makeInitrd(home);
+    const run = 'cd /app && UV_THREADPOOL_SIZE=16 /bin/node test/crash/guest-writer.ts';
+    const initrd = makeInitrd(home, { run, fill: fillGuest });
     const disk = path.join(home, 'disk.img');
     execFileSync('truncate', ['-s', DISK, disk]);
     execFileSync('mkfs.ext4', ['-q', '-F', '-E', 'lazy_itable_init=0,lazy_journal_init=0', disk]);
@@ -100,44 +99,8 @@ export async function guestLayer(options: {
 
 // — the guest —
 
-/** Debian's kernel and busybox, unpacked, never installed. */
-function guestParts(): { kernel: string; modules: string; busybox: string } {
-  const folder = path.join(cacheFolder(), 'guest');
-  const depends = execFileSync('apt-cache', ['depends', 'linux-image-cloud-amd64'], { encoding: 'utf8' });
-  const name = /Depends: (linux-image-\S+)/.exec(depends)?.[1] ?? '';
-  const version = name.replace('linux-image-', '');
-  const kernel = path.join(folder, 'boot', `vmlinuz-${version}`);
-  if (!existsSync(kernel)) {
-    rmSync(folder, { recursive: true, force: true });
-    mkdirSync(folder, { recursive: true, mode: 0o755 });
-    execFileSync('apt-get', ['download', '-o', 'APT::Sandbox::User=root', name, 'busybox-static'], {
-      cwd: folder,
-      stdio: 'ignore',
-    });
-    execFileSync('sh', ['-c', 'for deb in *.deb; do dpkg-deb -x "$deb" . && rm "$deb"; done'], { cwd: folder });
-  }
-  return { kernel, modules: path.join(folder, 'lib/modules', version), busybox: path.join(folder, 'bin/busybox') };
-}
-
-function makeInitrd(home: string): { file: string; kernel: string } {
-  const { kernel, modules, busybox } = guestParts();
-  const root = path.join(home, 'guest');
-  for (const name of ['bin', 'dev', 'proc', 'sys', 'data', 'tmp', 'mod', 'app'])
-    mkdirSync(path.join(root, name), { recursive: true });
-  cpSync(busybox, path.join(root, 'bin/busybox'));
-  const found = execFileSync('find', [modules, '-name', '*.ko'], { encoding: 'utf8' }).trim().split('\n');
-  for (const name of MODULES) {
-    const file = found.find((one) => path.basename(one) === `${name}.ko`);
-    if (file !== undefined) cpSync(file, path.join(root, 'mod', `${name}.ko`));
-  }
-  const node = process.execPath;
-  cpSync(node, path.join(root, 'bin/node'));
-  for (const line of execFileSync('ldd', [node], { encoding: 'utf8' }).split('\n')) {
-    const library = /(\/\S+)(?= \(0x)/.exec(line)?.[1];
-    if (library === undefined) continue;
-    mkdirSync(path.join(root, path.dirname(library)), { recursive: true });
-    copyFileSync(library, path.join(root, library));
-  }
+/** The spool and what it imports, as sources. */
+function fillGuest(root: string): void {
   cpSync(path.join(ROOT, 'src'), path.join(root, 'app/src'), { recursive: true });
   mkdirSync(path.join(root, 'app/test/crash'), { recursive: true });
   cpSync(path.join(import.meta.dirname, 'guest-writer.ts'), path.join(root, 'app/test/crash/guest-writer.ts'));
@@ -146,29 +109,11 @@ function makeInitrd(home: string): { file: string; kernel: string } {
     const from = path.join(ROOT, 'node_modules', name);
     if (existsSync(from)) cpSync(from, path.join(root, 'app/node_modules', name), { recursive: true });
   }
-  const init = [
-    '#!/bin/busybox sh',
-    '/bin/busybox mount -t proc proc /proc',
-    '/bin/busybox mount -t sysfs sys /sys',
-    '/bin/busybox mount -t devtmpfs dev /dev',
-    ...MODULES.map((name) => `/bin/busybox insmod /mod/${name}.ko`),
-    'for try in 1 2 3 4 5 6 7 8 9; do [ -b /dev/vda ] && break; /bin/busybox sleep 1; done',
-    '/bin/busybox mount -t ext4 -o data=ordered,barrier=1,nodiscard /dev/vda /data || echo NOMOUNT',
-    '/bin/busybox mkdir -p /data/spool',
-    'cd /app && UV_THREADPOOL_SIZE=16 /bin/node test/crash/guest-writer.ts',
-    'echo ENDED',
-    '/bin/busybox sleep 1000000',
-  ];
-  writeFileSync(path.join(root, 'init'), `${init.join('\n')}\n`, { mode: 0o755 });
-  const file = path.join(home, 'initrd');
-  execFileSync('sh', ['-c', `find . | "${busybox}" cpio -o -H newc > "${file}"`], { cwd: root });
-  rmSync(root, { recursive: true });
-  return { file, kernel };
 }
 
 async function record(options: {
   home: string;
-  initrd: { file: string; kernel: string };
+  initrd: Initrd;
   disk: string;
   log: string;
   writeMs: number;
@@ -179,7 +124,7 @@ async function record(options: {
     'qemu-system-x86_64',
     [
       '-machine pc -cpu Nehalem -smp 2 -m 1280 -nodefaults -display none -serial stdio'.split(' '),
-      ['-kernel', initrd.kernel, '-initrd', initrd.file, '-append', 'console=ttyS0 quiet panic=1'],
+      bootedFrom(initrd),
       ['-blockdev', `driver=file,filename=${disk},node-name=under`],
       ['-blockdev', `driver=file,filename=${log},node-name=log`],
       ['-blockdev', 'driver=blklogwrites,node-name=data,file=under,log=log'],
