@@ -3,10 +3,10 @@
  * The host process: the machine's side of the box. Root on the box and small; no mail code. Composition only.
  *
  *   node src/host.ts --mode appliance|trial --data DIR --run DIR
- *     --gateway-ended: notes one end of the gateway (ExecStopPost, $SERVICE_RESULT) and decides about the brake, then exits
+ *     --gateway-ended: an end of the gateway was written down (ExecStopPost): decides about the brake, then exits
  *     --open-bundle FILE: prints a support bundle; the passphrase comes on stdin
  *     --clamav, --clamav-run, --ham, --starter, --clamd-socket, --proof-socket, --memory-mib: the same for signatures
- *     --units, --networkd, --unbound, --chrony, --sys, --inbox, --nut, --nut-rules, --sbom, --update-roots, --wipe (several):
+ *     --units, --networkd, --unbound, --chrony, --sys, --inbox, --nut, --nut-rules, --maps, --rspamd-socket, --sbom, --update-roots, --wipe (several):
  *     other places than the box's
  *
  * One socket a caller in --run: admin.sock, console.sock, gateway.sock. Exit: 0 clean stop · 64 usage · 70 a bug · 75 trouble.
@@ -33,6 +33,7 @@ import { applyListeners, createHostHandlers, type HostParts } from './host/handl
 import { GATEWAY_UNIT } from './host/listeners.ts';
 import { checkAdvisories } from './jobs/check-advisories.ts';
 import { checkUpdate } from './jobs/check-update.ts';
+import { updateMaps } from './jobs/update-maps.ts';
 import { updateSignatures } from './jobs/update-signatures.ts';
 import { startJobs } from './jobs/scheduler.ts';
 import { createLog } from './observe/log.ts';
@@ -95,6 +96,7 @@ async function main({ mode, places, wipe }: Arguments): Promise<void> {
   const work = [
     checkUpdate({ run: () => parts.updates.daily(), random: Math.random }),
     checkAdvisories({ run: (signal) => parts.advisories.check(signal), random: Math.random }),
+    updateMaps({ run: (signal) => parts.maps.update(signal), random: Math.random }),
     updateSignatures({ run: (signal) => parts.signatures.update(signal), random: Math.random }),
   ];
   const jobs = startJobs(appliance ? work : [], {
@@ -147,6 +149,12 @@ async function main({ mode, places, wipe }: Arguments): Promise<void> {
   log.write('info', 'Host is ready', { mode, claimed: parts.claim.claimed() });
 
   const degradedSince = new Map<number, number>();
+  /** Where the program of ExecStopPost did not come to it: it may run in full although it crashed too often. */
+  async function judgeLate(): Promise<void> {
+    if (!(await parts.brake.judge())) return;
+    log.write('error', 'Too many crashes: the gateway is degraded from now on');
+    await parts.run('systemctl', ['restart', GATEWAY_UNIT], { deadlineMs: 60_000 });
+  }
   function look(): void {
     if (!appliance) return;
     parts.updates.watchTrial().catch((error: unknown) => {
@@ -159,7 +167,12 @@ async function main({ mode, places, wipe }: Arguments): Promise<void> {
       log.write('warn', 'Signatures were not changed', { error: describeError(error) });
     });
     const degraded = parts.brake.degraded();
-    if (degraded === undefined) return;
+    if (degraded === undefined) {
+      judgeLate().catch((error: unknown) =>
+        log.write('error', 'The brake was not judged', { error: describeError(error) }),
+      );
+      return;
+    }
     const seen = degradedSince.get(degraded.since) ?? clock.monotonic();
     degradedSince.set(degraded.since, seen);
     if (clock.monotonic() - seen < tryAfterMs(degraded)) return;
@@ -192,8 +205,7 @@ async function ownFolders(data: string): Promise<string[]> {
 
 async function gatewayEnded({ places }: Arguments): Promise<void> {
   const brake = createBrake({ folder: places.data, runFile: path.join(places.run, 'degraded'), clock: systemClock() });
-  const { SERVICE_RESULT: result = 'unknown', EXIT_STATUS: status = '' } = process.env;
-  const engaged = await brake.gatewayEnded({ result: result.slice(0, 40), status: status.slice(0, 40) });
+  const engaged = await brake.judge();
   if (engaged) process.stderr.write('Too many crashes: the gateway is degraded from now on\n');
 }
 
@@ -228,6 +240,8 @@ function readArguments(): Arguments | { bundle: string } | undefined {
         'proof-socket': place,
         'memory-mib': place,
         sbom: place,
+        maps: place,
+        'rspamd-socket': place,
         'update-roots': place,
         wipe: { type: 'string', multiple: true },
         'gateway-ended': { type: 'boolean', default: false },
@@ -263,6 +277,8 @@ function readArguments(): Arguments | { bundle: string } | undefined {
           proof: values['proof-socket'] ?? '/run/sekisho-proof/clamd.sock',
           inbox: values.inbox ?? '/var/lib/sekisho-admin/inbox',
         },
+        maps: values.maps ?? '/var/lib/sekisho-maps',
+        rspamd: values['rspamd-socket'] ?? '/run/sekisho-engines/rspamd/rspamd.sock',
         sbom: values.sbom ?? '/usr/share/sekisho/sbom.cdx.json',
         updateRoots: values['update-roots'] ?? '/usr/share/sekisho/update-roots.pem',
         ...(values['memory-mib'] === undefined ? {} : { memoryOctets: Number(values['memory-mib']) * 1_048_576 }),

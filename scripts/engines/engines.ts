@@ -44,6 +44,7 @@ export function unboundEngine(options: EngineOptions): Engine {
   const state = path.join(layout.engines, 'unbound');
   const file = fillTemplate(layout, 'unbound.conf', {
     STATE: state,
+    MAPS: rspamdMaps(layout),
     DNS_PORT: String(dnsPort),
     // What is asked of the network can be read in the log: the proof that mail leads to no question one was not told of.
     LOG_QUERIES: 'yes',
@@ -88,12 +89,18 @@ export function freshclamEngine(options: EngineOptions): Engine {
   };
 }
 
+/** Where the owner's lists would lie; a trial machine has none. */
+export function rspamdMaps(layout: Layout): string {
+  return path.join(layout.engines, 'rspamd', 'state', 'maps');
+}
+
 export function rspamdEngine(options: EngineOptions): Engine {
   const { layout, dnsPort } = options;
   const state = path.join(layout.engines, 'rspamd', 'state');
   const file = fillTemplate(layout, 'rspamd.conf', {
     RUN: layout.run,
     STATE: state,
+    MAPS: rspamdMaps(layout),
     DNS_PORT: String(dnsPort),
     WORKERS: '1',
     PUBLIC_SUFFIXES: PUBLIC_SUFFIXES.find((name) => existsSync(name)) ?? PUBLIC_SUFFIXES[0],

@@ -124,7 +124,7 @@ lay_engines() {
   sed "s|^ConcurrentDatabaseReload no|ConcurrentDatabaseReload yes|" "$to/clamd.conf" > "$to/clamd-concurrent.conf"
   sed "s|@DATABASE@|/var/lib/clamav/candidate|; s|@STATE@|/tmp|; s|@RUN@|/run/sekisho-proof|; s|^MaxThreads .*|MaxThreads 2|" \
     "$from/clamd.conf" > "$to/clamd-proof.conf"
-  sed "s|@RUN@|$run/rspamd|; s|@STATE@|/var/lib/rspamd|; s|@DNS_PORT@|53|; s|@WORKERS@|1|;
+  sed "s|@RUN@|$run/rspamd|; s|@STATE@|/var/lib/rspamd|; s|@DNS_PORT@|53|; s|@WORKERS@|1|; s|@MAPS@|/var/lib/sekisho-maps/current|;
     s|@PUBLIC_SUFFIXES@|/usr/share/publicsuffix/public_suffix_list.dat|;
     s|\(rspamd.sock\) mode=0600|\1 mode=0660 group=sekisho-engines|" "$from/rspamd.conf" > "$to/rspamd.conf"
   sed "s|@STATE@|/var/lib/unbound|; s|@DNS_PORT@|53|; s|@LOG_QUERIES@|no|;

@@ -7,6 +7,7 @@
 import { z } from 'zod';
 import { advisories } from './advisory-shapes.ts';
 import * as shape from './host-shapes.ts';
+import { mapSettings, spamMaps } from './map-shapes.ts';
 import { signatures, signatureSettings } from './signature-shapes.ts';
 import { count, job, time } from './shapes.ts';
 import { type HandlersOf, verb } from './verb.ts';
@@ -274,6 +275,10 @@ export const HOST_VERBS = {
 
   /** What is known against the parts this system carries. */
   'advisories.show': verb('GET', '/v1/advisories', { callers: PEOPLE, request: nothing, response: advisories }),
+
+  /** The owner's lists for the spam filter, from a server of his own. */
+  'maps.show': verb('GET', '/v1/maps', { callers: PEOPLE, request: nothing, response: spamMaps }),
+  'maps.set': verb('POST', '/v1/maps/set', { callers: ADMIN, request: mapSettings, response: done }),
 
   // ---- virus signatures
   'signatures.show': verb('GET', '/v1/signatures', { callers: PEOPLE, request: nothing, response: signatures }),

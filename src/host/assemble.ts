@@ -23,6 +23,7 @@ import { createServices } from './services.ts';
 import { createSignatures, type SignaturePlaces } from './signatures.ts';
 import { createMachineTime } from './time.ts';
 import { trialChecks } from './trial-checks.ts';
+import { createSpamMaps } from './spam-maps.ts';
 import { createUpdates, type TrialCheck } from './update.ts';
 import { createUps } from './ups.ts';
 import { createUpsUnits } from './ups-units.ts';
@@ -51,6 +52,9 @@ export interface HostPlaces {
   signatures: SignaturePlaces;
   /** The parts list of this system; the roots its updates are believed by. */
   sbom: string;
+  /** The spam filter's lists and its socket. */
+  maps: string;
+  rspamd: string;
   updateRoots: string;
 }
 
@@ -190,6 +194,14 @@ export async function assembleHost(options: {
     bundles,
     usb,
     signatures,
+    maps: createSpamMaps({
+      record,
+      clock,
+      folder: places.maps,
+      socket: places.rspamd,
+      reload: () => services.reloadSpamFilter(),
+      log,
+    }),
     advisories: createAdvisoryWatch({
       record,
       clock,

@@ -1,10 +1,11 @@
 /**
  * The boot-loop brake: five crashes of the gateway in ten minutes, or three watchdog resets in an hour, and the box stays up in
  * degraded mode (the gateway says 421, page and console live) instead of restarting for ever. The decision needs nobody alive:
- * each end of the gateway is one synced line, written by the unit's ExecStopPost, which decides at once. After half an hour
+ * each end of the gateway is one synced line, written by a shell in the unit's ExecStopPost (rootfs/usr/libexec/sekisho/gateway-ended);
+ * the program after it decides at once, and where that is too late the host, which looks every ten seconds. After half an hour
  * the gateway is tried in full, then after an hour, two, … six: what heals by itself needs no visitor.
  */
-import { appendFile, mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
@@ -15,7 +16,6 @@ export const CRASHES = { count: 5, withinMs: 600_000 };
 export const RESETS = { count: 3, withinMs: 3_600_000 };
 const FIRST_TRY_MS = 1_800_000;
 const MOST_TRY_MS = 21_600_000;
-const KEPT_ENDS = 200;
 
 const endSchema = z.object({
   boot: z.string(),
@@ -52,8 +52,8 @@ export function recentCrashes(ends: readonly GatewayEnd[], clock: Clock): number
 export interface Brake {
   ends(): Promise<GatewayEnd[]>;
   degraded(): DegradedRecord | undefined;
-  /** One end of the gateway; true when it was one too many. */
-  gatewayEnded(end: { result: string; status: string }): Promise<boolean>;
+  /** True when the last end of the gateway was one too many. */
+  judge(): Promise<boolean>;
   engage(cause: DegradedRecord['cause'], detail: string): Promise<void>;
   /** `operator`: the past is forgiven. `try`: the gateway gets another chance, and the next pause is longer. */
   release(why: 'operator' | 'try'): Promise<void>;
@@ -107,18 +107,13 @@ export function createBrake(options: { folder: string; runFile: string; clock: C
     ends,
     degraded,
     engage,
-    gatewayEnded: async ({ result, status }) => {
+    judge: async () => {
+      if (degraded() !== undefined) return false;
+      const known = await ends();
+      const crashes = recentCrashes(known, clock);
+      if (crashes < CRASHES.count) return false;
+      const { result = '', status = '' } = known.at(-1) ?? {};
       await mkdir(folder, { recursive: true, mode: 0o700 });
-      const end = { boot: clock.bootId, mono: clock.monotonic(), wall: clock.wall(), result, status };
-      const before = await ends();
-      if (before.length >= KEPT_ENDS)
-        await writeFileAtomic(
-          endsFile,
-          [...before.slice(-KEPT_ENDS / 2), end].map((one) => `${JSON.stringify(one)}\n`).join(''),
-        );
-      else await appendFile(endsFile, `${JSON.stringify(end)}\n`, { mode: 0o600, flush: true });
-      const crashes = recentCrashes([...before, end], clock);
-      if (crashes < CRASHES.count || degraded() !== undefined) return false;
       await engage('crashes', `The gateway ended ${crashes} times in 10 minutes, last: ${result} ${status}`.trim());
       return true;
     },

@@ -18,6 +18,7 @@ import { dataDisk } from './data-disk.ts';
 import type { Diagnostics } from './diagnostics.ts';
 import { wishFactoryReset } from './factory-reset.ts';
 import { GATEWAY_UNIT, type Listeners } from './listeners.ts';
+import { applySources, mapHandlers } from './map-handlers.ts';
 import type { Network } from './network.ts';
 import { challengeSets, portSet } from './network-files.ts';
 import type { PortalUnit } from './portal-unit.ts';
@@ -27,6 +28,7 @@ import { applyAntivirus, signatureHandlers } from './signature-handlers.ts';
 import { signatureTrouble } from './signature-trouble.ts';
 import type { Signatures } from './signatures.ts';
 import type { MachineTime } from './time.ts';
+import type { SpamMaps } from './spam-maps.ts';
 import type { Updates } from './update.ts';
 import type { Ups } from './ups.ts';
 import type { UpsUnits } from './ups-units.ts';
@@ -58,6 +60,7 @@ export interface HostParts {
   usb: UsbSticks;
   signatures: Signatures;
   advisories: AdvisoryWatch;
+  maps: SpamMaps;
   log: (level: 'info' | 'warn' | 'error', message: string, facts?: Record<string, unknown>) => void;
 }
 
@@ -84,6 +87,7 @@ const CHANGES: readonly HostVerbName[] = [
   'update.set',
   'signatures.set',
   'signatures.install',
+  'maps.set',
   'listeners.apply',
   'challenge.open',
   'challenge.close',
@@ -102,7 +106,8 @@ export function createHostHandlers(parts: HostParts & { jobs: HostJobs }): HostH
     ...helpHandlers(parts),
     ...mailHandlers(parts),
     ...jobHandlers(parts),
-    ...signatureHandlers(parts),
+    ...signatureHandlers({ ...parts, sourcesChanged: () => applySources(parts) }),
+    ...mapHandlers(parts),
     'advisories.show': () => parts.advisories.show(),
   };
   if (parts.mode === 'appliance') return handlers;
@@ -376,6 +381,7 @@ export async function applyListeners(parts: HostParts): Promise<void> {
   const { listeners } = parts.record.current();
   const open = parts.claim.claimed();
   await parts.run('nft', ['-f', '-'], { input: portSet(open ? listeners.map(({ port }) => port) : []) });
+  await applySources(parts);
   await applyPortal(parts);
   await parts.listeners.apply(listeners, open).catch(() => false); // told by listeners.ts's log and by `systemctl`
 }

@@ -2,6 +2,7 @@
  * The machine's network settings as files: systemd-networkd's units, unbound's forwarders, chrony's sources, nftables' sets.
  * Pure: settings in, texts out. Every value was checked by the contract's schema; nothing else gets into a file.
  */
+import type { SignatureSettings } from '../control/signature-shapes.ts';
 import type { InterfaceSettings, NetworkSettings, PortalReach } from '../control/host-shapes.ts';
 
 export interface NetworkFiles {
@@ -114,6 +115,24 @@ export function portSet(ports: readonly number[]): string {
   return ports.length === 0
     ? flush
     : `${flush}add element inet sekisho mail_ports { ${[...new Set(ports)].join(', ')} }\n`;
+}
+
+/** Ports beside the usual ones that the owner's own sources are asked on: by freshclam, and by the host for its lists. */
+export function ownSources(settings: { signatures: SignatureSettings; maps: { source: string } }): string {
+  const { source, mirror, proxy } = settings.signatures;
+  const wanted = [
+    ...(source === 'mirror' && mirror !== undefined ? [['"clamav"', portOf(mirror)] as const] : []),
+    ...(source !== 'offline' && proxy !== undefined ? [['"clamav"', proxy.port] as const] : []),
+    ...(settings.maps.source === '' ? [] : [['0', portOf(settings.maps.source)] as const]),
+  ];
+  const elements = [...new Set(wanted.map(([user, port]) => `${user} . ${port}`))];
+  const flush = 'flush set inet sekisho own_sources\n';
+  return elements.length === 0 ? flush : `${flush}add element inet sekisho own_sources { ${elements.join(', ')} }\n`;
+}
+
+function portOf(address: string): number {
+  const { port, protocol } = new URL(address);
+  return port === '' ? (protocol === 'http:' ? 80 : 443) : Number(port);
 }
 
 /** Where the portal is reached; nowhere while it is off. */

@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { syncDirectory, writeFileAtomic } from '../base/atomic-file.ts';
 import { describeError, errorCode } from '../base/errors.ts';
 import { networkSettings, PORTAL_REACH, UPS_DRIVERS } from '../control/host-shapes.ts';
+import { mapSettings } from '../control/map-shapes.ts';
 import { signatureSettings } from '../control/signature-shapes.ts';
 
 const listener = z.object({ name: z.string(), address: z.string(), port: z.number() });
@@ -63,6 +64,14 @@ const schema = z.object({
           files: z.string(),
         })
         .optional(),
+    })
+    .prefault({}),
+  /** The owner's lists for the spam filter. */
+  maps: z
+    .object({
+      settings: mapSettings.default({ source: '', maps: [] }),
+      changedAt: z.number().optional(),
+      lastFetch: z.object({ at: z.number(), ok: z.boolean(), detail: z.string() }).optional(),
     })
     .prefault({}),
   /** bootId: the start in which it was installed; a record of before has none. */

@@ -29,6 +29,8 @@ const POWER_DELAY_MS = 1_000;
 export interface Services {
   list(): Promise<ServiceAnswer[]>;
   restart(name: ServiceName): Promise<void>;
+  /** It reads its files anew and goes on meanwhile. */
+  reloadSpamFilter(): Promise<void>;
   logs(request: {
     service?: ServiceName | undefined;
     priority?: number | undefined;
@@ -65,6 +67,13 @@ export function createServices(
           blocks.find((block) => block.get('Id') === UNITS[name]),
         ),
       );
+    },
+    reloadSpamFilter: async () => {
+      const result = await run('systemctl', ['reload', UNITS.rspamd], { deadlineMs: 30_000 });
+      if (result.code !== 0)
+        throw new SekishoError('SYSTEMD', `The spam filter could not be told: ${describeResult(result)}`, {
+          retryable: true,
+        });
     },
     restart: async (name) => {
       if (name === 'host') {

@@ -13,7 +13,7 @@ interface SignatureParts {
 const DONE = { ok: true } as const;
 
 export function signatureHandlers(
-  parts: SignatureParts,
+  parts: SignatureParts & { sourcesChanged: () => Promise<void> },
 ): Pick<HostHandlers, 'signatures.show' | 'signatures.set' | 'signatures.install'> {
   const { signatures, record } = parts;
   return {
@@ -32,6 +32,7 @@ export function signatureHandlers(
           proxy === undefined ? {} : { proxy: { ...proxy, ...(password === undefined ? {} : { password }) } };
         return { ...state, signatures: { ...state.signatures, settings: { ...settings, ...kept } } };
       });
+      await parts.sourcesChanged();
       await signatures.apply();
       return DONE;
     },

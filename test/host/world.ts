@@ -1,4 +1,5 @@
 /** The real host process in folders of the test, asked over its real sockets; the machine's programs are small fakes on PATH. */
+import { execFileSync } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -6,7 +7,7 @@ import { createHostClient, type HostClient } from '../../src/control/host-client
 import { type Child, startChild, until } from '../support/process.ts';
 
 /** Folders and files of the signatures: none is there, so that none is touched beside the test's own. */
-const SIGNATURES = ['clamav', 'clamav-run', 'ham', 'starter', 'clamd-socket', 'proof-socket'];
+const SIGNATURES = ['maps', 'clamav', 'clamav-run', 'ham', 'starter', 'clamd-socket', 'proof-socket'];
 const ROOT = path.resolve(import.meta.dirname, '../..');
 
 export interface HostWorld {
@@ -27,6 +28,8 @@ export interface HostWorld {
   calls(program: string): Promise<string[]>;
   /** A program of this name that writes its call down, then does `script` (sh). */
   fake(program: string, script?: string): Promise<void>;
+  /** One end of the gateway, as the unit's shell writes it down. */
+  gatewayEnded(result: string): void;
   /** Runs host with other flags, as ExecStopPost does. */
   once(flags: readonly string[], env?: Record<string, string>): Promise<number | null>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -95,6 +98,11 @@ export async function startHost(options: { mode?: 'appliance' | 'trial'; flags?:
       return text.split('\n').filter((line) => line !== '');
     },
     fake,
+    gatewayEnded: (result) => {
+      const script = path.join(ROOT, 'rootfs/usr/libexec/sekisho/gateway-ended');
+      const env = { PATH: '/usr/bin:/bin', SERVICE_RESULT: result, EXIT_STATUS: '70' };
+      execFileSync('/bin/sh', [script, at('data/sekisho-host')], { env });
+    },
     once: async (flags, extra = {}) => {
       const one = await startChild(process.execPath, [path.join(ROOT, 'src/host.ts'), ...base, ...flags], {
         env: { ...env, ...extra },

@@ -3,6 +3,7 @@ import { appendFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Engine as EngineRecipe, type EngineOptions, rspamdEngine } from '../../scripts/engines/engines.ts';
 import { gtubeText } from '../../scripts/engines/starter-signatures.ts';
+import type { Layout } from '../../scripts/lib/layout.ts';
 import { type Engine, startEngine } from './engine.ts';
 
 export const GTUBE = gtubeText();
@@ -12,6 +13,7 @@ export interface Rspamd extends Engine {
   readonly socket: string;
   /** Of its controller, for `engines.rspamd.learnUrl`; there with `learning` only. */
   readonly controller: string;
+  readonly layout: Layout;
 }
 
 /** `learning`: with a controller and a Bayes store in a file, as an owner would add them. */

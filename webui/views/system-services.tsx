@@ -15,12 +15,14 @@ import { FIELD, INSPECTOR_NAMES } from '../i18n/words-mail.ts';
 import { OVERVIEW } from '../i18n/words-overview.ts';
 import { SERVICE_STATES, SYSTEM } from '../i18n/words-system.ts';
 import { AntivirusCard } from './antivirus-card.tsx';
+import { MapsCard } from './maps-card.tsx';
 
 export function ServicesTab() {
   return (
     <>
       <Engines />
       <AntivirusCard />
+      <MapsCard />
       <ServiceList />
       <Jobs />
     </>

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { advisories } from '../../control/advisory-shapes.ts';
 import * as host from '../../control/host-shapes.ts';
 import { HOST_VERBS } from '../../control/host-contract.ts';
+import { spamMaps } from '../../control/map-shapes.ts';
 import { signatures } from '../../control/signature-shapes.ts';
 import { operation } from './operation.ts';
 import { count } from './shapes.ts';
@@ -155,6 +156,16 @@ export const MACHINE_OPERATIONS = {
     summary: { ja: 'アップロードしたウイルス定義を確かめて使う', en: 'Prove uploaded virus signatures and use them' },
     access: 'system.change',
     body: HOST_VERBS['signatures.install'].request,
+  }),
+  'maps.show': operation('GET', '/system/maps', {
+    summary: { ja: '迷惑メール判定に使う自社のリスト', en: 'Own lists for the spam filter' },
+    access: 'system.read',
+    response: spamMaps,
+  }),
+  'maps.set': operation('PUT', '/system/maps', {
+    summary: { ja: '自社のリストの入手先', en: 'Where own lists for the spam filter come from' },
+    access: 'system.change',
+    body: HOST_VERBS['maps.set'].request,
   }),
   'advisories.show': operation('GET', '/system/advisories', {
     summary: { ja: '本機に含まれるソフトウェアの既知の弱点', en: 'Known weaknesses of what the box carries' },

@@ -14,6 +14,7 @@ const TITLES: Readonly<Record<string, Row['title']>> = {
   'send-digest': { ja: '隔離のお知らせメール', en: 'Digest of quarantined mail' },
   certificates: { ja: '証明書の更新', en: 'Renew certificates' },
   'update-signatures': { ja: 'ウイルス定義の更新と確認', en: 'Fetch and prove virus signatures' },
+  'update-maps': { ja: '迷惑メール判定の自社リストの取り寄せ', en: 'Fetch own lists for the spam filter' },
   'check-advisories': { ja: '既知の弱点の確認', en: 'Look for known weaknesses' },
   'check-update': { ja: '本体の更新の確認', en: 'Look for an update of the box' },
 };

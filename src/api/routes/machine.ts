@@ -15,6 +15,7 @@ type Ids =
   | `signatures.${'show' | 'set' | 'install'}`
   | `update.${'show' | 'check' | 'install' | 'set'}`
   | 'advisories.show'
+  | `maps.${'show' | 'set'}`
   | 'logs.read'
   | 'degraded.end'
   | 'diagnostics.run'
@@ -51,6 +52,8 @@ export function machineHandlers(): Some<Ids> {
     'signatures.show': ({ host }) => host.call('signatures.show', {}),
     'signatures.set': ({ host, body }) => host.call('signatures.set', body),
     'signatures.install': ({ host, body }) => host.call('signatures.install', body),
+    'maps.show': ({ host }) => host.call('maps.show', {}),
+    'maps.set': ({ host, body }) => host.call('maps.set', body),
     'advisories.show': ({ host }) => host.call('advisories.show', {}),
     'update.show': ({ host }) => host.call('update.show', {}),
     'update.check': ({ host }) => host.call('update.check', {}),

@@ -1,6 +1,7 @@
 /** The box besides mail and machine: what leaves the box, what is kept of people, uploads of updates. */
 import { mkdir, open } from 'node:fs/promises';
 import path from 'node:path';
+import type { HostClient } from '../../control/host-client.ts';
 import type { Answer } from '../contract/client.ts';
 import type { Some } from '../server/call.ts';
 import { ApiProblem } from '../server/problems.ts';
@@ -9,17 +10,19 @@ import { setAll, settingAt, UNCHANGED } from './settings.ts';
 
 type Ids = 'outward.list' | `privacy.${'show' | 'update'}` | 'update.upload';
 
+const CLAMAV = 'database.clamav.net';
 /** Of one uploaded update, in all. */
 const MOST_UPDATE_OCTETS = 2 * 1024 * 1024 * 1024;
 
 export function systemHandlers(parts: RouteParts, inbox: string): Some<Ids> {
   const { desk } = parts;
   return {
-    'outward.list': async ({ gateway }) => {
-      const [zones, servers, smarthost] = await Promise.all([
+    'outward.list': async ({ gateway, host }) => {
+      const [zones, servers, smarthost, machine] = await Promise.all([
         settingAt<Array<{ zone: string }>>(gateway, 'accept.dnsbl.zones'),
         settingAt<string[]>(gateway, 'dns.servers'),
         settingAt<{ host: string } | undefined>(gateway, 'outbound.smarthost'),
+        machineSources(host),
       ]);
       return {
         items: outwardItems({
@@ -27,6 +30,7 @@ export function systemHandlers(parts: RouteParts, inbox: string): Some<Ids> {
           servers,
           smarthost: smarthost?.host,
           acme: desk.acme()?.directory,
+          ...machine,
         }),
       };
     },
@@ -73,13 +77,38 @@ export function systemHandlers(parts: RouteParts, inbox: string): Some<Ids> {
   };
 }
 
+/** Where the machine itself reads; while the host does not answer, what a new box does. */
+async function machineSources(
+  host: HostClient,
+): Promise<{ signatures: string | undefined; updates: string; maps: string }> {
+  try {
+    const [{ settings: antivirus }, update, maps] = await Promise.all([
+      host.call('signatures.show', {}),
+      host.call('update.show', {}),
+      host.call('maps.show', {}),
+    ]);
+    const offline = antivirus.source === 'offline';
+    const own = antivirus.source === 'mirror' ? antivirus.mirror : undefined;
+    return {
+      signatures: offline ? undefined : (own ?? CLAMAV),
+      updates: update.settings.source,
+      maps: maps.settings.source,
+    };
+  } catch {
+    return { signatures: CLAMAV, updates: '', maps: '' };
+  }
+}
+
 function outwardItems(known: {
   zones: string[];
   servers: string[];
   smarthost: string | undefined;
   acme: string | undefined;
+  signatures: string | undefined;
+  updates: string;
+  maps: string;
 }): Answer<'outward.list'>['items'] {
-  const { zones, servers, smarthost, acme } = known;
+  const { zones, servers, smarthost, acme, signatures, updates, maps } = known;
   return [
     {
       name: 'dns',
@@ -128,8 +157,28 @@ function outwardItems(known: {
         ja: 'freshclam が ClamAV の配布元から定義を取得します。メールの内容は送りません',
         en: 'freshclam fetches them from ClamAV’s mirrors; nothing of any mail is sent',
       },
-      to: ['database.clamav.net'],
-      on: true,
+      to: signatures === undefined ? [] : [signatures],
+      on: signatures !== undefined,
+    },
+    {
+      name: 'updates',
+      title: { ja: '本体の更新と既知の弱点の一覧', en: 'Updates, and the list of known weaknesses' },
+      text: {
+        ja: '一日に一度、入手先から新しい版の知らせと一覧を読みます。本機について何も送りません',
+        en: 'Once a day the source is read for a newer version and for the list; nothing about the box is sent',
+      },
+      to: updates === '' ? [] : [updates],
+      on: updates !== '',
+    },
+    {
+      name: 'maps',
+      title: { ja: '迷惑メール判定の自社リスト', en: 'Own lists for the spam filter' },
+      text: {
+        ja: '一時間に一度、設定した場所からリストを読みます。メールの内容は送りません',
+        en: 'Once an hour the lists are read from the place you chose; nothing of any mail is sent',
+      },
+      to: maps === '' ? [] : [maps],
+      on: maps !== '',
     },
   ];
 }
