@@ -17,6 +17,7 @@ import { parseArgs } from 'node:util';
 import { openAdmin } from './api/admin.ts';
 import { describeError, SekishoError } from './base/errors.ts';
 import { sourceStack } from './base/source-stack.ts';
+import { followTimeZone } from './base/time-zone.ts';
 import { renewCertificates } from './jobs/renew-certificates.ts';
 import { startJobs } from './jobs/scheduler.ts';
 import { createLog } from './observe/log.ts';
@@ -65,7 +66,7 @@ async function main(given: Arguments): Promise<void> {
   const jobs = startJobs(
     [renewCertificates({ run: (signal) => admin.renewCertificates(signal), random: Math.random })],
     {
-      timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+      timeZone: followTimeZone(process.env),
       catchUpMs: CATCH_UP_MS,
       record: path.join(given.data, 'jobs.json'),
       now: () => Date.now(),

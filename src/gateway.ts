@@ -19,6 +19,7 @@ import { describeError, errorCode, SekishoError } from './base/errors.ts';
 import { createSecureResolver } from './base/secure-dns.ts';
 import { createServiceNotifier } from './base/service-notify.ts';
 import { sourceStack } from './base/source-stack.ts';
+import { followTimeZone } from './base/time-zone.ts';
 import { openConfigStore } from './config/store.ts';
 import { createHostClient } from './control/host-client.ts';
 import { createControlServer } from './control/server.ts';
@@ -242,7 +243,7 @@ async function main(given: Arguments): Promise<void> {
   const { own, runDigest } = await openOwnQuarantine({ data, spool, quarantine, observe, clock, config });
   const tell = (message: string, facts: Record<string, unknown>): void => observe.log('info', message, facts);
   const jobs = startJobs(mailJobs({ quarantine, history, runDigest, tell }), {
-    timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+    timeZone: followTimeZone(process.env),
     catchUpMs: CATCH_UP_MS,
     record: path.join(data, 'jobs.json'),
     now: () => clock.wall(),

@@ -100,7 +100,7 @@ async function main({ mode, places, wipe }: Arguments): Promise<void> {
     updateSignatures({ run: (signal) => parts.signatures.update(signal), random: Math.random }),
   ];
   const jobs = startJobs(appliance ? work : [], {
-    timeZone: parts.record.current().timeZone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
+    timeZone: () => parts.record.current().timeZone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
     catchUpMs: CATCH_UP_MS,
     record: path.join(places.data, 'jobs.json'),
     now: () => clock.wall(),

@@ -1,13 +1,15 @@
 /**
  * Jobs by the clock (node-cron lives only here). A job never overlaps itself, its trouble is told and never thrown, and one
  * whose moment passed while the gateway was down runs soon after the start: jobs must bear running at any time. The last
- * runs of each are kept in a small file, so that a restart does not make "never ran" of "ran an hour ago".
+ * runs of each are kept in a small file, so that a restart does not make "never ran" of "ran an hour ago". The time zone may change
+ * while it runs; days of 23 and 25 hours are local-time.ts's matter.
  */
 import { readFileSync } from 'node:fs';
-import cron from 'node-cron';
+import cron, { type ScheduledTask } from 'node-cron';
 import { z } from 'zod';
 import { writeFileAtomic } from '../base/atomic-file.ts';
 import { describeError } from '../base/errors.ts';
+import { jumpedOver, zoneFor } from './local-time.ts';
 
 export interface Job {
   /** `expire-quarantine` */
@@ -30,6 +32,8 @@ const runSchema = z.object({
 export type JobRun = z.output<typeof runSchema>;
 const recordSchema = z.record(z.string(), z.array(runSchema));
 const KEPT_RUNS = 20;
+/** How often zone and clock are looked at. */
+const LOOK_MS = 30_000;
 
 export interface JobState {
   name: string;
@@ -52,8 +56,8 @@ export interface JobScheduler {
 export function startJobs(
   jobs: readonly Job[],
   options: {
-    /** IANA name. */
-    timeZone: string;
+    /** IANA name, as it is when asked. */
+    timeZone: () => string;
     /** After the start, each job runs once after this many milliseconds. */
     catchUpMs: number;
     onTrouble: (job: string, detail: string) => void;
@@ -103,9 +107,28 @@ export function startJobs(
     return run;
   }
 
-  const tasks = jobs.map((job) =>
-    cron.schedule(job.schedule, () => start(job), { name: job.name, noOverlap: true, timezone: options.timeZone }),
-  );
+  let zone = options.timeZone();
+  let tasks = schedule();
+  function schedule(): ScheduledTask[] {
+    return jobs.map((job) => {
+      const timezone = zoneFor(job.schedule, zone);
+      return cron.schedule(job.schedule, () => start(job), { name: job.name, noOverlap: true, timezone });
+    });
+  }
+
+  let lookedAt = now();
+  function look(): void {
+    const [from, to] = [lookedAt, now()];
+    lookedAt = to;
+    for (const job of jobs) if (jumpedOver(job.schedule, zone, { from, to })) void start(job);
+    const next = options.timeZone();
+    if (next === zone) return;
+    const before = tasks;
+    zone = next;
+    tasks = schedule();
+    for (const task of before) void task.destroy();
+  }
+  const looks = setInterval(look, LOOK_MS).unref();
   const catchUps = jobs.map((job) => setTimeout(() => void start(job), job.catchUpMs ?? options.catchUpMs).unref());
 
   return {
@@ -127,6 +150,7 @@ export function startJobs(
       }),
     stop: async () => {
       stopping.abort();
+      clearInterval(looks);
       for (const timer of catchUps) clearTimeout(timer);
       for (const task of tasks) await task.destroy();
       await Promise.all(running.values());

@@ -8,7 +8,7 @@ import { expireHistory } from '../../src/jobs/expire-history.ts';
 import { expireQuarantine } from '../../src/jobs/expire-quarantine.ts';
 import { type Job, startJobs } from '../../src/jobs/scheduler.ts';
 
-const QUIET = { timeZone: 'Asia/Tokyo', catchUpMs: 3_600_000, onTrouble: () => undefined, now: () => 0 };
+const QUIET = { timeZone: () => 'Asia/Tokyo', catchUpMs: 3_600_000, onTrouble: () => undefined, now: () => 0 };
 
 it('a job runs by its schedule', { timeout: 10_000 }, async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
