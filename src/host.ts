@@ -6,7 +6,7 @@
  *     --gateway-ended: an end of the gateway was written down (ExecStopPost): decides about the brake, then exits
  *     --open-bundle FILE: prints a support bundle; the passphrase comes on stdin
  *     --clamav, --clamav-run, --ham, --starter, --clamd-socket, --proof-socket, --memory-mib: the same for signatures
- *     --units, --networkd, --unbound, --chrony, --sys, --inbox, --nut, --nut-rules, --maps, --rspamd-socket, --sbom, --update-roots, --wipe (several):
+ *     --units, --networkd, --unbound, --chrony, --sys, --inbox, --nut, --nut-rules, --maps, --rspamd-socket, --sbom, --setup-code, --update-roots, --wipe (several):
  *     other places than the box's
  *
  * One socket a caller in --run: admin.sock, console.sock, gateway.sock. Exit: 0 clean stop · 64 usage · 70 a bug · 75 trouble.
@@ -240,6 +240,7 @@ function readArguments(): Arguments | { bundle: string } | undefined {
         'proof-socket': place,
         'memory-mib': place,
         sbom: place,
+        'setup-code': place,
         maps: place,
         'rspamd-socket': place,
         'update-roots': place,
@@ -279,6 +280,7 @@ function readArguments(): Arguments | { bundle: string } | undefined {
         },
         maps: values.maps ?? '/var/lib/sekisho-maps',
         rspamd: values['rspamd-socket'] ?? '/run/sekisho-engines/rspamd/rspamd.sock',
+        setupCode: values['setup-code'] ?? '/efi/sekisho/setup-code',
         sbom: values.sbom ?? '/usr/share/sekisho/sbom.cdx.json',
         updateRoots: values['update-roots'] ?? '/usr/share/sekisho/update-roots.pem',
         ...(values['memory-mib'] === undefined ? {} : { memoryOctets: Number(values['memory-mib']) * 1_048_576 }),

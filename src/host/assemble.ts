@@ -52,6 +52,8 @@ export interface HostPlaces {
   signatures: SignaturePlaces;
   /** The parts list of this system; the roots its updates are believed by. */
   sbom: string;
+  /** A setup code of the installer's own, on the boot partition. */
+  setupCode: string;
   /** The spam filter's lists and its socket. */
   maps: string;
   rspamd: string;
@@ -89,7 +91,7 @@ export async function assembleHost(options: {
   });
   const time = createMachineTime({ record, run, clock, folder: data });
   const facts = createFacts({ run, clock, sys, root });
-  const claim = await createClaim({ record, clock });
+  const claim = await createClaim({ record, clock, laid: places.setupCode });
   const ups = createUps({
     settings: () => record.current().ups,
     clock,

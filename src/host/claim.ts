@@ -1,8 +1,11 @@
 /**
  * The setup code: 50 random bits on the screen of a box nobody owns yet, so that only who stands before it can claim it. It
  * is valid for an hour from boot or renewal, ten wrong tries lock it for 15 minutes, and it never goes over the network.
+ * Who sets up many boxes lays a code of their own on the boot partition (a file `sekisho/setup-code`); it is taken once.
  * A reset of access, asked for at the console, makes a new one with the same rules; the reset is on record until admin did it.
  */
+import { readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { createHash, randomInt, randomUUID, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
 import { SekishoError } from '../base/errors.ts';
@@ -12,6 +15,8 @@ import type { RecordFile } from './record.ts';
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 const LENGTH = 10;
 const VALID_MS = 3_600_000;
+/** Of one that was laid there by hand. */
+const MOST = 40;
 const TRIES = 10;
 const LOCK_MS = 900_000;
 
@@ -25,7 +30,8 @@ export interface Claim {
   resetDone(id: string): Promise<void>;
 }
 
-export async function createClaim(options: { record: RecordFile; clock: Clock }): Promise<Claim> {
+/** `laid`: the file a code may stand in. */
+export async function createClaim(options: { record: RecordFile; clock: Clock; laid: string }): Promise<Claim> {
   const { record, clock } = options;
   let wrong = 0;
   let lockedUntil = 0;
@@ -42,6 +48,13 @@ export async function createClaim(options: { record: RecordFile; clock: Clock })
   }
 
   const wanted = (): boolean => !record.claimed() || record.current().accessReset !== undefined;
+  if (!record.claimed()) {
+    const laid = readLaid(options.laid);
+    if (laid !== undefined)
+      await record.change((state) => ({ ...state, setupCode: { code: laid, madeAt: clock.wall() } }));
+    // only after the record has it; one that is too short goes, too. A partition that cannot be written keeps it: no harm
+    await rm(options.laid, { force: true }).catch(() => undefined);
+  }
   if (wanted() && record.current().setupCode === undefined) await make();
 
   return {
@@ -95,6 +108,17 @@ export async function createClaim(options: { record: RecordFile; clock: Clock })
 /** Typed by hand: groups, spaces and small letters are welcome, and what is often mistaken (Crockford's base 32). */
 function normalise(text: string): string {
   return text.toUpperCase().replaceAll(/[\s-]/g, '').replaceAll('O', '0').replaceAll(/[IL]/g, '1');
+}
+
+/** Undefined: there is none, or none that is as hard to guess as ours. */
+function readLaid(file: string): string | undefined {
+  try {
+    const code = normalise(readFileSync(file, 'utf8').slice(0, 200));
+    const known = code.split('').every((sign) => ALPHABET.includes(sign));
+    return known && code.length >= LENGTH && code.length <= MOST ? code : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function same(one: string, other: string): boolean {

@@ -80,6 +80,27 @@ test('ten wrong setup codes lock the right one out, too', async () => {
   assert.equal((await host.admin.call('setup-code.check', { code })).ok, false);
 });
 
+test('a setup code laid on the boot partition counts once; one that is easy to guess does not', async () => {
+  await using host = await startHost();
+  const made = (await host.console.call('setup-code.show', {})).code;
+  const laid = path.join(host.dir, 'setup-code');
+  const startWith = async (text: string): Promise<void> => {
+    await host.stop();
+    await writeFile(laid, text);
+    await host.start();
+  };
+  await startWith('1234\n');
+  assert.equal((await host.console.call('setup-code.show', {})).code, made, 'too short');
+  assert.ok(!existsSync(laid));
+  await startWith('k7mq-2xrt 9bwz-4hnd\r\n');
+  assert.deepEqual(await host.admin.call('setup-code.check', { code: 'K7MQ2XRT9BWZ4HND' }), { ok: true });
+  assert.ok(!existsSync(laid), 'it is used up');
+  assert.equal((await host.admin.call('setup-code.check', { code: made ?? '' })).ok, false);
+  await host.admin.call('claim.done', {});
+  await startWith('aaaa-bbbb-cccc\n');
+  assert.equal((await host.admin.call('setup-code.check', { code: 'aaaabbbbcccc' })).ok, false, 'the box has an owner');
+});
+
 test('a network that nobody confirms is gone after a power cut; a confirmed one stays', async () => {
   await using host = await startHost();
   const file = path.join(host.networkd, '50-sekisho-eth0.network');

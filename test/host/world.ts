@@ -7,7 +7,7 @@ import { createHostClient, type HostClient } from '../../src/control/host-client
 import { type Child, startChild, until } from '../support/process.ts';
 
 /** Folders and files of the signatures: none is there, so that none is touched beside the test's own. */
-const SIGNATURES = ['maps', 'clamav', 'clamav-run', 'ham', 'starter', 'clamd-socket', 'proof-socket'];
+const SIGNATURES = ['setup-code', 'maps', 'clamav', 'clamav-run', 'ham', 'starter', 'clamd-socket', 'proof-socket'];
 const ROOT = path.resolve(import.meta.dirname, '../..');
 
 export interface HostWorld {
