@@ -34,6 +34,8 @@ const recordSchema = z.record(z.string(), z.array(runSchema));
 const KEPT_RUNS = 20;
 /** How often zone and clock are looked at. */
 const LOOK_MS = 30_000;
+/** node-cron drops a run that begins more than a second late; a starved machine is late for longer, and a day has only one. */
+const LATE_MS = 600_000;
 
 export interface JobState {
   name: string;
@@ -112,7 +114,12 @@ export function startJobs(
   function schedule(): ScheduledTask[] {
     return jobs.map((job) => {
       const timezone = zoneFor(job.schedule, zone);
-      return cron.schedule(job.schedule, () => start(job), { name: job.name, noOverlap: true, timezone });
+      return cron.schedule(job.schedule, () => start(job), {
+        name: job.name,
+        noOverlap: true,
+        timezone,
+        missedExecutionTolerance: LATE_MS,
+      });
     });
   }
 

@@ -71,7 +71,7 @@ test('a time of day that does not exist comes once, at the moment of the change;
     });
     assert.deepEqual(gone, wanted, zone);
     assert.equal(early?.length, 2, zone);
-    assert.deepEqual([twice?.length, twice?.[0]], [3, wanted[0]], `${zone}: ${twice}`);
+    assert.deepEqual([twice?.length, twice?.[0]], [3, wanted[0]], `${zone}: ${String(twice)}`);
   }
   // 02:00 → 02:30 at 15:30 UTC: 02:10 is gone, 02:30 is not
   const lord = await ride({
@@ -94,7 +94,7 @@ test('a time of day that comes twice runs once', async () => {
   ] as const;
   for (const [zone, from, schedule] of cases) {
     const [runs] = await ride({ zone, schedules: [schedule], from, hours: 20 });
-    assert.equal(runs?.length, 1, `${zone}: ${runs}`);
+    assert.equal(runs?.length, 1, `${zone}: ${String(runs)}`);
   }
 });
 
@@ -110,7 +110,7 @@ test('what runs every hour or every minute neither pauses nor doubles, whatever 
   ] as const;
   for (const [zone, from] of days) {
     const [hourly, minutely] = await ride({ zone, schedules: ['17 * * * *', '* * * * *'], from, hours: 12 });
-    assert.equal(hourly?.length, 12, `${zone}: ${hourly}`);
+    assert.equal(hourly?.length, 12, `${zone}: ${String(hourly)}`);
     assert.equal(minutely?.length, 12 * 60, zone);
   }
 });
@@ -145,6 +145,25 @@ test('after time off over the change a job is caught up once, and goes on at its
     catchUpMs: 5 * MINUTE,
   });
   assert.deepEqual(runs, ['28T06:05', '29T00:30']);
+});
+
+test('a daily job whose minute the machine was too busy for runs late, not tomorrow', async () => {
+  mock.timers.enable({ apis: ['Date', 'setTimeout', 'setInterval'], now: Date.parse('2027-01-10T17:29:30Z') });
+  try {
+    let runs = 0;
+    const job = { name: 'daily', schedule: '30 2 * * *', run: (): Promise<void> => Promise.resolve(void (runs += 1)) };
+    const now = (): number => Date.now();
+    const jobs = startJobs([job], { timeZone: () => 'Asia/Tokyo', catchUpMs: OFF, onTrouble: () => undefined, now });
+    mock.timers.setTime(Date.parse('2027-01-10T17:31:10Z'));
+    for (let second = 0; second < 5; second += 1) {
+      mock.timers.tick(1_000);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.equal(runs, 1);
+    await jobs.stop();
+  } finally {
+    mock.timers.reset();
+  }
 });
 
 test('the machine’s zone is followed by its link, over the link on the data partition', () => {
