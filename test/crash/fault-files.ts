@@ -29,7 +29,7 @@ export class Faults {
   /** The call that failed, once it did. */
   hit: { call: FaultCall; path: string } | undefined;
   calls = 0;
-  readonly #at: number;
+  #at: number;
   readonly #kind: FaultKind;
   readonly #failedSyncs = new Set<string>();
 
@@ -37,6 +37,11 @@ export class Faults {
   constructor(at: number, kind: FaultKind) {
     this.#at = at;
     this.#kind = kind;
+  }
+
+  /** No call fails any more: what follows is the proof. */
+  disarm(): void {
+    this.#at = Number.POSITIVE_INFINITY;
   }
 
   /** A new process: it may sync what the old one could not. */

@@ -20,6 +20,8 @@ export interface FaultReport {
   counts: string;
   /** Runs in which the fault ended the process. */
   deaths: number;
+  /** Runs that ended before their call came: on a real disk the clock decides what shares a batch. */
+  unmet: number;
   problems: string[];
 }
 
@@ -49,6 +51,7 @@ export async function faultLayer(options: {
     perCall: { ...whole.counts },
     counts: sumOf(whole.counts),
     deaths: 0,
+    unmet: 0,
     problems: [],
   };
   for (let at = 1; at <= whole.calls; at += options.step ?? 1) {
@@ -59,6 +62,7 @@ export async function faultLayer(options: {
         try {
           const outcome = await runWithFault(await options.ground(), { at, kind, after });
           if (kind === 'short write' && outcome.hit?.call !== 'write') break; // was EIO, and was done
+          if (outcome.hit === undefined) report.unmet += 1;
           // one death is the script's own (its database is damaged), one its end
           if (outcome.deaths > whole.deaths) report.deaths += 1;
         } catch (error) {
@@ -140,7 +144,7 @@ export async function diskGround(): Promise<Ground> {
 export function faultLines(report: FaultReport): string[] {
   return [
     `${report.points} fault points (${report.counts}); ${report.runs} runs: each point with ${FAULT_KINDS.join(', ')}`,
-    `${report.deaths} runs ended the process, which was started anew; broken ${report.problems.length}`,
+    `${report.deaths} runs ended the process, which was started anew; ${report.unmet} had fewer calls than their point; broken ${report.problems.length}`,
   ];
 }
 
