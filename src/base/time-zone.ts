@@ -5,7 +5,8 @@
 import { readlinkSync, realpathSync } from 'node:fs';
 
 const LINK = '/etc/localtime';
-const NAME = /\/zoneinfo\/(?:posix\/)?([A-Za-z0-9_+-]+(?:\/[A-Za-z0-9_+-]+)*)$/;
+const ZONES = '/zoneinfo/';
+const NAME = /^(?:posix\/)?([A-Za-z0-9_+-]+(?:\/[A-Za-z0-9_+-]+)*)$/;
 
 /** The zone (an IANA name) as it is when asked; a change is written into `env`, from where Node's own dates take it. */
 export function followTimeZone(env: NodeJS.ProcessEnv, link = LINK): () => string {
@@ -28,7 +29,9 @@ function zoneOf(link: string): string | undefined {
   const far = (file: string): string => realpathSync(file);
   for (const read of [near, (file: string): string => near(near(file)), far]) {
     try {
-      const name = NAME.exec(read(link))?.[1];
+      const file = read(link);
+      const at = file.lastIndexOf(ZONES);
+      const name = at === -1 ? undefined : NAME.exec(file.slice(at + ZONES.length))?.[1];
       if (name !== undefined) return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone;
     } catch {
       // not a link, or no zone that is known here

@@ -127,7 +127,7 @@ export function createSpamMaps(options: {
   async function fetched({ source, maps }: MapSettings, signal: AbortSignal | undefined): Promise<Lists> {
     const lists = new Map<SpamMap, readonly string[]>();
     for (const name of maps) {
-      const url = `${source.replace(/\/+$/, '')}/${name}`;
+      const url = `${source.endsWith('/') ? source : `${source}/`}${name}`;
       lists.set(name, entriesOf(await fetchText(url, signal), name));
     }
     return lists;
@@ -190,7 +190,7 @@ export function entriesOf(text: string, name: string): string[] {
     throw new SekishoError('MAPS_BAD', `"${name}" is empty`, { remedy: 'An empty list is a file with a remark' });
   const entries = new Set<string>();
   for (const [index, raw] of text.split(/\r?\n/).entries()) {
-    const line = raw.replace(/#.*$/, '').trim().toLowerCase();
+    const line = (raw.split('#', 1)[0] ?? '').trim().toLowerCase();
     if (line === '') continue;
     if (!DOMAIN.test(line))
       throw new SekishoError('MAPS_BAD', `"${name}" line ${index + 1} is no domain: "${line.slice(0, 60)}"`);

@@ -209,7 +209,7 @@ test('a backup holds settings and users, opens by its passphrase alone, and brin
   const damaged = await admin.api('POST', '/backup/inspect', { passphrase, file: flipped.toString('base64') });
   assert.equal(damaged.json['code'], 'BACKUP_BAD');
   const inside = await admin.api('POST', '/backup/inspect', { passphrase, file });
-  assert.deepEqual(inside.json['parts'], ['config', 'users'], inside.text);
+  assert.deepEqual(inside.json['parts'], ['config', 'users', 'certificates'], inside.text);
 
   await admin.api('DELETE', '/config?path=policy.spam.subjectTag');
   await admin.api('PUT', '/config', { path: 'quarantine.days', value: 3 });
