@@ -199,7 +199,9 @@ class Recovery {
       return;
     }
     const done = entry !== undefined && isSettled(entry);
-    if (entry === undefined || done) {
+    // Decided, and the cut came before the decision was on record: it still has the recipients of an incoming one, none.
+    const undecided = entry?.recipients.length === 0 && place.folder !== 'incoming';
+    if (entry === undefined || done || undecided) {
       const found = await this.#layoutOf(id, place);
       if (found === undefined) return this.#setAside(id, place);
       // Settled, and the file did not go yet. It goes only if it is the very message that was settled.
@@ -209,10 +211,11 @@ class Recovery {
         this.#places.delete(id);
         return;
       }
-      entry = newEntry(found.preamble, found.trailer);
+      const deleted = undecided && entry?.deleted !== undefined ? { deleted: entry.deleted } : {};
+      entry = { ...newEntry(found.preamble, found.trailer), ...deleted };
       this.#entries.set(id, entry);
       await progress.put(id, entry);
-      if (place.folder === 'queue') this.report.requeued += 1;
+      if (place.folder === 'queue' && !undecided) this.report.requeued += 1;
     }
     place.size = entry.size;
     if (entry.deleted !== undefined) {

@@ -312,7 +312,8 @@ class KillRig {
     for (let cursor: string | undefined; ; ) {
       const page = await gateway.call('queue.list', { limit: 500, ...(cursor === undefined ? {} : { cursor }) });
       for (const entry of page.entries) {
-        for (const { address } of entry.recipients) recipients.add(address);
+        // done with, says the list: then the book must know each of its recipients as served
+        if (entry.state !== 'retired') for (const { address } of entry.recipients) recipients.add(address);
         // a DSN stands for the recipients it tells of; who is not decided yet is in the envelope only
         if (entry.kind === 'dsn' || entry.state === 'incoming') whole.add(entry.id.split('.')[0] ?? '');
         counts[entry.state === 'held' ? 'held' : 'queued'] += 1;

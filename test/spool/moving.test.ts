@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { buffer } from 'node:stream/consumers';
 import { it } from 'node:test';
 import type { StoredMessage } from '../../src/spool/api.ts';
-import { ALICE, put } from '../contracts/spool.ts';
+import { ALICE, put, queuedBy, trailerFor } from '../contracts/spool.ts';
 import { memoryRig } from '../support/spool-rigs.ts';
 
 it('a message that is read while it moves is found where it goes', async () => {
@@ -59,5 +59,29 @@ for (const leaves of ['is held', 'proves damaged'] as const) {
     assert.equal(after.folderOf(id), leaves === 'is held' ? 'held' : 'corrupt');
     assert.equal(after.folderOf(settled), undefined);
     await after[Symbol.asyncDispose]();
+  });
+}
+
+for (const folder of ['queue', 'quarantine', 'held'] as const) {
+  it(`a message that waited for inspection and was decided into ${folder} has its recipients there after a power cut`, async () => {
+    const rig = await memoryRig();
+    const before = await rig.open();
+    const id = await put(before, rig.clock, { folder: 'incoming' });
+    await before[Symbol.asyncDispose](); // that it is there, undecided, is on record now
+    const spool = await rig.open();
+    await spool.decide(id, [{ folder, trailer: trailerFor([ALICE]) }]);
+    rig.cut(); // the file has moved, durably; what was decided is in the file, and nowhere else
+    const after = await rig.open();
+    assert.equal(after.folderOf(id), folder);
+    const message = await after.read(id);
+    assert.deepEqual(
+      message?.progress.recipients.map(({ address, outcome }) => [address, outcome]),
+      [[ALICE, undefined]],
+    );
+    if (folder !== 'queue') await after.move(id, 'queue');
+    assert.deepEqual(
+      queuedBy(after).map((queued) => [queued.id, queued.recipients.map(({ address }) => address)]),
+      [[id, [ALICE]]],
+    );
   });
 }
