@@ -19,7 +19,9 @@ export function zoneFor(schedule: string, zone: string): string {
 /** Between two looks the clock was put forward over a time of day of this schedule (`30 2 * * *`, `7 3,15 * * *`). */
 export function jumpedOver(schedule: string, zone: string, look: { from: Milliseconds; to: Milliseconds }): boolean {
   const daily = /^(\d{1,2}) (\d{1,2}(?:,\d{1,2})*) \* \* \*$/.exec(schedule);
-  if (daily === null || look.to - look.from > LONGEST_LOOK_MS) return false;
+  const looked = look.to - look.from;
+  // set back, a clock jumps over nothing
+  if (daily === null || looked <= 0 || looked > LONGEST_LOOK_MS) return false;
   const jump = offsetMinutes(zone, look.to) - offsetMinutes(zone, look.from);
   if (jump <= 0) return false;
   // changes come at whole minutes: the first one with the new offset

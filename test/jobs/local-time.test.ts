@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { mock, test } from 'node:test';
 import { followTimeZone } from '../../src/base/time-zone.ts';
+import { jumpedOver } from '../../src/jobs/local-time.ts';
 import { startJobs } from '../../src/jobs/scheduler.ts';
 
 const MINUTE = 60_000;
@@ -190,4 +191,16 @@ test('the machine’s zone is followed by its link, over the link on the data pa
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
+});
+
+test('a clock that is set back, even from summer into the winter before or the other way round, jumps over no job', () => {
+  const at = (text: string): number => Date.parse(text);
+  for (const [from, to] of [
+    ['2036-12-01T00:00:00Z', '2026-07-01T00:00:00Z'],
+    ['2026-07-01T00:00:00Z', '2026-01-01T00:00:00Z'],
+  ] as const)
+    assert.equal(jumpedOver('30 2 * * *', 'Europe/Berlin', { from: at(from), to: at(to) }), false);
+  // and forward over the change it does
+  const look = { from: at('2026-03-29T00:59:50Z'), to: at('2026-03-29T01:00:20Z') };
+  assert.equal(jumpedOver('30 2 * * *', 'Europe/Berlin', look), true);
 });
