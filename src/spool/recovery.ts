@@ -57,6 +57,8 @@ class Recovery {
   readonly #context: RecoveryContext;
   readonly #places = new Map<QueueId, Place>();
   readonly #entries = new Map<QueueId, Entry>();
+  /** Part → the message it stands for since this start: its file is gone, its entry is the last that is known. */
+  readonly #replaced = new Map<QueueId, QueueId>();
   readonly #queued: QueuedMessage[] = [];
   readonly #incoming: QueueId[] = [];
   readonly #deleted = new Map<QueueId, Stamp>();
@@ -121,8 +123,10 @@ class Recovery {
     const families = new Map<QueueId, QueueId[]>();
     for (const id of this.#places.keys()) {
       const parent = parentBySplit(id);
-      if (parent === undefined || !this.#places.has(parent)) continue;
-      families.set(parent, [...(families.get(parent) ?? []), id]);
+      if (parent === undefined) continue;
+      if (!this.#places.has(parent))
+        this.#replaced.set(id, parent); // long ago, or a start that was cut off here
+      else families.set(parent, [...(families.get(parent) ?? []), id]);
     }
     for (const [parent, children] of families) {
       const layouts = await Promise.all(
@@ -131,6 +135,7 @@ class Recovery {
       const of = layouts.map((found) => partsOf(found)).find((count) => count !== undefined) ?? 0;
       const complete = children.length === of && layouts.every((found) => found !== undefined);
       const gone = complete ? [parent] : children;
+      if (complete) for (const child of children) this.#replaced.set(child, parent);
       log('Split was interrupted', { id: parent, parts: children.length, of, completed: complete });
       for (const id of gone) {
         const place = this.#places.get(id) as Place;
@@ -162,9 +167,10 @@ class Recovery {
   async reconcile(): Promise<void> {
     await this.#each([...this.#places], ([id, place]) => this.#settleFile(id, place));
     const orphans: Array<readonly [QueueId, undefined]> = [];
+    const replaced = new Set(this.#replaced.values());
     for (const [id, entry] of this.#entries) {
       if (this.#places.has(id)) continue;
-      if (!isSettled(entry) && entry.deleted === undefined) {
+      if (!isSettled(entry) && entry.deleted === undefined && !replaced.has(id)) {
         this.#lost.push(id);
         this.report.lost += 1;
       }
@@ -212,7 +218,7 @@ class Recovery {
         return;
       }
       const deleted = undecided && entry?.deleted !== undefined ? { deleted: entry.deleted } : {};
-      entry = { ...newEntry(found.preamble, found.trailer), ...deleted };
+      entry = { ...this.#madeAnew(id, found), ...deleted };
       this.#entries.set(id, entry);
       await progress.put(id, entry);
       if (place.folder === 'queue' && !undecided) this.report.requeued += 1;
@@ -224,6 +230,23 @@ class Recovery {
     }
     if (place.folder === 'queue') this.#queued.push(toQueued(id, entry));
     if (place.folder === 'incoming') this.#incoming.push(id);
+  }
+
+  /** The cut came before the parts of a split were on record: what is known of their recipients stands with the parent. */
+  #madeAnew(id: QueueId, found: MessageLayout): Entry {
+    const entry = newEntry(found.preamble, found.trailer);
+    const replaced = this.#replaced.get(id);
+    const parent = replaced === undefined ? undefined : this.#entries.get(replaced);
+    if (parent === undefined) return entry;
+    const before = new Map(parent.recipients.map((recipient) => [recipient.address, recipient]));
+    return {
+      ...entry,
+      ...(parent.via === undefined ? {} : { via: parent.via }),
+      recipients: entry.recipients.map((recipient) => {
+        const known = before.get(recipient.address);
+        return known === undefined || known.outcome !== undefined ? recipient : { ...known, wait: 0 };
+      }),
+    };
   }
 
   async #setAside(id: QueueId, place: Place): Promise<void> {

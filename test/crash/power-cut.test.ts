@@ -196,3 +196,84 @@ it('a message whose owner was told nothing may be gone, but never half there', {
   await spool[Symbol.asyncDispose]().catch(() => undefined);
   await again[Symbol.asyncDispose]();
 });
+
+/** Verbs on messages that are on record since a former life: what the database says of them is older than what happens now. */
+const VERBS: Record<string, { folder?: 'incoming' | 'quarantine'; left?: ForwardPath[]; run: Verb }> = {
+  'decided whole': {
+    folder: 'incoming',
+    run: (spool, id) => spool.decide(id, [{ folder: 'queue', trailer: sharedBy([ALICE, BOB]) }]),
+  },
+  'decided and split': {
+    folder: 'incoming',
+    run: (spool, id) =>
+      spool.decide(id, [
+        { folder: 'queue', trailer: sharedBy([ALICE]) },
+        { folder: 'quarantine', trailer: sharedBy([BOB]) },
+      ]),
+  },
+  'counted as tried': { folder: 'incoming', left: [], run: (spool, id) => spool.countTry(id) },
+  'held for one': { run: (spool, id) => spool.move(id, 'held', { recipients: [ALICE] }) },
+  'held for all': { run: (spool, id) => spool.move(id, 'held') },
+  'released for one': { folder: 'quarantine', run: (spool, id) => spool.move(id, 'queue', { recipients: [BOB] }) },
+  'served in part, then held': {
+    left: [BOB],
+    run: async (spool, id) => {
+      await spool.recordAttempt(id, [ALICE], 'hop');
+      await spool.settle(id, [{ address: ALICE, outcome: 'delivered' }]);
+      await spool.move(id, 'held');
+    },
+  },
+};
+type Verb = (spool: SpoolStore, id: QueueId) => Promise<unknown>;
+const sharedBy = (recipients: ForwardPath[]) => ({
+  decisions: [],
+  variants: [{ recipients, prefix: '', cuts: [] as Array<[number, number]> }],
+});
+
+for (const end of ['the power', 'the process'] as const) {
+  for (const [name, { folder, left = [ALICE, BOB], run }] of Object.entries(VERBS)) {
+    it(`${end} goes at any call while a message on record is ${name}: nobody is forgotten, nothing is called lost`, async () => {
+      for (let at = 0, done = false; !done; at += 1) {
+        const rig = await memoryRig();
+        const before = await rig.open();
+        const id = await put(before, rig.clock, { to: [ALICE, BOB], ...(folder === undefined ? {} : { folder }) });
+        if (folder === undefined) {
+          await before.recordAttempt(id, [BOB], 'hop');
+          await before.defer(id, [{ address: BOB, reply: '450', wait: 60_000 }]);
+        }
+        await before[Symbol.asyncDispose]();
+        const spool = await rig.open();
+        let calls = 0;
+        rig.files.onCall = rig.database.onBatch = () => {
+          calls += 1;
+          if (calls > at) throw failure('EPOWER', 'the power is gone');
+        };
+        await run(spool, id).catch(() => undefined);
+        done = calls <= at;
+        await spool[Symbol.asyncDispose]().catch(() => undefined);
+        rig.files.onCall = rig.database.onBatch = () => undefined;
+        if (end === 'the power') rig.cut();
+        const after = await rig.open();
+        const { lost, corrupt } = after.status().recovery;
+        assert.deepEqual({ lost, corrupt }, { lost: 0, corrupt: 0 }, `cut ${at}`);
+        const open: string[] = [];
+        let incoming = 0;
+        for (const where of FOLDERS)
+          for (const row of await after.list(where)) {
+            if (where === 'incoming') incoming += 1;
+            const found = await after.read(row.id);
+            for (const { address, outcome, attempts } of found?.progress.recipients ?? []) {
+              if (outcome !== undefined) continue;
+              open.push(address);
+              if (address === BOB && folder === undefined) assert.equal(attempts, 1, `cut ${at}: his attempt is known`);
+            }
+          }
+        assert.ok(incoming <= 1);
+        if (incoming === 0)
+          for (const address of left)
+            assert.equal(open.filter((one) => one === address).length, 1, `cut ${at}: ${address}`);
+        await after[Symbol.asyncDispose]();
+      }
+    });
+  }
+}
