@@ -2,7 +2,7 @@
  * One job: reads the message, sends it to the recipients of this hop in as few transactions as variants and sizes allow,
  * and writes down what became of each. The attempt is on record before the first command; a delivery is settled durably
  * before anything else happens. Throws only for trouble of our own: `SettlingFailed` when a delivery could not be recorded
- * (delivery must stop, or it would send twice), otherwise what the spool threw.
+ * (delivery must stop, or it would send twice), or what the spool threw before anybody was claimed.
  */
 import { isAscii } from 'node:buffer';
 import type { Milliseconds } from '../base/brand.ts';
@@ -44,11 +44,17 @@ export interface AttemptContext {
   onSent: (sent: Sent) => void;
 }
 
+/** Whom to come back for, and after how long. */
+export type Again = Array<{ domain: string; wait: Milliseconds }>;
+
+/** `also`: domains that came along; their own jobs may have ended meanwhile, finding nobody to serve. */
 export type AttemptEnd =
   /** Come back for these; nobody when empty. `unreachable`: no server of the hop was willing. */
-  | { end: 'done'; again: Array<{ domain: string; wait: Milliseconds }>; unreachable?: string }
-  /** Nothing was tried: the hop is away, the message waits for it untouched. */
-  | { end: 'untouched'; unreachable: string }
+  | { end: 'done'; again: Again; unreachable?: string }
+  /** The hop is away, and who was not tried waits for it untouched. */
+  | { end: 'untouched'; unreachable: string; also: Again }
+  /** Trouble of our own that was no settlement. */
+  | { end: 'trouble'; error: unknown; also: Again }
   /** The configuration sends this domain elsewhere now. */
   | { end: 'reroute' };
 
@@ -74,6 +80,9 @@ export async function attemptJob(job: Job, context: AttemptContext): Promise<Att
   const attempt = new Attempt(job, message, context);
   try {
     return await attempt.run(mine);
+  } catch (error) {
+    if (error instanceof SettlingFailed) throw error;
+    return { end: 'trouble', error, also: attempt.also(mine) };
   } finally {
     context.inFlight.release(job.id, mine);
   }
@@ -163,9 +172,16 @@ class Attempt {
       if (this.#session !== undefined) this.#context.release(this.#session);
     }
     await this.#giveUp(mine);
-    if (untouched && unreachable !== undefined) return { end: 'untouched', unreachable };
+    if (untouched && unreachable !== undefined) return { end: 'untouched', unreachable, also: this.also(mine) };
     const again = [...this.#again].map(([domain, wait]) => ({ domain, wait }));
     return { end: 'done', again, ...(unreachable === undefined ? {} : { unreachable }) };
+  }
+
+  /** The other domains of those who were claimed; due at once when nothing was said about them. */
+  also(mine: readonly ForwardPath[]): Again {
+    const domains = new Set<string>(mine.map((address) => routingDomain(address, this.#context.config) ?? ''));
+    domains.delete(this.#job.domain);
+    return [...domains].map((domain) => ({ domain, wait: this.#again.get(domain) ?? 0 }));
   }
 
   async #reach(): Promise<Reached> {

@@ -14,7 +14,7 @@ import type { ForwardPath } from '../mail/address.ts';
 import type { QueueId } from '../mail/queue-id.ts';
 import type { QueuedMessage, Via } from '../spool/api.ts';
 import type { Delivery, DeliveryOptions, DeliveryStatus, RetryFilter } from './api.ts';
-import { type AttemptContext, type AttemptEnd, attemptJob, SettlingFailed } from './attempt.ts';
+import { type Again, type AttemptContext, attemptJob, SettlingFailed } from './attempt.ts';
 import { callAhead, type RecipientAnswer } from './call-ahead.ts';
 import { Detours } from './detours.ts';
 import { Hop, type HopJob, IDLE_SESSION_MS } from './hop.ts';
@@ -145,10 +145,7 @@ class Engine implements Delivery {
     return callAhead(address, {
       ...this.#targetOptions(),
       limiter: this.#callAheads,
-      downBecause: (key) => {
-        const hop = this.#hops.get(key);
-        return hop !== undefined && hop.state !== 'up' ? (hop.lastError ?? 'it is being probed') : undefined;
-      },
+      downBecause: (key) => this.#hops.get(key)?.awayBecause,
     });
   }
 
@@ -235,12 +232,8 @@ class Engine implements Delivery {
 
   /** Has this hop had its share of the minute? */
   #isPaced(hop: Hop, now: Milliseconds): boolean {
-    const perMinute = paceOf(hop.key, this.#options.config());
-    const wait = hop.pace.wait(now, perMinute);
-    if (wait <= 0) {
-      hop.pace.take(now, perMinute);
-      return false;
-    }
+    const wait = hop.pace.claim(now, paceOf(hop.key, this.#options.config()));
+    if (wait <= 0) return false;
     hop.paceTimer ??= setTimeout(() => {
       hop.paceTimer = undefined;
       if (hop.open) this.#runnable.add(hop);
@@ -284,19 +277,24 @@ class Engine implements Delivery {
       case 'untouched':
         job.hop = this.#hopFor(job.domain, job.id); // an operator may have sent it elsewhere meanwhile
         this.#place(job);
-        return result.end === 'untouched' ? this.#away(hop, result.unreachable) : undefined;
+        if (result.end === 'reroute') return;
+        this.#comeBack(job, result.also);
+        return this.#away(hop, result.unreachable);
+      case 'trouble':
+        this.#comeBack(job, result.also);
+        return this.#ownTrouble(job, result.error);
       case 'done':
-        return this.#done(hop, job, result);
+        this.#comeBack(job, result.again);
+        return result.unreachable === undefined ? undefined : this.#away(hop, result.unreachable);
     }
   }
 
-  #done(hop: Hop, job: HopJob, result: Extract<AttemptEnd, { end: 'done' }>): void {
+  #comeBack(job: HopJob, again: Again): void {
     const now = this.#options.clock.monotonic();
-    for (const { domain, wait } of result.again) {
+    for (const { domain, wait } of again) {
       const to = this.#hopFor(domain, job.id);
       this.#place({ ...job, domain: to.nameOf(domain), hop: to, due: Math.ceil(now + wait) });
     }
-    if (result.unreachable !== undefined) this.#away(hop, result.unreachable);
   }
 
   #context(hop: Hop): AttemptContext {

@@ -65,6 +65,11 @@ export class Hop {
     return this.ready.size === 0 && this.later === 0 && this.active === 0 && this.pool.size === 0;
   }
 
+  /** Undefined: it is not away. */
+  get awayBecause(): string | undefined {
+    return this.state === 'up' ? undefined : (this.lastError ?? 'it is being probed');
+  }
+
   /** One string for all jobs of a domain: what is cut out of an address would keep the whole address in memory. */
   nameOf(domain: string): string {
     const known = this.#names.get(domain);

@@ -11,17 +11,15 @@ export class Pace {
   /** When the next message would be due if all were spaced evenly. */
   #next = Number.NEGATIVE_INFINITY;
 
-  /** Milliseconds until one more may go; 0: now. */
-  wait(now: Milliseconds, perMinute: number): Milliseconds {
+  /** Milliseconds until one more may go; 0: now, and it is counted. */
+  claim(now: Milliseconds, perMinute: number): Milliseconds {
     if (perMinute <= 0) return 0;
     const interval = MINUTE_MS / perMinute;
     const ahead = Math.max(0, BURST_MS - interval);
     // A setting that was raised counts at once: never longer than one interval beyond the burst.
     const next = Math.min(this.#next, now + ahead + interval);
-    return Math.max(0, Math.ceil(next - ahead - now));
-  }
-
-  take(now: Milliseconds, perMinute: number): void {
-    if (perMinute > 0) this.#next = Math.max(this.#next, now) + MINUTE_MS / perMinute;
+    const wait = Math.max(0, Math.ceil(next - ahead - now));
+    if (wait === 0) this.#next = Math.max(this.#next, now) + interval;
+    return wait;
   }
 }

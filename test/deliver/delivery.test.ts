@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
+import { SekishoError } from '../../src/base/errors.ts';
 import type { MailEvent } from '../../src/observe/events.ts';
+import type { Variant } from '../../src/spool/api.ts';
 import { type FakeServer, type Script, startServer } from './fake-server.ts';
 import { fakeResolver, officeConfig, type Stage, stage, testConfig, to, until } from './support.ts';
 
@@ -322,6 +324,46 @@ test('a smarthost takes recipients of several domains in one transaction', async
   assert.equal(smart.taken.length, 1);
   assert.equal(smart.taken[0]?.to.length, 3);
 });
+
+for (const trouble of ['the server goes away', 'the attempt cannot be written down'] as const) {
+  test(`a domain that came along with another one's job is not forgotten when ${trouble} after it was deferred`, async () => {
+    let refused = false;
+    const smart = await server({
+      rcpt: (line) => (line.includes('two.example') ? '450 4.2.0 Later' : undefined),
+      mail: () => (refused ? 'cut' : undefined),
+    });
+    const outbound = { smarthost: { host: 'localhost', port: smart.port } };
+    const staged = begin(testConfig({ outbound, delivery: { retryMs: [600_000], probeMs: 10 } }));
+    const { spool, delivery } = staged;
+    const record = spool.recordAttempt.bind(spool);
+    const goes = Promise.withResolvers<void>();
+    spool.recordAttempt = async (id, recipients, nextHop) => {
+      if (recipients.some((address) => address.includes('two.example'))) return record(id, recipients, nextHop);
+      refused = true;
+      if (trouble === 'the server goes away') await smart.close();
+      spool.recordAttempt = record;
+      goes.resolve();
+      if (trouble === 'the server goes away') return record(id, recipients, nextHop);
+      throw new SekishoError('BUSY', 'Not now');
+    };
+    const variants = ['b@two.example', 'a@one.example'].map((one) => ({ recipients: [to(one)], prefix: '', cuts: [] }));
+    const id = spool.add({
+      listener: 'relay',
+      to: ['a@one.example', 'b@two.example'],
+      variants: variants as Variant[],
+    });
+    await goes.promise;
+    if (trouble === 'the server goes away') {
+      await until('down', () => staged.seen.alarms.size === 1);
+      await server({}, { port: smart.port });
+    } else {
+      await until('both wait', () => delivery.status().waiting === 2);
+      smart.script = {};
+      delivery.retryNow({ id });
+    }
+    await until('settled', () => !spool.entries.has(id));
+  });
+}
 
 test('recipients go in transactions of 50, and by variant', async () => {
   const office = await server();

@@ -164,16 +164,15 @@ test('Pace lets a burst of ten seconds through, then one message each interval',
   let now = 1_000_000;
   const tryAt = (ms: number): void => {
     now += ms;
-    if (pace.wait(now, 60) > 0) return;
-    pace.take(now, 60);
+    if (pace.claim(now, 60) > 0) return;
     gone += 1;
   };
   for (let at = 0; at < 100; at += 1) tryAt(0);
   assert.equal(gone, 10);
   for (let at = 0; at < 100; at += 1) tryAt(100);
   assert.equal(gone, 20);
-  assert.equal(pace.wait(now, 0), 0); // the limit was lifted
-  assert.ok(pace.wait(now, 6_000) <= 10);
+  assert.equal(pace.claim(now, 0), 0); // the limit was lifted
+  assert.ok(pace.claim(now, 6_000) <= 10);
 });
 
 test('a limit of messages a minute holds the rest back, and another destination does not wait for it', async () => {
