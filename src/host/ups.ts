@@ -90,8 +90,9 @@ export function createUps(options: UpsOptions): Ups {
     try {
       const server = mode === 'network' ? (host ?? '127.0.0.1') : '127.0.0.1';
       const next = await readUps({ host: server, port: options.port ?? NUT_PORT, name });
-      detail = undefined;
       if (next === undefined) return lost('The UPS server knows no UPS');
+      if (!isTold(next)) return lost('The driver of the UPS has not told its state yet');
+      detail = undefined;
       reading = next;
     } catch (error) {
       return lost(describeError(error));
@@ -157,6 +158,15 @@ export function createUps(options: UpsOptions): Ups {
     },
     stop: () => clearInterval(timer),
   };
+}
+
+/**
+ * A driver that has just started tells its values one by one: a list without the state (`WAIT` with some) is no mains. Charge and
+ * model may follow later still: a low battery must not wait for them.
+ */
+function isTold({ values }: UpsReading): boolean {
+  const status = values.get('ups.status') ?? '';
+  return status.trim() !== '' && !status.split(' ').includes('WAIT');
 }
 
 function figure<K extends string>(key: K, value: number | undefined): Partial<Record<K, number>> {

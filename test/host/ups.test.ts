@@ -1,10 +1,14 @@
 /** The UPS by NUT's own dummy-ups and upsd (Debian's packages), and the judgement on its values. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { createUps, judge, type Ups } from '../../src/host/ups.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { freePort } from '../support/net.ts';
 import { hasNut, startDummyUps } from '../support/nut.ts';
+import { until } from '../support/process.ts';
 import { startHost } from './world.ts';
 
 const values = (status: string, charge = 100, runtime = 3_600): Map<string, string> =>
@@ -43,6 +47,40 @@ test('no UPS is normal: nothing answers on the port, and nobody is told anything
   const { ups } = watch(await freePort(), new FakeClock());
   await ups.look();
   assert.deepEqual(ups.show(), { state: 'none', power: 'normal', events: [] });
+});
+
+/** Says of its one UPS what `list` gives at that moment; no driver can be made to stop between two values. */
+async function startList(list: () => readonly string[]): Promise<{ port: number } & AsyncDisposable> {
+  const server = createServer((socket) => {
+    createInterface(socket).on('line', (line) => {
+      if (line === 'LIST UPS') socket.write('BEGIN LIST UPS\nUPS one "x"\nEND LIST UPS\n');
+      else if (line === 'LIST VAR one')
+        socket.write(['BEGIN LIST VAR one', ...list(), 'END LIST VAR one\n'].join('\n'));
+      else socket.end();
+    });
+    socket.on('error', () => undefined);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return { port, [Symbol.asyncDispose]: async () => void (await once(server.close(), 'close')) };
+}
+
+test('a driver that has not told its state yet is no mains, and a low battery does not wait for the other values', async () => {
+  let list = ['VAR one ups.mfr "Test"'];
+  await using nut = await startList(() => list);
+  const { ups } = watch(nut.port, new FakeClock());
+  const look = async (): Promise<readonly string[]> => {
+    await ups.look();
+    return [ups.show().state, ups.show().power];
+  };
+  assert.deepEqual(await look(), ['none', 'normal']);
+  list = [...list, 'VAR one ups.status "WAIT"'];
+  assert.deepEqual(await look(), ['none', 'normal']);
+  list = ['VAR one ups.status "OB DISCHRG LB"'];
+  assert.deepEqual(await look(), ['low-battery', 'shutdown']);
+  list = ['VAR one battery.charge "8"'];
+  assert.deepEqual(await look(), ['unreachable', 'shutdown'], 'a driver that was started again says nothing of mains');
 });
 
 test('mains fail, last, come back, fail for good: told, drained, back to normal, powered off once', {
@@ -84,7 +122,9 @@ test('the host tells the gateway to drain, and page and console why', { skip: !h
   await nut.set('battery.charge', '30');
   await nut.set('ups.status', 'OB DISCHRG');
   await using host = await startHost({ flags: ['--ups-port', String(nut.port)] });
-  assert.equal((await host.gateway.call('power.state', {})).power, 'drain');
+  await until('the first look', { ms: 20_000 }, async () =>
+    (await host.gateway.call('power.state', {})).power === 'drain' ? true : undefined,
+  );
   const status = await host.admin.call('host.status', {});
   assert.ok(status.alarms.some(({ name }) => name === 'on-battery'));
 });

@@ -23,12 +23,13 @@ export const showUps = (vm: Vm): Promise<UpsShown> => askHost<UpsShown>(vm, { pa
 export async function upsSays(vm: Vm, { status, charge }: { status: string; charge: number }): Promise<void> {
   const lines = `ups.status: ${status}\\nbattery.charge: ${charge}\\nbattery.runtime: 3600\\nups.mfr: Test\\nups.model: Dummy 1000\\n`;
   const said = await vm.shell(
-    `cd ${FOLDER} && printf '${lines}' > new && chgrp nut new && chmod 640 new && mv new test.dev`,
+    // the driver reads again where the time of the file is another, in whole seconds
+    `cd ${FOLDER} && printf '${lines}' > new && chgrp nut new && chmod 640 new && while [ "$(stat -c %Y new)" = "$(stat -c %Y test.dev 2>/dev/null)" ]; do sleep 0.2; touch new; done; mv new test.dev`,
   );
   assert.equal(said.code, 0, said.output);
 }
 
-/** `obeys`: it takes the order to cut the power, which NUT's dummy refuses. It cannot carry it out. */
+/** Resolves when all its values are shown. `obeys`: it takes the order to cut the power, which NUT's dummy refuses. It cannot carry it out. */
 export async function startDummyUps(vm: Vm, { obeys = false }: { obeys?: boolean } = {}): Promise<UpsShown> {
   // no such device is here: the units start, and the driver finds nothing
   await askHost(vm, { path: 'ups/set', body: { mode: 'auto', driver: 'usbhid-ups' } });
@@ -46,6 +47,7 @@ export async function startDummyUps(vm: Vm, { obeys = false }: { obeys?: boolean
   assert.equal(started.code, 0, started.output);
   return until('the UPS', { ms: 120_000, every: 1_000 }, async () => {
     const one = await showUps(vm);
-    return one.state === 'online' ? one : undefined;
+    // the values come one by one, the state first
+    return one.state === 'online' && one.model === 'Test Dummy 1000' && one.chargePercent === 100 ? one : undefined;
   });
 }

@@ -60,12 +60,10 @@ test('five crashes within ten minutes: 421, page and console alive with the reas
   t.diagnostic(`degraded after ${seconds(began)}`);
   assert.equal(degraded?.cause, 'crashes');
   assert.match(degraded?.detail ?? '', /ended 5 times in 10 minutes, last: signal SEGV/);
-  const said = await until(
-    'somebody on port 25',
-    { ms: 300_000, every: 1_000 },
-    async () => (await greeting(vm)) || undefined,
+  // the one in full may still be there for a moment where the host decided
+  await until('421 on port 25', { ms: 300_000, every: 1_000 }, async () =>
+    (await greeting(vm)).startsWith('421 ') ? true : undefined,
   );
-  assert.match(said, /^421 /);
   assert.equal((await askPages(vm, { path: '/setup' })).status, 200);
   await until('the reason on the console', { ms: 120_000 }, () =>
     /DEGRADED: The gateway ended 5 times/.test(vm.serial().slice(shownBefore)) ? true : undefined,

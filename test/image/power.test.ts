@@ -45,10 +45,10 @@ test('with less than half of its battery left the box says 421, and takes mail a
   await upsSays(office.vm, { status: 'OL CHRG', charge: 46 });
   await until421(false);
   const { events } = await showUps(office.vm);
-  assert.deepEqual(
-    events.slice(0, 2).map(({ event }) => event),
-    ['online, normal', 'on-battery, drain'],
-  );
+  // the newest first; others may stand between: values come one by one
+  const told = events.map(({ event }) => event);
+  const [back, drained] = [told.indexOf('online, normal'), told.indexOf('on-battery, drain')];
+  assert.ok(back !== -1 && back < drained, told.join('; '));
 });
 
 test('at low battery the box goes off in order within 45 seconds, tells the UPS to cut the power, and has its mail after that', async (t) => {

@@ -1,7 +1,7 @@
 /** An owner's update from a stick, step by step: installed, restarted into, looked at. The waits are guards, not measures. */
 import { until } from '../support/process.ts';
 import type { Vm } from '../support/vm.ts';
-import { askHost, untilBanner } from './world.ts';
+import { askHost, goDown, untilBanner } from './world.ts';
 
 const INSTALL_MS = 900_000;
 const RESTART_MS = 900_000;
@@ -34,18 +34,23 @@ export async function installUpdate(vm: Vm, file: string): Promise<UpdateShown> 
   });
 }
 
-/** Waits until the machine has started anew as often as that since `before`, and then for its 220. */
-export async function restarted(vm: Vm, { before, times = 1 }: { before: number; times?: number }): Promise<void> {
+/** Waits until the machine has started anew as often as that since `before`. */
+export async function started(vm: Vm, { before, times = 1 }: { before: number; times?: number }): Promise<void> {
   await until('the restart', { ms: RESTART_MS * times, every: 200 }, () =>
     vm.events('RESET') >= before + times ? true : undefined,
   );
   vm.poweredAt = performance.now();
+}
+
+/** The same, and then for its 220. */
+export async function restarted(vm: Vm, since: { before: number; times?: number }): Promise<void> {
+  await started(vm, since);
   await untilBanner(vm);
 }
 
 export async function restart(vm: Vm, { times = 1 }: { times?: number } = {}): Promise<void> {
   const before = vm.events('RESET');
-  await askHost(vm, { path: 'power/reboot', body: {} });
+  await goDown(vm, 'reboot');
   await restarted(vm, { before, times });
 }
 

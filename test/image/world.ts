@@ -232,14 +232,15 @@ export async function claimBox(vm: Vm): Promise<void> {
   await until('the pages', { ms: 900_000, every: 1_000 }, async () =>
     (await askPages(vm, { path: '/setup' })).status === 200 ? true : undefined,
   );
-  const shown = await vm.shell(`/usr/lib/sekisho/node -e '${ASK_CONSOLE}'`, { ms: 120_000 });
-  const { code } = JSON.parse(shown.output) as { code?: string };
-  if (code === undefined) throw new Error(`The console shows no code: ${shown.output}`);
+  const code = await until('the code of the console', { ms: 120_000, every: 1_000 }, async () => {
+    const { output } = await vm.shell(`/usr/lib/sekisho/node -e '${ASK_CONSOLE}'`, { ms: 120_000 });
+    return output.startsWith('{') ? (JSON.parse(output) as { code?: string }).code : undefined;
+  });
   const body = { code, user: 'owner', password: 'a long enough password 9', language: 'en' };
   const claimed = await askPages(vm, { path: '/setup/claim', body });
-  // 504: it took longer than the page waits, which is no refusal
-  if (claimed.status === 504)
-    await until('the claim to take effect', { ms: 120_000, every: 1_000 }, async () =>
+  // 504, and nothing: it took longer than the page, or the question, waits, which is no refusal
+  if (claimed.status === 504 || claimed.status === 0)
+    await until('the claim to take effect', { ms: 300_000, every: 1_000 }, async () =>
       /"claimed":true/.test((await askPages(vm, { path: '/setup' })).text) ? true : undefined,
     );
   else if (claimed.status !== 200) throw new Error(`The claim was answered ${claimed.status}: ${claimed.text}`);
@@ -286,6 +287,13 @@ export async function askHost<T>(vm: Vm, asked: { path: string; body?: unknown }
   }).catch((error: unknown) => {
     throw new Error(`${String(error)}: ${said}`);
   });
+}
+
+/** Has `host` take the machine down. Nobody waits for its answer: the asker may go down before it has told it. */
+export async function goDown(vm: Vm, how: 'reboot' | 'off'): Promise<void> {
+  await askHost(vm, { path: 'status' });
+  const program = `require("http").request({socketPath:"/run/sekisho-host/admin.sock",path:"/v1/power/${how}",method:"POST",headers:{"content-type":"application/json"}},(r)=>r.resume()).end("{}")`;
+  await vm.shell(`/usr/lib/sekisho/node -e '${program}' </dev/null >/dev/null 2>&1 &`);
 }
 
 /** What `host` tells of the machine, as far as these tests look at it. */

@@ -11,6 +11,15 @@ import { freePort, untilListening } from './net.ts';
 import { peerEnvironment, peersPrefix } from './peers.ts';
 import { startChild, until } from './process.ts';
 
+/** What it says at first. */
+const FIRST = {
+  'ups.status': 'OL CHRG',
+  'battery.charge': '100',
+  'battery.runtime': '3600',
+  'ups.mfr': 'Test',
+  'ups.model': 'Dummy 1000',
+};
+
 export interface DummyUps extends AsyncDisposable {
   readonly port: number;
   /** As upsd tells it from now on. */
@@ -36,8 +45,9 @@ export async function startDummyUps(): Promise<DummyUps> {
   await mkdir(state);
   const files = {
     'ups.conf': '[dummy]\ndriver = dummy-ups\nport = ups.dev\ndesc = "test"\npollinterval = 1\n',
-    'ups.dev':
-      'ups.status: OL CHRG\nbattery.charge: 100\nbattery.runtime: 3600\nups.mfr: Test\nups.model: Dummy 1000\n',
+    'ups.dev': Object.entries(FIRST)
+      .map(([variable, value]) => `${variable}: ${value}\n`)
+      .join(''),
     'upsd.users': '[test]\npassword = test\nactions = SET\n',
     'upsd.conf': `LISTEN 127.0.0.1 ${port}\n`,
   };
@@ -54,7 +64,9 @@ export async function startDummyUps(): Promise<DummyUps> {
   await untilListening('upsd', { port });
   const at = `dummy@127.0.0.1:${port}`;
   const ask = (variable: string): string => spawnSync(client, [at, variable], { env, encoding: 'utf8' }).stdout.trim();
-  await until('upsd to know its UPS', { ms: 15_000 }, () => ask('ups.status') === 'OL CHRG' || undefined);
+  // the values come one by one
+  const known = (): boolean => Object.entries(FIRST).every(([variable, value]) => ask(variable) === value);
+  await until('upsd to know its UPS', { ms: 15_000 }, () => known() || undefined);
   return {
     port,
     set: async (variable, value) => {

@@ -112,7 +112,12 @@ export class Vm {
         else if ('return' in said) this.#answered?.(said.return);
       }
     });
+    const ready = Promise.withResolvers<unknown>();
+    this.#answered = ready.resolve;
     this.#qmp.write('{"execute":"qmp_capabilities"}\n');
+    // a moment that was kept is read before anything is answered
+    await withDeadline('The monitor of the machine', { ms: 300_000 }, () => ready.promise);
+    this.#answered = undefined;
   }
 
   #arguments(disk: string): string[] {
