@@ -52,7 +52,7 @@ const SOONEST_MS = 200;
 const LATEST_MS = 1_500;
 const LOOKED_MS = 120_000;
 /** A look that takes longer than this stops the load until it has ended: a list that grows faster than it is read tells nothing. */
-const LOOK_ALONE_MS = 5_000;
+const LOOK_ALONE_MS = 500;
 /** Whole looks at least, whatever the time: what moves from one list to the other while both are read is in neither. */
 const LOOKS = 5;
 const READY = 'Gateway is ready';

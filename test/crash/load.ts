@@ -135,7 +135,10 @@ export interface Deeds {
   unheld: number;
 }
 
-/** Releases, parts, deletes and holds for as long as the gateway answers; a cut in the middle is what this is for. */
+/**
+ * Releases, parts, deletes and holds for as long as the gateway answers; a cut in the middle is what this is for. The more is
+ * in quarantine, the more at a time: it must not grow with the length of a run, for the whole of it is looked through.
+ */
 export async function operate(options: {
   gateway: Gateway;
   book: Book;
@@ -147,8 +150,9 @@ export async function operate(options: {
   while (!signal.aborted) {
     try {
       const { entries } = await gateway.call('quarantine.list', { limit: 50 });
-      const one = entries[Math.floor(random() * entries.length)];
-      if (one !== undefined) await decide(one);
+      const first = Math.floor(random() * entries.length);
+      const chosen = entries.slice(first, first + 1 + Math.floor(entries.length / 10));
+      await Promise.allSettled(chosen.map(decide));
       const queue = await gateway.call('queue.list', { state: random() < 0.5 ? 'held' : 'deferred', limit: 20 });
       const other = queue.entries[Math.floor(random() * queue.entries.length)];
       if (other?.state === 'held') {
