@@ -38,9 +38,13 @@ export function recentResets(record: HostRecord, clock: Clock): number {
   ).length;
 }
 
-/** The host was asked to stop; if the machine goes down now, it does so in order. */
+/** The host was asked to stop; if the machine goes down now, it does so in order, into an update where one was installed. */
 export async function noteCleanStop(record: RecordFile, bootId: string): Promise<void> {
-  await record.change((state) => ({ ...state, cleanStop: { bootId, update: false } }));
+  await record.change((state) => {
+    const { trial } = state;
+    const update = trial?.bootId === bootId && trial.installing === undefined;
+    return { ...state, cleanStop: { bootId, update } };
+  });
 }
 
 async function reasonOf(

@@ -258,7 +258,7 @@ test('a record that cannot be read is set aside and told, and the box stays clai
   assert.ok(existsSync(path.join(host.data, 'state.json.damaged')));
 });
 
-test('why the machine started: a stop in order, a watchdog, a power cut', async () => {
+test('why the machine started: a stop in order, an update, a watchdog, a power cut', async () => {
   await using host = await startHost();
   const reason = async (): Promise<string> => (await host.console.call('host.status', {})).watchdog.lastReset.reason;
   assert.equal(await reason(), 'first-boot');
@@ -277,6 +277,15 @@ test('why the machine started: a stop in order, a watchdog, a power cut', async 
   await pretendOtherBoot();
   await host.start();
   assert.equal(await reason(), 'power-loss');
+  const record = path.join(host.data, 'state.json');
+  const installed = { slot: 'B', from: 'A', since: 0, bootId: boot, version: '1.1.0' };
+  await host.cut();
+  await writeFile(record, JSON.stringify({ ...JSON.parse(await readFile(record, 'utf8')), trial: installed }));
+  await host.start();
+  await host.stop();
+  await pretendOtherBoot();
+  await host.start();
+  assert.equal(await reason(), 'update');
   const chip = path.join(host.dir, 'sys/class/watchdog/watchdog0');
   await mkdir(chip, { recursive: true });
   await writeFile(path.join(chip, 'bootstatus'), '32\n');
