@@ -23,6 +23,7 @@ import { sourceStack } from './base/source-stack.ts';
 import { HOST_CALLERS, HOST_VERBS, type HostCaller } from './control/host-contract.ts';
 import { createServerOf } from './control/server.ts';
 import { assembleHost, type HostPlaces } from './host/assemble.ts';
+import { createBanner } from './host/banner.ts';
 import { noteBoot, noteCleanStop } from './host/boots.ts';
 import { createBrake, RESETS, tryAfterMs } from './host/brake.ts';
 import { openBundle } from './host/bundle.ts';
@@ -124,6 +125,14 @@ async function main({ mode, places, wipe }: Arguments): Promise<void> {
     );
   }
 
+  const banner = createBanner({
+    ...parts,
+    folder: places.run,
+    group: appliance ? groupId(GROUPS.console) : undefined,
+  });
+  if (appliance) banner.start();
+  stack.defer(() => banner.stop());
+
   // 4 · watched by systemd; watching the trial of an update and the brake
   const notify = createServiceNotifier({
     socket: process.env['NOTIFY_SOCKET'],
@@ -134,6 +143,7 @@ async function main({ mode, places, wipe }: Arguments): Promise<void> {
   stack.defer(() => timers.forEach((timer) => clearInterval(timer)));
   // before READY: the gateway waits for it, and starts with its sockets in place
   if (appliance) await applyListeners(parts);
+  if (appliance) await banner.write();
   notify.ready();
 
   const stop = (): void => {

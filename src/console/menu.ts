@@ -1,14 +1,12 @@
 /**
- * The console's loop: a banner that says what the box is and where, until a key is pressed; then the numbered menu, until
- * somebody leaves or nobody types for ten minutes. The banner is sent again only when it changed: a 9600 baud line is slow.
+ * The console's numbered menu. Before it, and after it, a banner says what the box is and where: that is a shell's work
+ * (rootfs/usr/libexec/sekisho/console), because nobody stands before the box most of its life.
  */
 import { assertNever } from '../base/brand.ts';
 import type { Desk } from './desk.ts';
 import { word } from './desk.ts';
 import * as screens from './screens.ts';
 import type { Word } from './words.ts';
-
-const BANNER_MS = 15_000;
 
 const MENU = [
   'state',
@@ -29,45 +27,8 @@ const MENU = [
 ] as const satisfies readonly Word[];
 type Entry = (typeof MENU)[number];
 
-/** Ends when the line hangs up. */
+/** Ends when somebody leaves, nobody types for ten minutes, or the line hangs up. */
 export async function runConsole(desk: Desk): Promise<void> {
-  let shown = '';
-  for (;;) {
-    const text = await banner(desk);
-    if (text !== shown) for (const line of ['', ...text.split('\n')]) desk.terminal.line(line);
-    shown = text;
-    const what = await desk.terminal.key(BANNER_MS);
-    if (what === 'closed') return;
-    if (what === 'time') continue;
-    await menu(desk);
-    shown = '';
-  }
-}
-
-async function banner(desk: Desk): Promise<string> {
-  const lines = ['---- Sekisho ----'];
-  const status = await desk.host.call('host.status', {}).catch(() => undefined);
-  const network = await desk.host.call('network.show', {}).catch(() => undefined);
-  if (status === undefined) lines.push(word(desk, 'hostDead'));
-  else lines.push(`${status.hostname}  ${status.version}`);
-  const addresses = (network?.interfaces ?? []).flatMap((one) =>
-    one.addresses.map((address) => address.split('/')[0] ?? ''),
-  );
-  const pages = addresses
-    .filter((address) => !address.startsWith('fe80'))
-    .map((address) => `https://${address.includes(':') ? `[${address}]` : address}/`);
-  lines.push(
-    ...(pages.length === 0 ? [word(desk, 'noAddress')] : pages.map((page) => `${word(desk, 'page')}: ${page}`)),
-  );
-  if (status?.degraded !== undefined) lines.push(`! DEGRADED: ${status.degraded.detail}`);
-  const setup = await desk.host.call('setup-code.show', {}).catch(() => undefined);
-  if (setup?.claimed === true) lines.push(word(desk, 'owner'));
-  if (setup?.code !== undefined) lines.push(word(desk, 'unclaimed'), `    ${screens.grouped(setup.code)}`);
-  lines.push(word(desk, 'press'));
-  return lines.join('\n');
-}
-
-async function menu(desk: Desk): Promise<void> {
   for (;;) {
     desk.terminal.line();
     MENU.forEach((entry, index) => desk.terminal.line(`${String(index + 1).padStart(2)}  ${word(desk, entry)}`));

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import type { AdvisoriesAnswer } from '../control/advisory-shapes.ts';
 import { FACTORY_RESET_WORDS } from '../control/host-contract.ts';
+import { groupSetupCode } from '../control/setup-code.ts';
 import { DIAGNOSTICS, type NetworkSettings, SERVICES } from '../control/host-shapes.ts';
 import { attempt, choose, confirmed, type Desk, word } from './desk.ts';
 
@@ -100,7 +101,7 @@ export async function setNetwork(desk: Desk): Promise<void> {
 
 export async function newCode(desk: Desk): Promise<void> {
   const made = await attempt(desk, () => desk.host.call('setup-code.renew', {}));
-  if (made !== undefined) desk.terminal.line(`${word(desk, 'newCode')}: ${grouped(made.code)}`);
+  if (made !== undefined) desk.terminal.line(`${word(desk, 'newCode')}: ${groupSetupCode(made.code)}`);
 }
 
 export async function resetAccess(desk: Desk): Promise<void> {
@@ -108,12 +109,7 @@ export async function resetAccess(desk: Desk): Promise<void> {
   const made = await attempt(desk, () => desk.host.call('access.reset', {}));
   if (made === undefined) return;
   desk.terminal.line(word(desk, 'accessTold'));
-  desk.terminal.line(`    ${grouped(made.code)}`);
-}
-
-/** Read out over a telephone: two groups of five. */
-export function grouped(code: string): string {
-  return `${code.slice(0, 5)}-${code.slice(5)}`;
+  desk.terminal.line(`    ${groupSetupCode(made.code)}`);
 }
 
 export async function diagnose(desk: Desk): Promise<void> {

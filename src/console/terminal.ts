@@ -1,6 +1,6 @@
 /**
  * The console's end of a serial line or screen: whole lines in, 80×24 out. Text is paged, nothing moves the cursor, and what
- * came from elsewhere (logs, names) is escaped first. An idle menu closes after ten minutes and shows the banner again.
+ * came from elsewhere (logs, names) is escaped first. A menu nobody types into ends after ten minutes.
  */
 import type { Readable, Writable } from 'node:stream';
 import { createInterface, type Interface } from 'node:readline';
@@ -13,16 +13,12 @@ export interface Terminal {
   line(text?: string): void;
   /** Undefined: nobody typed in time, or the line hung up. */
   ask(prompt: string): Promise<string | undefined>;
-  /** Any key; false when the line hung up, or `ms` are over. */
-  key(ms: number): Promise<'key' | 'time' | 'closed'>;
   /** Long text, a screen at a time. */
   page(lines: readonly string[], more: string): Promise<void>;
   close(): void;
 }
 
-export type ConsoleInput = Readable & { isTTY?: boolean; setRawMode?: (raw: boolean) => unknown };
-
-export function createTerminal(input: ConsoleInput, output: Writable, options: { idleMs: number }): Terminal {
+export function createTerminal(input: Readable, output: Writable, options: { idleMs: number }): Terminal {
   let reader: Interface | undefined;
   let closed = false;
   input.once('end', () => (closed = true));
@@ -57,32 +53,6 @@ export function createTerminal(input: ConsoleInput, output: Writable, options: {
   return {
     line,
     ask,
-    key: async (ms) => {
-      if (closed) return 'closed';
-      reader?.removeAllListeners();
-      reader?.close();
-      reader = undefined;
-      const raw = input.isTTY === true;
-      if (raw) input.setRawMode?.(true);
-      const answer = await new Promise<'key' | 'time' | 'closed'>((resolve) => {
-        const end = (what: 'key' | 'time' | 'closed'): void => {
-          clearTimeout(timer);
-          input.off('data', pressed);
-          input.off('end', gone);
-          input.off('close', gone);
-          resolve(what);
-        };
-        const pressed = (): void => end('key');
-        const gone = (): void => end('closed');
-        const timer = setTimeout(() => end('time'), ms);
-        input.once('data', pressed);
-        input.once('end', gone);
-        input.once('close', gone);
-        input.resume();
-      });
-      if (raw) input.setRawMode?.(false);
-      return answer;
-    },
     page: async (lines, more) => {
       for (let at = 0; at < lines.length; at += ROWS) {
         for (const text of lines.slice(at, at + ROWS)) line(text);

@@ -2,17 +2,6 @@
 import type { Text } from '../base/i18n.ts';
 
 const words = {
-  press: { ja: 'キーを押すとメニューが開きます', en: 'Press a key for the menu' },
-  owner: { ja: '所有者: 登録済み', en: 'Claimed: yes' },
-  unclaimed: {
-    ja: '未登録です。ブラウザーで上のアドレスを開き、このセットアップコードを入れてください:',
-    en: 'Not claimed. Open the address above and enter this setup code:',
-  },
-  page: { ja: '管理画面', en: 'Page' },
-  noAddress: {
-    ja: 'アドレスがありません（ケーブルと DHCP を確かめてください）',
-    en: 'No address yet (check cable and DHCP)',
-  },
   hostDead: { ja: '本体管理（host）が応答しません', en: 'The machine service (host) does not answer' },
   gatewayDead: { ja: 'ゲートウェイが応答しません', en: 'The gateway does not answer' },
   choose: { ja: '番号を入れて Enter', en: 'Number, then Enter' },

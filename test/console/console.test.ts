@@ -1,16 +1,23 @@
-/** The real console on a real pseudo-terminal (script(1)), against the real host; the gateway is dead all the time. */
+/**
+ * The real console on a real pseudo-terminal (script(1)), the shell that waits for a key before it, against the real host; the
+ * gateway is dead all the time.
+ */
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdtempDisposable, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
+import { displayWidth } from '../../src/base/terminal.ts';
 import { type HostWorld, startHost } from '../host/world.ts';
 import { hasNut, startDummyUps } from '../support/nut.ts';
 import { until } from '../support/process.ts';
 
 const SOURCES = path.resolve(import.meta.dirname, '../../src');
 const ENTRY = path.join(SOURCES, 'console.ts');
+const SHELL = path.resolve(SOURCES, '../rootfs/usr/libexec/sekisho/console');
 
 interface Screen extends AsyncDisposable {
   type(text: string): void;
@@ -19,11 +26,21 @@ interface Screen extends AsyncDisposable {
   all(): string;
 }
 
-async function openConsole(host: HostWorld, flags = ''): Promise<Screen> {
+/** A look at the banner each half second. `language`: the unit's. */
+const openConsole = async (
+  host: HostWorld,
+  { language = 'en', flags = '' }: { language?: 'ja' | 'en'; flags?: string } = {},
+): Promise<Screen> => {
   const licences = path.join(host.dir, 'licences.txt');
   await writeFile(licences, Array.from({ length: 60 }, (_, line) => `licence line ${line + 1}`).join('\n'));
   const sockets = `--host-socket ${host.dir}/run/console.sock --gateway-socket ${host.dir}/run/none.sock`;
-  const command = `stty cols 80 rows 24; exec ${process.execPath} ${ENTRY} ${sockets} --licences ${licences} ${flags}`;
+  return openShell(
+    `${host.dir}/run ${language} ${process.execPath} ${ENTRY} ${sockets} --licences ${licences} ${flags}`,
+  );
+};
+
+function openShell(flags: string): Screen {
+  const command = `stty cols 80 rows 24; SEKISHO_CONSOLE_LOOK=5 exec /bin/sh ${SHELL} ${flags}`;
   const child = spawn('script', ['-qfec', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'ignore'], detached: true });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   let text = '';
@@ -95,8 +112,9 @@ test('a key opens the menu; state, diagnostics, a new setup code and licences co
 test('the state names the charge of the UPS and what happened to it last', { skip: !hasNut() }, async () => {
   await using nut = await startDummyUps();
   await using host = await startHost({ flags: ['--ups-port', String(nut.port)] });
-  const state = async (): Promise<string> => (await host.console.call('host.status', {})).ups.state;
-  await until('the UPS', { ms: 20_000 }, async () => ((await state()) === 'online' ? true : undefined));
+  await until('the UPS', { ms: 20_000 }, async () =>
+    (await host.console.call('host.status', {})).ups.state === 'online' ? true : undefined,
+  );
   await using screen = await openConsole(host);
   await screen.see(/Press a key/);
   screen.type(' ');
@@ -161,7 +179,7 @@ test('the network set at the console comes back unless it is kept', async () => 
 test('a dead host is a sentence, and the console lives on in both languages', async () => {
   await using host = await startHost();
   await host.cut();
-  await using screen = await openConsole(host, '--language ja');
+  await using screen = await openConsole(host, { language: 'ja' });
   await screen.see(/host）が応答しません/);
   screen.type(' ');
   await screen.see(/番号を入れて Enter: /);
@@ -174,6 +192,71 @@ test('a dead host is a sentence, and the console lives on in both languages', as
   await screen.see(/Press a key/);
   await host.start();
   await screen.see(/enter this setup code/, 40_000);
+});
+
+test('the banner is for the console’s group alone, and gone when the host is', async () => {
+  await using host = await startHost();
+  const files = ['banner.ja', 'banner.en'].map((name) => path.join(host.dir, 'run', name));
+  const { code = '' } = await host.console.call('setup-code.show', {});
+  for (const file of files) {
+    assert.equal((await stat(file)).mode & 0o777, 0o640);
+    const lines = (await readFile(file, 'utf8')).split('\n');
+    assert.ok(lines.includes(`    ${code.slice(0, 5)}-${code.slice(5)}`));
+    assert.ok(lines.every((line) => displayWidth(line) <= 79));
+  }
+  await host.admin.call('claim.done', {});
+  await host.cut();
+  await host.start();
+  assert.match(await readFile(files[1] ?? '', 'utf8'), /^Claimed: yes$/m);
+  assert.ok(!(await readFile(files[1] ?? '', 'utf8')).includes(code.slice(0, 5)));
+  await host.stop();
+  assert.deepEqual(
+    files.map((file) => existsSync(file)),
+    [false, false],
+  );
+});
+
+test('where the host’s banner stands still, its code and address go; where it moves again, they come back', async () => {
+  await using folder = await mkdtempDisposable(path.join(tmpdir(), 'sekisho-console-'));
+  let count = 0;
+  const write = async (): Promise<void> => {
+    const file = path.join(folder.path, 'banner.en');
+    await writeFile(`${file}.new`, `${(count += 1)}\nhttps://192.0.2.7/\n    12345-67890\n`);
+    await rename(`${file}.new`, file);
+  };
+  await write();
+  await using screen = openShell(`${folder.path} en ${process.execPath} -e 0`);
+  await screen.see(/192\.0\.2\.7[^]*12345-67890/);
+  const still = await screen.see(/host\) does not answer[^]*Press a key for the menu/);
+  assert.ok(!/12345|192\.0\.2\.7/.test(still), still);
+  const moving = setInterval(() => void write(), 200);
+  try {
+    await screen.see(/12345-67890/);
+  } finally {
+    clearInterval(moving);
+  }
+});
+
+test('keys that end programs are keys like others; a menu that breaks is told, and one that nobody types into ends', async () => {
+  await using host = await startHost();
+  await using screen = await openConsole(host, { flags: '--idle 2' });
+  await screen.see(/Press a key/);
+  screen.type('\u0003');
+  await screen.see(/One moment[^]*Number, then Enter: /);
+  // nobody types
+  await screen.see(/Press a key/);
+  screen.type('\n');
+  await screen.see(/Number, then Enter: /);
+  screen.type('\u0003');
+  await screen.see(/The menu ended \(130\)[^]*Press a key/);
+  screen.type(' ');
+  await screen.see(/Number, then Enter: /);
+  screen.type('15\n');
+  await screen.see(/番号を入れて Enter: /);
+  screen.type('0\n');
+  await screen.see(/キーを押すと/);
+  screen.type(' ');
+  await screen.see(/番号を入れて Enter: /);
 });
 
 test('an escape sequence in a log line does not reach the terminal', async () => {

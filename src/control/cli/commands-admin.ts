@@ -5,6 +5,7 @@
 import path from 'node:path';
 import type { Text } from '../../base/i18n.ts';
 import { errorCode, SekishoError } from '../../base/errors.ts';
+import { groupSetupCode } from '../setup-code.ts';
 import { type Command, type CommandContext, EXIT } from './command.ts';
 import { showTime } from './output.ts';
 
@@ -87,5 +88,5 @@ async function ofFile({ client, io, flags }: CommandContext): Promise<Found | un
 
 function of(code: string, madeAt: number): { code: string; endsAt: string } {
   const bare = code.replaceAll('-', '');
-  return { code: `${bare.slice(0, 5)}-${bare.slice(5)}`, endsAt: new Date(madeAt + VALID_MS).toISOString() };
+  return { code: groupSetupCode(bare), endsAt: new Date(madeAt + VALID_MS).toISOString() };
 }
