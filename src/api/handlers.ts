@@ -34,7 +34,7 @@ export function createApiHandlers(parts: RouteParts, feed: LiveFeed, { inbox }: 
     ...overviewHandlers(parts),
     ...messageHandlers(),
     ...contentHandlers(),
-    ...queueHandlers(parts),
+    ...queueHandlers(),
     ...quarantineHandlers(),
     ...policyHandlers(parts),
     ...listHandlers(),

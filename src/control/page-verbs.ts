@@ -20,6 +20,39 @@ const named = z.array(z.object({ name: z.string(), messages: shape.count, octets
 export const MOST_BODY_PART = 4 * 1024 * 1024;
 
 export const PAGE_VERBS = {
+  /** All that waits, the quarantine not: how much, where to, since when, why. */
+  'queue.summary': verb('GET', '/v1/queue/summary', {
+    callers: ADMIN,
+    request: z.strictObject({}),
+    response: z.object({
+      total: shape.count,
+      states: z.object({
+        incoming: shape.count,
+        active: shape.count,
+        deferred: shape.count,
+        held: shape.count,
+        corrupt: shape.count,
+      }),
+      /** Of the oldest message on its way. */
+      oldestMs: shape.count.optional(),
+      /** The 500 with the most messages, those first. */
+      destinations: z.array(
+        z.object({
+          /** Empty: the bare `postmaster`. */
+          domain: z.string(),
+          messages: shape.count,
+          octets: shape.count,
+          oldestAt: shape.time,
+          nextAttemptAt: shape.time.optional(),
+          state: z.enum(['up', 'down', 'unknown']),
+          lastReply: z.string().optional(),
+        }),
+      ),
+      /** Younger than `belowMs`; the last has none. */
+      ages: z.array(z.object({ belowMs: shape.count.optional(), messages: shape.count })),
+      reasons: z.array(z.object({ reason: z.string(), messages: shape.count })),
+    }),
+  }),
   /** The message as it came, a part at a time; `next`: where to go on. The hash is checked where the last part is read. */
   'message.body': verb('GET', '/v1/message/body', {
     callers: ADMIN,

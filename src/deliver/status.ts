@@ -6,7 +6,7 @@ import type { QueuedMessage } from '../spool/api.ts';
 import type { DeliveryOptions, DeliveryStatus, HopStatus, RetryFilter } from './api.ts';
 import type { Detours } from './detours.ts';
 import type { Hop, HopJob } from './hop.ts';
-import { routeKey, routingDomain, type TargetOptions } from './route.ts';
+import { type RouteKey, routeKey, routingDomain, type TargetOptions } from './route.ts';
 import { type Heap, remainingWait } from './schedule.ts';
 
 export function deliveryStatus(
@@ -14,15 +14,14 @@ export function deliveryStatus(
   state: { later: { size: number; values(): Iterable<HopJob> }; now: Milliseconds; halted: string | undefined },
 ): DeliveryStatus {
   const { later, now, halted } = state;
-  const oldest = new Map<Hop, Milliseconds>();
-  const see = (job: HopJob): void => {
-    oldest.set(job.hop, Math.max(now - job.born, oldest.get(job.hop) ?? 0));
-  };
-  for (const job of later.values()) see(job);
+  const born = new Map<Hop, Milliseconds>();
+  for (const { hop, born: at } of later.values())
+    if (at < (born.get(hop) ?? Number.POSITIVE_INFINITY)) born.set(hop, at);
   let due = 0;
   const rows = [...hops].map((hop): HopStatus => {
     due += hop.ready.size;
-    for (const job of hop.ready.values()) see(job);
+    // the first of those that are due came first: a queue id begins with its sequence number
+    const first = Math.min(hop.ready.peek()?.born ?? now, born.get(hop) ?? now);
     return {
       key: hop.key,
       state: hop.state,
@@ -30,7 +29,7 @@ export function deliveryStatus(
       waiting: hop.ready.size + hop.later,
       limit: hop.limit,
       ...(hop.lastError === undefined ? {} : { lastError: hop.lastError }),
-      oldestMs: oldest.get(hop) ?? 0,
+      oldestMs: Math.max(0, now - first),
     };
   });
   return { hops: rows, due, waiting: later.size, ...(halted === undefined ? {} : { halted }) };
@@ -71,7 +70,15 @@ export function takeMisplaced(
   later: Heap<HopJob>,
   { config, detours }: { config: Config; detours: Detours },
 ): HopJob[] {
-  const stray = (job: HopJob): boolean => routeKey(job.domain, config, detours.of(job.id)) !== job.hop.key;
+  const usual = new Map<string, RouteKey>(); // a queue has many messages and few domains
+  const keyOf = ({ domain, id }: HopJob): RouteKey => {
+    const own = detours.of(id);
+    if (own !== undefined) return routeKey(domain, config, own);
+    const known = usual.get(domain) ?? routeKey(domain, config);
+    usual.set(domain, known);
+    return known;
+  };
+  const stray = (job: HopJob): boolean => keyOf(job) !== job.hop.key;
   const taken = [...hops].flatMap((hop) => hop.ready.take(stray));
   const waiting = later.take(stray);
   for (const job of waiting) job.hop.later -= 1;

@@ -54,7 +54,9 @@ export class Sweeper {
     const old: HopJob[] = [];
     for (const hop of this.#options.hops()) {
       if (hop.state === 'up') continue;
-      old.push(...hop.ready.take((job) => now - job.born >= expiryOf({ kind: job.kind, key: hop.key }, config)));
+      // a hundred thousand may be over at once: too many to be arguments of one call
+      const isOver = (job: HopJob): boolean => now - job.born >= expiryOf({ kind: job.kind, key: hop.key }, config);
+      for (const job of hop.ready.take(isOver)) old.push(job);
     }
     return old;
   }

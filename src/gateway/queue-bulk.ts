@@ -13,8 +13,9 @@ import { showVia } from '../deliver/route.ts';
 import type { StoredMessage, Via } from '../spool/api.ts';
 import type { HandlerParts } from './handlers.ts';
 import { asQueueId, mustRead, stateOf } from './views.ts';
+import { lookOver } from './waiting.ts';
 
-/** Messages looked at in one call: a second or two of reading and moving. */
+/** Messages read in one call: a second or two of reading and moving. */
 const PAGE = 500;
 
 type BulkVerbs = 'queue.hold-domain' | 'queue.unhold-domain' | 'queue.route' | 'queue.reroute';
@@ -69,17 +70,22 @@ async function eachTo(
   work: (message: StoredMessage, recipients: ForwardPath[]) => Promise<boolean>,
 ): Promise<VerbAnswer<'queue.hold-domain'>> {
   const domain = mustBeDomain(where.domain);
-  const after = where.cursor === undefined ? {} : { after: where.cursor as QueueId };
-  const page = await spool.list(where.folder, { ...after, limit: PAGE });
+  const look = lookOver(spool, {
+    folders: [where.folder],
+    after: where.cursor as QueueId | undefined,
+    matches: ({ kind }) => kind === undefined || kind.domains.includes(domain),
+  });
   let count = 0;
   let busy = 0;
-  for (const { id } of page) {
+  let looked = 0;
+  let last: QueueId | undefined;
+  const one = async (id: QueueId): Promise<void> => {
     const message = await spool.read(id);
-    if (message === undefined || message.folder !== where.folder || message.progress.deleted !== undefined) continue;
+    if (message === undefined || message.folder !== where.folder || message.progress.deleted !== undefined) return;
     const recipients = message.progress.recipients
       .filter((each) => each.outcome === undefined && domainOf(each.address) === domain)
       .map((each) => each.address);
-    if (recipients.length === 0) continue;
+    if (recipients.length === 0) return;
     try {
       if (await work(message, recipients)) count += 1;
     } catch (error) {
@@ -88,9 +94,15 @@ async function eachTo(
       if (code === 'BUSY') busy += 1;
       else if (code !== 'NOT_FOUND' && code !== 'WRONG_STATE') throw error;
     }
-  }
-  const last = page.length === PAGE ? page.at(-1)?.id : undefined;
-  return { count, busy, ...(last === undefined ? {} : { cursor: last }) };
+  };
+  for await (const found of look)
+    for (const { id } of found) {
+      if (looked === PAGE && last !== undefined) return { count, busy, cursor: last };
+      looked += 1;
+      last = id;
+      await one(id);
+    }
+  return { count, busy };
 }
 
 function mustBeDomain(text: string): Domain {

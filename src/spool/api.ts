@@ -155,6 +155,33 @@ export interface QueuedMessage {
   recipients: Array<{ address: ForwardPath; attempts: number; wait: number; lastAttempt?: Stamp }>;
 }
 
+/** In a `WaitKind`: the domain of the bare `postmaster`. */
+export const BARE_DOMAIN = '-';
+
+/** Messages that wait alike. */
+export interface WaitKind {
+  /** Of the recipients that are not settled yet. */
+  readonly domains: readonly string[];
+  /** Next hops that were tried. */
+  readonly hops: readonly string[];
+  /** Where an operator sends them. */
+  readonly via?: Via;
+  /** What the last reply means: its codes, or its first words; empty: none was heard. */
+  readonly reason: string;
+}
+
+/** What is known of a message without reading it. */
+export interface Sketch {
+  readonly folder: Folder;
+  readonly size: number;
+  /** Undefined: not known without reading its file (damaged, or *incoming* when we started). */
+  readonly kind: Readonly<WaitKind> | undefined;
+  /** Seconds since 1970. */
+  readonly arrived: number;
+  /** Monotonic seconds, rounded up: when the first of its recipients is due; 0: at once. */
+  readonly due: number;
+}
+
 export interface SpoolListEntry {
   id: QueueId;
   folder: Folder;
@@ -179,6 +206,10 @@ export interface Spool {
   read(id: QueueId): Promise<StoredMessage | undefined>;
   /** In order of arrival, or against it with `newestFirst`; `after`: the last of the page before. */
   list(folder: Folder, options?: PageOptions): Promise<SpoolListEntry[]>;
+  /** The ids alone, of several folders in one order: a look over a long queue reads nothing. */
+  page(folders: readonly Folder[], options: { after?: QueueId; limit: number }): QueueId[];
+  /** Of memory; undefined when no folder holds it. */
+  sketch(id: QueueId): Sketch | undefined;
   /** Without what was deleted and waits its ten minutes for an undo; so in `status`. */
   count(folder: Folder): number;
   /** Where it lies, also when it cannot be read. */

@@ -1,17 +1,34 @@
-/** Which messages are where: one slim row a message in memory, counts and octets kept along. The folders are the truth. */
+/**
+ * Which messages are where: one slim row a message in memory, in order, counts and octets kept along. The folders are the
+ * truth. A page costs its own length, however long the queue is.
+ */
+import type { Clock } from '../base/clock.ts';
 import { SekishoError } from '../base/errors.ts';
+import type { ForwardPath } from '../mail/address.ts';
 import type { QueueId } from '../mail/queue-id.ts';
-import type { Folder } from './api.ts';
-import type { Place } from './layout.ts';
+import { FOLDERS, type Folder } from './api.ts';
+import type { Entry } from './entry.ts';
+import { OrderedIds } from './ordered-ids.ts';
+import { Kinds, type Place } from './sketch.ts';
 
 export class Census {
   readonly #places: Map<QueueId, Place>;
+  readonly #order: Record<Folder, OrderedIds>;
+  readonly #kinds: Kinds;
+  readonly #clock: Clock;
   readonly counts: Record<Folder, number> = { incoming: 0, queue: 0, held: 0, quarantine: 0, corrupt: 0 };
   octets = 0;
 
-  constructor(places: Map<QueueId, Place>) {
+  /** `kinds`: those of the places given. */
+  constructor(places: Map<QueueId, Place>, options: { clock: Clock; kinds?: Kinds }) {
     this.#places = places;
-    for (const place of places.values()) this.#count(place, 1);
+    this.#clock = options.clock;
+    this.#kinds = options.kinds ?? new Kinds();
+    this.#order = Object.fromEntries(FOLDERS.map((folder) => [folder, new OrderedIds()])) as Record<Folder, OrderedIds>;
+    for (const [id, place] of places) {
+      this.#order[place.folder].add(id);
+      this.#count(place, 1);
+    }
   }
 
   get(id: QueueId): Place | undefined {
@@ -26,38 +43,43 @@ export class Census {
   }
 
   put(id: QueueId, place: Place): void {
-    this.forget(id);
+    const before = this.#places.get(id);
+    if (before !== undefined) this.#leave(id, before, place.folder);
+    if (before !== undefined && before.kind !== place.kind) this.#kinds.forget(before);
     this.#places.set(id, place);
+    if (before?.folder !== place.folder) this.#order[place.folder].add(id);
     this.#count(place, 1);
+  }
+
+  /** What its entry says of how it waits; nothing when it is gone. */
+  describe(id: QueueId, entry: Entry, others: readonly ForwardPath[] = []): void {
+    const place = this.#places.get(id);
+    if (place !== undefined) this.#kinds.describe(place, entry, { clock: this.#clock, others });
   }
 
   forget(id: QueueId): void {
     const place = this.#places.get(id);
     if (place === undefined) return;
     this.#places.delete(id);
-    this.#count(place, -1);
+    this.#leave(id, place);
+    this.#kinds.forget(place);
   }
 
   /** In order of arrival or against it, what comes after `after` in that order. */
   page(folder: Folder, options: { after?: QueueId; limit: number; newestFirst?: boolean }): QueueId[] {
-    const { after, limit, newestFirst = false } = options;
-    const isBefore = (one: QueueId, other: QueueId): boolean => (newestFirst ? one > other : one < other);
-    let first: QueueId[] = [];
-    let last: QueueId | undefined;
-    // only twice a page is ever sorted: a page of a hundred thousand must not hold the loop for as long as sorting them takes
-    const cut = (): void => {
-      first.sort();
-      if (newestFirst) first.reverse();
-      first = first.slice(0, limit);
-      if (first.length === limit) last = first.at(-1);
-    };
-    for (const [id, place] of this.#places) {
-      if (place.folder !== folder || (after !== undefined && !isBefore(after, id))) continue;
-      if (last !== undefined && !isBefore(id, last)) continue;
-      if (first.push(id) >= 2 * limit) cut();
-    }
-    cut();
-    return first;
+    return this.#order[folder].page(options);
+  }
+
+  /** Of several folders in one order. */
+  pageOf(folders: readonly Folder[], options: { after?: QueueId; limit: number }): QueueId[] {
+    const pages = folders.map((folder) => this.#order[folder].page(options)).filter((page) => page.length > 0);
+    if (pages.length < 2) return pages[0] ?? [];
+    return pages.flat().sort().slice(0, options.limit);
+  }
+
+  #leave(id: QueueId, place: Place, next?: Folder): void {
+    if (place.folder !== next) this.#order[place.folder].delete(id);
+    this.#count(place, -1);
   }
 
   #count(place: Place, by: 1 | -1): void {

@@ -15,11 +15,12 @@ import { type Entry, newEntry, retire, toQueued, withOutcomes } from './entry.ts
 import type { FileLayer } from './files.ts';
 import { Fresh } from './fresh.ts';
 import { Janitor } from './janitor.ts';
-import type { Layout, Place } from './layout.ts';
+import type { Layout } from './layout.ts';
 import { readMessageLayout } from './message-file.ts';
 import type { Mover } from './move.ts';
 import type { ProgressStore } from './progress.ts';
 import type { Recovered } from './recovery.ts';
+import { placeOf } from './sketch.ts';
 import { writeSmallFile } from './small-file.ts';
 import type { SpaceGuard } from './space.ts';
 import { Spares } from './spares.ts';
@@ -66,7 +67,7 @@ export abstract class SpoolCore {
   constructor(options: StoreOptions) {
     this.options = options;
     const { files, layout, progress, space } = options;
-    this.census = new Census(options.recovered.places);
+    this.census = new Census(options.recovered.places, { clock: options.clock, kinds: options.recovered.kinds });
     this.deleted = options.recovered.deleted;
     this.nextSequence = options.nextSequence;
     this.groups = new SyncGroup((directory) => layout.sync(directory));
@@ -238,7 +239,7 @@ export abstract class SpoolCore {
       const place = this.census.get(id);
       if (place === undefined || place.folder === 'corrupt') return;
       const { layout, observe } = this.options;
-      const target: Place = { folder: 'corrupt', tries: 0, size: place.size };
+      const target = { ...placeOf({ folder: 'corrupt', size: place.size }), arrived: place.arrived };
       await layout.settle(layout.message(id, place), id, target);
       this.census.put(id, target);
       await this.syncGroup(layout.directory('corrupt', id));

@@ -6,7 +6,8 @@
  */
 import type { QueueId } from '../mail/queue-id.ts';
 import type { FileLayer } from './files.ts';
-import type { Layout, Place } from './layout.ts';
+import type { Layout } from './layout.ts';
+import type { Place } from './sketch.ts';
 import type { ProgressStore } from './progress.ts';
 import type { Spares } from './spares.ts';
 import type { SyncGroup } from './sync-group.ts';

@@ -8,13 +8,6 @@ import { folderOf, parseQueueId, type QueueId } from '../mail/queue-id.ts';
 import { FOLDERS, type Folder } from './api.ts';
 import type { FileLayer } from './files.ts';
 
-/** Where one message lies, and its octets. */
-export interface Place {
-  folder: Folder;
-  tries: number;
-  size: number;
-}
-
 const PRUNED_KEPT = 256;
 const NAME = /^(.+?)(?:\.try(\d{1,3}))?\.msg$/;
 
@@ -126,7 +119,8 @@ export class Layout {
     for (const sub of await this.#files.list(this.path(folder))) {
       for (const name of await this.#files.list(this.path(folder, sub))) {
         const match = NAME.exec(name);
-        const id = match?.[1] === undefined ? undefined : parseQueueId(match[1]);
+        // a string of its own: what is cut out of a name keeps the name in memory, and ids are kept for long
+        const id = match?.[1] === undefined ? undefined : parseQueueId(Buffer.from(match[1]).toString('latin1'));
         if (id !== undefined) yield { id, tries: Number(match?.[2] ?? 0) };
       }
     }

@@ -13,9 +13,9 @@ import type { DecidedPart, Folder, Preamble, Trailer } from './api.ts';
 import { readBody } from './body.ts';
 import { isFull, type Workshop } from './draft.ts';
 import { type Entry, newEntry } from './entry.ts';
-import type { Place } from './layout.ts';
 import { encodePreamble, encodeTrailer, openMessageFile } from './message-file.ts';
 import type { ProgressStore } from './progress.ts';
+import { type Place, placeOf } from './sketch.ts';
 
 export interface Mover extends Workshop {
   progress: ProgressStore;
@@ -61,7 +61,7 @@ async function renameWhole(
 ): Promise<Part> {
   const { layout } = mover;
   const { id, place, folder } = options;
-  const target: Place = { folder, tries: 0, size: place.size };
+  const target = placeOf({ folder, size: place.size });
   await layout.settle(layout.message(id, place), id, target);
   await syncBoth(mover, [layout.directory(folder, id), layout.directory(place.folder, id)]);
   const { why: _before, ...kept } = options.entry;
@@ -121,7 +121,7 @@ async function split(
         ...(group.folder === folder && why !== undefined ? { why } : {}),
         ...(entry.via === undefined ? {} : { via: entry.via }),
       };
-      parts.push({ id: child, place: { folder: group.folder, tries: 0, size: place.size }, entry: childEntry });
+      parts.push({ id: child, place: placeOf({ folder: group.folder, size: place.size }), entry: childEntry });
     }
   } catch (error) {
     // The parent still stands whole: what was written goes, and nothing has happened.

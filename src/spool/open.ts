@@ -72,7 +72,7 @@ export async function openSpool(options: SpoolOptions): Promise<SpoolStore> {
   const known = { layout, inquiry, onFault: onDatabaseFault };
   const opened = await openProgress(options, { ...known, expected, doubted });
   const attempt = (progress: ProgressStore, databaseRebuilt: boolean) =>
-    recover({ files, layout, progress, log: warn }, { cleanStop: stopped !== undefined, databaseRebuilt });
+    recover({ files, layout, progress, clock, log: warn }, { cleanStop: stopped !== undefined, databaseRebuilt });
 
   let { progress } = opened;
   let recovered;

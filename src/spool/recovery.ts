@@ -4,22 +4,26 @@
  * Returns what is queued and waiting; counts all it did. A damaged file costs that file (moved to corrupt/, never deleted);
  * a damaged or rolled-back database is set aside and rebuilt, at the price of recipients that may be served again.
  */
-import type { Stamp } from '../base/clock.ts';
+import type { Clock, Stamp } from '../base/clock.ts';
 import { errorCode } from '../base/errors.ts';
 import { parseQueueId, type QueueId } from '../mail/queue-id.ts';
 import { FOLDERS, type Folder, type QueuedMessage, type SpoolRecovery } from './api.ts';
 import { type Entry, isSettled, newEntry, toQueued } from './entry.ts';
 import type { FileLayer } from './files.ts';
-import type { Layout, Place } from './layout.ts';
+import type { Layout } from './layout.ts';
 import { readMessageLayout, type MessageLayout } from './message-file.ts';
 import type { ProgressStore } from './progress.ts';
+import { Kinds, type Place, placeOf } from './sketch.ts';
 
 /** Found twice: the first of these stays. */
 const RANK: readonly Folder[] = ['corrupt', 'quarantine', 'held', 'queue', 'incoming'];
 const PARALLEL = 16;
+/** The octets of a file whose entry was not read yet. */
+const UNKNOWN = -1;
 
 export interface Recovered {
   places: Map<QueueId, Place>;
+  kinds: Kinds;
   queued: QueuedMessage[];
   incoming: QueueId[];
   deleted: Map<QueueId, Stamp>;
@@ -33,6 +37,7 @@ export interface RecoveryContext {
   files: FileLayer;
   layout: Layout;
   progress: ProgressStore;
+  clock: Clock;
   log: (message: string, facts: Record<string, unknown>) => void;
 }
 
@@ -56,9 +61,13 @@ export async function recover(
 class Recovery {
   readonly #context: RecoveryContext;
   readonly #places = new Map<QueueId, Place>();
+  readonly #kinds = new Kinds();
+  /** Those that need a second look; of all others what is wanted was taken when they were read. */
   readonly #entries = new Map<QueueId, Entry>();
   /** Part → the message it stands for since this start: its file is gone, its entry is the last that is known. */
   readonly #replaced = new Map<QueueId, QueueId>();
+  /** One string for all: a boot's name stands in every stamp. */
+  readonly #boots = new Map<string, string>();
   readonly #queued: QueuedMessage[] = [];
   readonly #incoming: QueueId[] = [];
   readonly #deleted = new Map<QueueId, Stamp>();
@@ -73,6 +82,7 @@ class Recovery {
   result(): Omit<Recovered, 'report'> {
     return {
       places: this.#places,
+      kinds: this.#kinds,
       queued: this.#queued,
       incoming: this.#incoming,
       deleted: this.#deleted,
@@ -92,7 +102,7 @@ class Recovery {
   async walk(): Promise<void> {
     for (const folder of FOLDERS) {
       for await (const { id, tries } of this.#context.layout.scan(folder)) {
-        const place: Place = { folder, tries, size: 0 };
+        const place = placeOf({ folder, tries, size: UNKNOWN });
         const other = this.#places.get(id);
         if (other === undefined) this.#places.set(id, place);
         else this.#places.set(id, await this.#chooseDouble(id, other, place));
@@ -147,7 +157,12 @@ class Recovery {
   }
 
   async readEntries(): Promise<void> {
-    for await (const [id, entry] of this.#context.progress.entries()) this.#entries.set(id, entry);
+    for await (const [id, entry] of this.#context.progress.entries()) {
+      const place = this.#places.get(id);
+      if (place === undefined || place.folder === 'corrupt' || isSettled(entry) || isUndecided(entry, place))
+        this.#entries.set(id, entry);
+      else this.#take(id, place, entry); // nearly all of them: a million entries are never in memory at once
+    }
   }
 
   /** A DSN whose batch did not reach the disk was never due: its parent will bounce again. */
@@ -155,7 +170,8 @@ class Recovery {
     const { files, layout } = this.#context;
     for (const [id, place] of this.#places) {
       const parent = parentByDsn(id);
-      if (parent === undefined || this.#entries.has(id) || !this.#places.has(parent)) continue;
+      if (parent === undefined || place.size !== UNKNOWN || this.#entries.has(id) || !this.#places.has(parent))
+        continue;
       const parentEntry = this.#entries.get(parent);
       if (parentEntry !== undefined && isSettled(parentEntry)) continue;
       await files.unlink(layout.message(id, place));
@@ -165,7 +181,8 @@ class Recovery {
   }
 
   async reconcile(): Promise<void> {
-    await this.#each([...this.#places], ([id, place]) => this.#settleFile(id, place));
+    const open = Array.from(this.#places).filter(([, place]) => place.size === UNKNOWN);
+    await this.#each(open, ([id, place]) => this.#settleFile(id, place));
     const orphans: Array<readonly [QueueId, undefined]> = [];
     const replaced = new Set(this.#replaced.values());
     for (const [id, entry] of this.#entries) {
@@ -201,12 +218,13 @@ class Recovery {
     const { files, layout, progress } = this.#context;
     let entry = this.#entries.get(id);
     if (place.folder === 'corrupt') {
+      place.size = 0;
+      place.arrived = entry === undefined ? await this.#written(id, place) : seconds(entry.arrival.wall);
       if (entry?.deleted !== undefined) this.#deleted.set(id, entry.deleted.at);
       return;
     }
     const done = entry !== undefined && isSettled(entry);
-    // Decided, and the cut came before the decision was on record: it still has the recipients of an incoming one, none.
-    const undecided = entry?.recipients.length === 0 && place.folder !== 'incoming';
+    const undecided = entry !== undefined && isUndecided(entry, place);
     if (entry === undefined || done || undecided) {
       const found = await this.#layoutOf(id, place);
       if (found === undefined) return this.#setAside(id, place);
@@ -223,12 +241,20 @@ class Recovery {
       await progress.put(id, entry);
       if (place.folder === 'queue' && !undecided) this.report.requeued += 1;
     }
+    this.#take(id, place, entry);
+  }
+
+  #take(id: QueueId, place: Place, entry: Entry): void {
     place.size = entry.size;
+    this.#kinds.describe(place, entry, { clock: this.#context.clock });
     if (entry.deleted !== undefined) {
       this.#deleted.set(id, entry.deleted.at);
       return;
     }
-    if (place.folder === 'queue') this.#queued.push(toQueued(id, entry));
+    if (place.folder === 'queue') {
+      const queued = toQueued(id, entry);
+      this.#queued.push({ ...queued, arrival: { ...queued.arrival, boot: this.#boot(queued.arrival.boot) } });
+    }
     if (place.folder === 'incoming') this.#incoming.push(id);
   }
 
@@ -249,15 +275,29 @@ class Recovery {
     };
   }
 
+  #boot(name: string): string {
+    const known = this.#boots.get(name);
+    if (known === undefined) this.#boots.set(name, name);
+    return known ?? name;
+  }
+
   async #setAside(id: QueueId, place: Place): Promise<void> {
     const { files, layout } = this.#context;
-    const target: Place = { folder: 'corrupt', tries: 0, size: 0 };
+    const known = this.#entries.get(id)?.arrival.wall;
+    const arrived = known === undefined ? await this.#written(id, place) : seconds(known);
+    const target = { ...placeOf({ folder: 'corrupt', size: 0 }), arrived };
     await layout.settle(layout.message(id, place), id, target);
     await files.syncDirectory(layout.directory('corrupt', id));
     await files.syncDirectory(layout.directory(place.folder, id));
     this.#places.set(id, target);
     this.#damaged.push(id);
     this.report.corrupt += 1;
+  }
+
+  /** Nothing else is known of a damaged file: when it was written, in seconds; 0: not even that, which stops no start. */
+  async #written(id: QueueId, place: Place): Promise<number> {
+    const { files, layout } = this.#context;
+    return files.modified(layout.message(id, place)).then(seconds, () => 0);
   }
 
   async #layoutOf(id: QueueId, place: Place): Promise<MessageLayout | undefined> {
@@ -276,6 +316,15 @@ class Recovery {
     };
     await Promise.all(Array.from({ length: PARALLEL }, worker));
   }
+}
+
+function seconds(ms: number): number {
+  return Math.floor(ms / 1_000);
+}
+
+/** Decided, and the cut came before the decision was on record: it still has the recipients of an incoming one, none. */
+function isUndecided(entry: Entry, place: Place): boolean {
+  return entry.recipients.length === 0 && place.folder !== 'incoming';
 }
 
 function parentBySplit(id: QueueId): QueueId | undefined {

@@ -3,9 +3,8 @@
  * folder a file lies in is its state. Work on one message is serialised by its id. After a failed sync nothing more is
  * promised in this process: every method throws SPOOL_FAULT, and `onFault` tells the entry to stop and start anew.
  */
-import { Readable } from 'node:stream';
-import { type Stamp, stampOf } from '../base/clock.ts';
-import { describeError, errorCode, SekishoError } from '../base/errors.ts';
+import { stampOf } from '../base/clock.ts';
+import { describeError, SekishoError } from '../base/errors.ts';
 import type { ForwardPath } from '../mail/address.ts';
 import type { Transaction } from '../mail/envelope.ts';
 import { dsnQueueId, newQueueId, type QueueId } from '../mail/queue-id.ts';
@@ -18,23 +17,18 @@ import {
   type QueuedMessage,
   type SettledRecipient,
   type Spool,
-  type SpoolListEntry,
   type SpoolStatus,
-  type StoredMessage,
   type Trailer,
   type Via,
 } from './api.ts';
-import { bodyStream, memoryBody } from './body.ts';
-import { SpoolCore, wrongState } from './core.ts';
+import { wrongState } from './core.ts';
 import { MessageDraft } from './draft.ts';
 import { type Entry, isSettled, newEntry, retire, withOutcomes, withRecipients } from './entry.ts';
-import { readMessageLayout } from './message-file.ts';
 import { moveMessage, type Part, replaceIncoming, splitIncoming } from './move.ts';
+import { SpoolReading } from './reading.ts';
+import { placeOf } from './sketch.ts';
 
-export class SpoolStore extends SpoolCore implements Spool {
-  /** Bodies of small messages that were read whole, for as long as whoever read them needs them. */
-  readonly #bodies = new WeakMap<StoredMessage, readonly Buffer[]>();
-
+export class SpoolStore extends SpoolReading implements Spool {
   // — taking mail —
 
   async begin(transaction: Transaction): Promise<Draft> {
@@ -53,97 +47,15 @@ export class SpoolStore extends SpoolCore implements Spool {
   #draft(preamble: Preamble, announced: number): MessageDraft {
     const onCommit = (folder: Folder, trailer: Trailer, body: readonly Buffer[] | undefined): void => {
       const entry = newEntry(preamble, trailer);
-      this.census.put(preamble.id, { folder, tries: 0, size: trailer.size });
+      const to = preamble.envelope.recipients.map(({ address }) => address);
+      this.census.put(preamble.id, placeOf({ folder, size: trailer.size }));
+      this.census.describe(preamble.id, entry, to);
       if (preamble.kind === 'dsn') return; // its entry comes with its parent's batch
       this.options.progress.begin(preamble.id, entry);
       if (folder === 'queue' && body !== undefined) this.fresh.put(preamble.id, { preamble, trailer, body });
       this.announce(preamble.id, folder, entry);
     };
     return new MessageDraft(this.shop, { preamble, announced, onCommit });
-  }
-
-  // — reading —
-
-  async read(id: QueueId): Promise<StoredMessage | undefined> {
-    const place = this.census.get(id);
-    if (place === undefined) return undefined;
-    try {
-      const known = place.folder === 'queue' ? this.fresh.get(id) : undefined;
-      const { files, layout } = this.options;
-      const { preamble, trailer, body } = known ?? (await readMessageLayout(files, layout.message(id, place)));
-      const entry = (await this.options.progress.get(id)) ?? newEntry(preamble, trailer);
-      const progress = {
-        recipients: entry.recipients,
-        ...(entry.deleted === undefined ? {} : { deleted: entry.deleted.at }),
-        ...(entry.why === undefined ? {} : { why: entry.why }),
-        ...(entry.via === undefined ? {} : { via: entry.via }),
-      };
-      const message = { id, folder: place.folder, preamble, trailer, progress };
-      if (body !== undefined) this.#bodies.set(message, body);
-      return message;
-    } catch (error) {
-      if (this.census.get(id) !== place) return this.read(id); // it moved meanwhile
-      if (errorCode(error) === 'ENOENT') {
-        // it is moving right now: the name is gone already, where it goes is known when the move is durable
-        await this.mutex.run(id, () => Promise.resolve());
-        if (this.census.get(id) !== place) return this.read(id);
-      }
-      if (errorCode(error) === 'CORRUPT' && place.folder !== 'corrupt') {
-        await this.setAside(id, describeError(error));
-        return undefined;
-      }
-      if (errorCode(error) === 'CORRUPT') return undefined;
-      throw error;
-    }
-  }
-
-  async list(folder: Folder, options: Parameters<Spool['list']>[1] = {}): Promise<SpoolListEntry[]> {
-    const page = this.census.page(folder, { ...options, limit: options.limit ?? 1_000 });
-    const rows = await Promise.all(
-      page.map(async (id): Promise<SpoolListEntry | undefined> => {
-        const entry = await this.options.progress.get(id);
-        const arrival = entry?.arrival ?? (folder === 'corrupt' ? undefined : (await this.read(id))?.preamble.arrival);
-        const size = this.census.get(id)?.size ?? 0;
-        return { id, folder, arrival: arrival ?? (await this.#fileTime(id)), size, deleted: this.deleted.has(id) };
-      }),
-    );
-    return rows.filter((row) => row !== undefined);
-  }
-
-  /** Nothing else is known of a damaged file: when it was written. */
-  async #fileTime(id: QueueId): Promise<Stamp> {
-    const place = this.census.get(id);
-    const wall = place === undefined ? 0 : await this.options.files.modified(this.options.layout.message(id, place));
-    return { wall, mono: 0, boot: '', synchronised: false };
-  }
-
-  count(folder: Folder): number {
-    return folder === 'incoming' ? this.census.counts.incoming : this.countsSeen()[folder]; // asked for each message
-  }
-
-  folderOf(id: QueueId): Folder | undefined {
-    return this.census.get(id)?.folder;
-  }
-
-  openVariant(message: StoredMessage, variant: number): AsyncIterable<Buffer> {
-    const shape = message.trailer.variants[variant];
-    if (shape === undefined) throw new RangeError(`Message "${message.id}" has no variant ${variant}`);
-    return this.#octets(message, shape);
-  }
-
-  openBody(message: StoredMessage): Readable {
-    const octets = this.#octets(message, { prefix: '', cuts: [] });
-    return octets instanceof Readable ? octets : Readable.from(octets, { objectMode: false });
-  }
-
-  #octets(message: StoredMessage, shape: { prefix: string; cuts: Array<[number, number]> }): AsyncIterable<Buffer> {
-    const place = this.census.where(message.id);
-    const path = this.options.layout.message(message.id, place);
-    const expectedSha256 = message.trailer.sha256;
-    const onCorrupt = (): Promise<void> => this.setAside(message.id, 'Body hash does not match');
-    const body = this.#bodies.get(message);
-    if (body !== undefined) return memoryBody(body, { shape, expectedSha256, path, onCorrupt });
-    return bodyStream(this.options.files, path, { shape, expectedSha256, onCorrupt });
   }
 
   // — telling the stages —
@@ -172,7 +84,7 @@ export class SpoolStore extends SpoolCore implements Spool {
       if (only === undefined) throw new TypeError('Expected at least one part');
       if (decided.length === 1) {
         const entry = await replaceIncoming(this.mover, { id, place, ...only });
-        this.#settlePlaces(id, [{ id, place: { folder: only.folder, tries: 0, size: entry.size }, entry }]);
+        this.#settlePlaces(id, [{ id, place: placeOf({ folder: only.folder, size: entry.size }), entry }]);
         return [id];
       }
       const { preamble, trailer } = await this.layoutOf(id);
@@ -187,7 +99,10 @@ export class SpoolStore extends SpoolCore implements Spool {
   /** The census follows what the disk now holds; then the stages hear of it. */
   #settlePlaces(id: QueueId, parts: readonly Part[]): void {
     this.census.forget(id);
-    for (const part of parts) this.census.put(part.id, part.place);
+    for (const part of parts) {
+      this.census.put(part.id, part.place);
+      this.census.describe(part.id, part.entry);
+    }
     for (const part of parts) this.announce(part.id, part.place.folder, part.entry);
   }
 
@@ -240,6 +155,8 @@ export class SpoolStore extends SpoolCore implements Spool {
         nextHop,
       }));
       await this.options.progress.put(id, next);
+      // of a first attempt a list learns nothing new
+      if (entry.recipients.some(({ wait }) => wait > 0)) this.census.describe(id, next);
     });
   }
 
@@ -259,6 +176,7 @@ export class SpoolStore extends SpoolCore implements Spool {
         };
       });
       await this.options.progress.put(id, next);
+      this.census.describe(id, next);
     });
   }
 
@@ -277,6 +195,7 @@ export class SpoolStore extends SpoolCore implements Spool {
     await this.options.progress.write([[id, next], ...options.also], { sync: true, retired });
     this.free(id, options.recipients);
     if (done) this.clear(id);
+    else this.census.describe(id, next);
   }
 
   bounce(
@@ -363,7 +282,9 @@ export class SpoolStore extends SpoolCore implements Spool {
     return this.change(id, async ({ via: _before, ...entry }) => {
       const { folder } = this.census.where(id);
       if ((folder !== 'queue' && folder !== 'held') || entry.deleted !== undefined) throw wrongState(id, folder);
-      await this.options.progress.write([[id, via === undefined ? entry : { ...entry, via }]], { sync: true });
+      const next = via === undefined ? entry : { ...entry, via };
+      await this.options.progress.write([[id, next]], { sync: true });
+      this.census.describe(id, next);
     });
   }
 

@@ -395,6 +395,34 @@ export function spoolContract(name: string, makeRig: () => Promise<Rig>): void {
       );
     });
 
+    with_('what is known without reading follows every step, and a restart', async (rig, spool) => {
+      const far = parseForwardPath('x@far.example') as ForwardPath;
+      const id = await put(spool, rig.clock, { to: [ALICE, far] });
+      const known = (store: SpoolStore, of = id): unknown => {
+        const { folder, kind, due } = store.sketch(of) ?? {};
+        const wait = due === 0 || due === undefined ? 0 : Math.round(due - rig.clock.monotonic() / 1_000);
+        return [folder, kind?.domains, kind?.hops, kind?.reason, wait];
+      };
+      assert.deepEqual(known(spool), ['queue', ['far.example', 'office.example'], [], '', 0]);
+      await spool.recordAttempt(id, [ALICE, far], 'hop');
+      await spool.settle(id, [{ address: ALICE, outcome: 'delivered' }]);
+      await spool.defer(id, [{ address: far, reply: '450 4.2.1 Later, 17', wait: 60_000, nextHop: 'mx.far.example' }]);
+      const waiting = ['queue', ['far.example'], ['mx.far.example'], '450 4.2.1', 60];
+      assert.deepEqual(known(spool), waiting);
+      await spool.reroute(id, { host: '192.0.2.9', port: 25 });
+      assert.deepEqual(spool.sketch(id)?.kind?.via, { host: '192.0.2.9', port: 25 });
+      await rig.kill();
+      const again = await rig.open();
+      assert.deepEqual(known(again), waiting);
+      assert.deepEqual(again.sketch(id)?.kind?.via, { host: '192.0.2.9', port: 25 });
+      rig.clock.advance(61_000);
+      const held = await again.move(id, 'held');
+      assert.deepEqual(known(again, held), ['held', ['far.example'], ['mx.far.example'], '450 4.2.1', 0]);
+      const incoming = await put(again, rig.clock, { folder: 'incoming' });
+      assert.deepEqual(known(again, incoming), ['incoming', ['office.example'], [], '', 0]);
+      assert.deepEqual(again.page(['incoming', 'queue', 'held'], { limit: 9 }), [held, incoming]);
+    });
+
     with_('an unknown id is NOT_FOUND everywhere', async (_rig, spool) => {
       const id = '0000000-0000000000000' as QueueId;
       assert.equal(await spool.read(id), undefined);

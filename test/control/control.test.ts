@@ -92,6 +92,7 @@ const INPUTS: { [V in VerbName]: VerbInput<V> } = {
   'history.person': { address: 'info@office.example', after: 7 },
   'history.forget': { address: 'info@office.example', pseudonym: 'forgotten-1@office.example' },
   'history.watched': { from: 0, to: 86_400_000, step: 86_400_000 },
+  'queue.summary': {},
   'queue.delete': { id: ID },
   'queue.undelete': { id: ID },
   'quarantine.list': { text: '会議', sender: '@example.com', recipient: 'info', limit: 500 },

@@ -180,6 +180,13 @@ export function fakeHandlers(calls: Call[] = [], options: { trouble?: boolean } 
     'history.person': () => ({ entries: [{ id: ID }] }),
     'history.forget': () => ({ messages: 1, waiting: 0, samples: 0 }),
     'history.watched': () => ({ groups: [{ step: 0, action: 'quarantine', reason: 'executable', messages: 2 }] }),
+    'queue.summary': () => ({
+      total: 1,
+      states: { incoming: 0, active: 0, deferred: 1, held: 0, corrupt: 0 },
+      destinations: [],
+      ages: [{ messages: 1 }],
+      reasons: [{ reason: '451', messages: 1 }],
+    }),
     'queue.delete': ({ id }) => ({ id: known(id), deletedUntil: UNTIL }),
     'queue.undelete': ({ id }) => ({ id: known(id), state: 'deferred' }),
     'quarantine.list': () => ({ entries: [quarantined], total: 1 }),

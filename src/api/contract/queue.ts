@@ -27,7 +27,7 @@ export const QUEUE_OPERATIONS = {
     access: 'mail.search',
     response: z.object({
       total: count,
-      /** Of `total`, how many were looked at: the oldest ones. */
+      /** Of `total`, how many were looked at: all of them. */
       counted: count,
       destinations: z.array(
         z.object({

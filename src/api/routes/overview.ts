@@ -1,4 +1,5 @@
 /** The first page: is mail flowing, what was today like, what needs somebody. One card that fails spoils none of the others. */
+import type { VerbAnswer } from '../../control/contract.ts';
 import type { StatusAnswer } from '../../control/shapes.ts';
 import type { ControlClient } from '../../control/client.ts';
 import type { Answer } from '../contract/client.ts';
@@ -19,7 +20,7 @@ export function overviewHandlers(parts: RouteParts): Some<'overview.show'> {
     'overview.show': async ({ gateway }) => {
       const [status, queue, today, last, watch, certificates] = await Promise.all([
         card(gateway.call('status', {})),
-        card(oldestOf(gateway, parts.now())),
+        card(gateway.call('queue.summary', {})),
         card(todayOf(parts, gateway)),
         card(gateway.call('history.search', { state: 'delivered', limit: 1 })),
         card(watchOf(parts, gateway)),
@@ -87,29 +88,12 @@ async function card<T>(asked: Promise<T>): Promise<Card<T>> {
   }
 }
 
-interface Oldest {
-  active: number;
-  deferred: number;
-  oldestMs: number | undefined;
-}
-
-async function oldestOf(gateway: ControlClient, now: number): Promise<Oldest> {
-  const [active, deferred] = await Promise.all(
-    (['active', 'deferred'] as const).map((state) => gateway.call('queue.list', { state, limit: 200 })),
-  );
-  const entries = [...(active?.entries ?? []), ...(deferred?.entries ?? [])];
-  const arrived = entries.map(({ arrivedAt }) => Date.parse(arrivedAt)).filter((at) => at > 0);
-  return {
-    active: active?.entries.length ?? 0,
-    deferred: deferred?.entries.length ?? 0,
-    oldestMs: arrived.length === 0 ? undefined : Math.max(0, Math.round(now - Math.min(...arrived))),
-  };
-}
-
-/** What is deferred is counted among the oldest; the rest of the folder is on its way. */
-function queueOf({ spool, hops }: StatusAnswer, oldest: Oldest): Extract<Overview['queue'], { ok: true }>['value'] {
+function queueOf(
+  { spool, hops }: StatusAnswer,
+  { states, oldestMs }: VerbAnswer<'queue.summary'>,
+): Extract<Overview['queue'], { ok: true }>['value'] {
   const { incoming, queue, held, quarantine, corrupt } = spool.counts;
-  const deferred = Math.min(queue, oldest.deferred);
+  const deferred = Math.min(queue, states.deferred);
   return {
     incoming,
     active: queue - deferred,
@@ -117,7 +101,7 @@ function queueOf({ spool, hops }: StatusAnswer, oldest: Oldest): Extract<Overvie
     held,
     quarantine,
     corrupt,
-    ...(oldest.oldestMs === undefined ? {} : { oldestMs: oldest.oldestMs }),
+    ...(oldestMs === undefined ? {} : { oldestMs: Math.round(oldestMs) }),
     hopsDown: hops
       .filter(({ state }) => state === 'down')
       .map(({ hop, waiting, detail }) => ({ hop, waiting, ...(detail === undefined ? {} : { detail }) })),

@@ -2,8 +2,7 @@
 import type { Principal, Some } from '../server/call.ts';
 import { ApiProblem } from '../server/problems.ts';
 import { eachOf } from './bulk.ts';
-import { mustBe, type RouteParts } from './parts.ts';
-import { summaryOf } from './queue-summary.ts';
+import { mustBe } from './parts.ts';
 
 type QueueIds =
   `queue.${'list' | 'summary' | 'show' | 'retry' | 'hold' | 'unhold' | 'hold-domain' | 'unhold-domain' | 'route' | 'delete' | 'undelete'}`;
@@ -12,10 +11,13 @@ type QuarantineIds = `quarantine.${'list' | 'show' | 'release' | 'delete' | 'und
 /** Pages of a domain's mail that one request works through. */
 const MOST_PAGES = 20;
 
-export function queueHandlers({ now }: Pick<RouteParts, 'now'>): Some<QueueIds> {
+export function queueHandlers(): Some<QueueIds> {
   return {
     'queue.list': ({ gateway, query }) => gateway.call('queue.list', query),
-    'queue.summary': ({ gateway }) => summaryOf(gateway, now()),
+    'queue.summary': async ({ gateway }) => {
+      const { total, destinations, ages, reasons } = await gateway.call('queue.summary', {});
+      return { total, counted: total, destinations, ages, reasons };
+    },
     'queue.show': ({ gateway, params }) => gateway.call('queue.show', params),
     'queue.retry': async ({ gateway, body, signal }) => {
       if (!('ids' in body)) return gateway.call('queue.retry', body);

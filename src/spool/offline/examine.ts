@@ -7,6 +7,7 @@
 import { cp, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { systemClock } from '../../base/clock.ts';
 import { describeError, SekishoError } from '../../base/errors.ts';
 import type { QueueId } from '../../mail/queue-id.ts';
 import { type Database, openLevelDatabase } from '../database.ts';
@@ -51,7 +52,7 @@ export async function examineSpool(root: string): Promise<Examination> {
     const { state, database } = await openCopy(layout.path('level'), { scratch, reached });
     const progress = new ProgressStore(database, () => undefined);
     const recovered = await recover(
-      { files, layout, progress, log: () => undefined },
+      { files, layout, progress, clock: systemClock(), log: () => undefined },
       { cleanStop, databaseRebuilt: state.state !== 'whole' },
     );
     return {
