@@ -354,6 +354,7 @@ test('backpressure: a slow intake slows the client down', async () => {
   await client.envelope();
   await client.command('DATA', 354);
   for (let i = 0; i < 200; i += 1) client.write(`${'x'.repeat(8_000)}\r\n`.repeat(4));
+  await until(() => writes === 1);
   await new Promise((resolve) => setTimeout(resolve, 100));
   assert.equal(writes, 1);
   gate.resolve();

@@ -16,6 +16,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
+/** Ends a hang; what is waited for comes within milliseconds. */
+const GUARD_MS = 60_000;
+
 export interface TakenMessage {
   transaction: Transaction;
   precedence: boolean;
@@ -237,7 +240,7 @@ export class Client {
 
   /** The next reply; the empty string when the server hung up. */
   async reply(): Promise<string> {
-    const deadline = performance.now() + 8_000;
+    const deadline = performance.now() + GUARD_MS;
     while (performance.now() < deadline) {
       const match = /^(?:\d{3}-.*\r\n)*\d{3}(?: .*)?\r\n/.exec(this.#buffer);
       if (match !== null) {
@@ -247,7 +250,7 @@ export class Client {
       if (this.ended) return '';
       await this.#change(deadline - performance.now());
     }
-    throw new Error(`No reply within 8 s; so far: ${JSON.stringify(this.#buffer)}`);
+    throw new Error(`No reply within ${GUARD_MS} ms; so far: ${JSON.stringify(this.#buffer)}`);
   }
 
   async expect(code: number): Promise<string> {
@@ -263,7 +266,7 @@ export class Client {
 
   /** Whether the server hangs up by itself; nothing more may come before. */
   async hungUp(): Promise<boolean> {
-    const deadline = performance.now() + 8_000;
+    const deadline = performance.now() + GUARD_MS;
     while (!this.ended && performance.now() < deadline) await this.#change(deadline - performance.now());
     return this.ended && this.#buffer === '';
   }
@@ -324,9 +327,9 @@ export function handClock(): Clock & { advance(ms: number): void } {
 }
 
 export async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 8_000;
+  const deadline = performance.now() + GUARD_MS;
   while (!condition()) {
-    if (performance.now() > deadline) throw new Error('Did not happen within 8 s');
+    if (performance.now() > deadline) throw new Error(`Did not happen within ${GUARD_MS} ms`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

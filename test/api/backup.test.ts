@@ -165,7 +165,7 @@ test('restored on a fresh box it is that box: certificate, login, recipients, au
   await until('the mail at the provider', { ms: 60_000 }, async () =>
     (await provider.messages(FRIEND)).find((one) => one.bytes.includes('after.restore')),
   );
-  assert.match(await provider.log(), /sasl_username=office@provider\.example/);
+  await provider.logged(/sasl_username=office@provider\.example/);
   assert.equal(
     ((await admin.api('GET', '/config?path=outbound.smarthost')).json['value'] as { password: string }).password,
     '[hidden]',

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { inQuarantine, startWorld, type World } from '../e2e/world.ts';
+import { inQuarantine, queueEmpty, startWorld, type World } from '../e2e/world.ts';
 import { plainMail } from '../support/mime-samples.ts';
 import { until } from '../support/process.ts';
 import { startRspamd } from '../support/rspamd.ts';
@@ -144,6 +144,7 @@ test('while only watching, what the normal level would have stopped is delivered
   const reply = await sendMail(world.gateway.mxPort, { from: 'boss@nospf.example', to, bytes });
   assert.equal(reply.code, 250, reply.text);
   await until('the message', { ms: 20_000 }, () => Promise.resolve(arrivedFor(to)[0]));
+  await queueEmpty(world);
   type Watch = {
     value: {
       since: string;
@@ -187,6 +188,7 @@ test('one person is exported and, by a word typed twice, forgotten; what waits s
   const sent = await visitor.api('POST', `/messages/${id}/resend`, { recipients: [her], force: true });
   assert.equal(sent.status, 200, sent.text);
   await until('the copy', { ms: 20_000 }, () => Promise.resolve(arrivedFor(her)[0]));
+  await queueEmpty(world);
   await visitor.api('POST', '/session/confirm', { password: PASSWORD });
   const exported = await visitor.api('POST', '/privacy/export', { address: her.toUpperCase() });
   const lines = exported.text

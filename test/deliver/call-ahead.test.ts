@@ -17,7 +17,7 @@ async function server(script: Script = {}): Promise<FakeServer> {
   return started;
 }
 
-function ask(ports: number[], deadlineMs = 3_000): Promise<RecipientAnswer> {
+function ask(ports: number[], deadlineMs = 30_000): Promise<RecipientAnswer> {
   return callAhead(to('bob@office.example'), {
     config: officeConfig(ports),
     resolver: fakeResolver({}),

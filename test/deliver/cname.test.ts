@@ -67,7 +67,7 @@ before(async () => {
   server.on('message', (query, from) => server.send(answer(query), from.port, from.address));
   server.bind(0, '127.0.0.1');
   await once(server, 'listening');
-  resolver = createResolver({ servers: [`127.0.0.1:${server.address().port}`], timeoutMs: 2_000, tries: 1 });
+  resolver = createResolver({ servers: [`127.0.0.1:${server.address().port}`], timeoutMs: 20_000, tries: 1 });
 });
 after(() => server.close());
 

@@ -3,6 +3,7 @@
  */
 import net from 'node:net';
 import tls from 'node:tls';
+import { freePort } from '../support/net.ts';
 import { TEST_CERTIFICATE, TEST_KEY } from './certificate.ts';
 
 export interface Taken {
@@ -82,7 +83,12 @@ export async function startServer(
     if (options.implicitTls === true) conversation.encrypt(socket);
     conversation.begin();
   });
-  await new Promise<void>((resolve) => listener.listen(options.port ?? 0, '127.0.0.1', resolve));
+  // a port that nobody else is given while this one is away
+  const port = options.port ?? (await freePort());
+  await new Promise<void>((resolve, reject) => {
+    listener.once('error', reject);
+    listener.listen(port, '127.0.0.1', resolve);
+  });
   (server as { port: number }).port = (listener.address() as net.AddressInfo).port;
   return server;
 }

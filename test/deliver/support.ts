@@ -358,18 +358,18 @@ export function watch(): Watched {
   return watched;
 }
 
-/** Times short enough for tests; everything else as shipped. */
+/** Pauses short enough for tests, and deadlines that end a hang; everything else as shipped. */
 export function testConfig(input: ConfigInput = {}): Config {
   return configSchema.parse({
     hostname: 'mx.gateway.example',
     language: 'en',
     ...input,
     timeouts: {
-      connectMs: 2_000,
-      commandMs: 2_000,
-      dataMs: 2_000,
-      dataBlockMs: 2_000,
-      finalDotMs: 2_000,
+      connectMs: 30_000,
+      commandMs: 30_000,
+      dataMs: 30_000,
+      dataBlockMs: 30_000,
+      finalDotMs: 30_000,
       ...input.timeouts,
     },
     delivery: { retryMs: [30, 60], probeMs: 20, ...input.delivery },
@@ -406,7 +406,7 @@ export function stage(config: Config | (() => Config), options: Partial<Delivery
 }
 
 /** Waits for something to become true; fails loudly when it does not. */
-export async function until(what: string, holds: () => boolean, ms = 5_000): Promise<void> {
+export async function until(what: string, holds: () => boolean, ms = 60_000): Promise<void> {
   const end = performance.now() + ms;
   while (!holds()) {
     if (performance.now() > end) throw new Error(`Waited ${ms} ms in vain: ${what}`);

@@ -99,8 +99,8 @@ describe('DANE, by a real validating resolver', { skip: hasSigner() ? false : 'n
       records: [],
       signed: [signed, forged, { name: unsigned.name, file: unsigned.file }],
     });
-    resolver = createResolver({ servers: [dns.address], timeoutMs: 2_000 });
-    const made = createSecureResolver({ servers: [dns.address], timeoutMs: 2_000 });
+    resolver = createResolver({ servers: [dns.address], timeoutMs: 20_000 });
+    const made = createSecureResolver({ servers: [dns.address], timeoutMs: 20_000 });
     assert.ok(made !== undefined);
     secure = made;
   });

@@ -17,9 +17,10 @@ function answers(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host, port });
     socket.once('error', () => resolve(false));
+    socket.once('close', () => resolve(false));
     socket.once('data', () => {
-      socket.destroy();
       resolve(true);
+      socket.destroy();
     });
   });
 }

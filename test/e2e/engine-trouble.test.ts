@@ -3,7 +3,7 @@ import { after, afterEach, before, test } from 'node:test';
 import { bigMail, eicarMail, plainMail } from '../support/mime-samples.ts';
 import { until } from '../support/process.ts';
 import { sendMail, smtpConnect, stuffDots } from '../support/smtp-client.ts';
-import { startWorld, type World } from './world.ts';
+import { enginesUp, queueEmpty, startWorld, type World } from './world.ts';
 
 let world: World;
 before(async () => {
@@ -13,14 +13,14 @@ before(async () => {
   // engines are wired at the start, so this is a new life and not a reload
   await world.gateway.stop();
   await world.gateway.start();
-  await untilUp();
+  await enginesUp(world);
 });
 after(() => world?.[Symbol.asyncDispose]());
 afterEach(async () => {
   clamd().resume();
   await clamd().start();
-  await untilUp();
-  await untilDrained();
+  await enginesUp(world);
+  await queueEmpty(world);
 });
 
 const from = 'hanako@example.com';
@@ -38,7 +38,7 @@ test('a clamd that hangs in mid-scan: mail is taken as incoming, nothing goes ou
 
   clamd().resume();
   await arrivedFor('late@office.example');
-  await untilDrained();
+  await queueEmpty(world);
   assert.equal(forRecipient('late-virus@office.example').length, 0, 'a virus was delivered');
   if (virus.code === 250) {
     const { total } = await world.gateway.call('quarantine.list', { recipient: 'late-virus@office.example' });
@@ -94,7 +94,7 @@ test('a clamd killed in mid-scan: no 5xx, no uninspected delivery, no loss', asy
     const [arrived] = await arrivedFor('killed@office.example');
     assert.ok(arrived?.bytes.subarray(-bytes.length).equals(bytes));
   } else {
-    await untilDrained();
+    await queueEmpty(world);
     assert.equal(forRecipient('killed@office.example').length, 0, 'refused and yet delivered');
   }
 });
@@ -123,17 +123,4 @@ function arrivedFor(to: string): Promise<World['office']['messages']> {
     const found = forRecipient(to);
     return found.length > 0 ? found : undefined;
   });
-}
-
-async function untilUp(): Promise<void> {
-  await until('all engines to be up', { ms: 60_000, every: 200 }, async () => {
-    const { engines } = await world.gateway.call('engines.list');
-    return engines.every((engine) => engine.state === 'up' || engine.state === 'off') ? true : undefined;
-  });
-}
-
-async function untilDrained(): Promise<void> {
-  await until('everything to be judged and delivered', { ms: 60_000, every: 200 }, async () =>
-    (await world.gateway.call('queue.list', { state: 'all' })).total === 0 ? true : undefined,
-  );
 }

@@ -35,8 +35,12 @@ test('a domain routed to the lab by hand: its failures stand in the queue, can b
     const { entries } = await gateway.call('queue.list', { state, domain: 'lab.example' });
     return entries.flatMap((entry) => entry.recipients.map((each) => each.lastReply ?? ''));
   };
-  await until('deferred', { ms: 20_000 }, async () => ((await listed('deferred')).length === 1 ? true : undefined));
-  assert.match((await listed('deferred'))[0] ?? '', /^451 4\.3\.0 Temporary trouble/);
+  // asked once: a moment later it may be on its way again
+  const [said] = await until('deferred', { ms: 20_000 }, async () => {
+    const replies = await listed('deferred');
+    return replies.length === 1 ? replies : undefined;
+  });
+  assert.match(said ?? '', /^451 4\.3\.0 Temporary trouble/);
 
   // One that is being delivered at that moment is left alone, and said: then it is asked again.
   await until('held', { ms: 20_000 }, async () => {

@@ -7,7 +7,7 @@ import { plainMail } from '../support/mime-samples.ts';
 import { hasPostfix, type Postfix, smtpSource, startPostfix } from '../support/peers.ts';
 import { until } from '../support/process.ts';
 import { sendMail } from '../support/smtp-client.ts';
-import { CORPUS, CORPUS_DNS, startWorld, type World } from './world.ts';
+import { CORPUS, CORPUS_DNS, queueEmpty, startWorld, type World } from './world.ts';
 
 const recipients = ['suzuki@office.example', 'tanaka@office.example', 'load@office.example'];
 let world: World;
@@ -78,6 +78,7 @@ test('two hundred mails of smtp-source through a Postfix all arrive, each once',
     messages: 200,
     sessions: 10,
     octets: 10_000,
+    ms: 300_000,
   });
   assert.equal(run.code, 0, run.output);
   const arrived = await office.received(200, { recipient: 'load@office.example', ms: 90_000 });
@@ -102,6 +103,7 @@ test('the office sends outward by the relay listener, and not by the MX listener
 });
 
 test('while the office Postfix is stopped its mail is kept, and comes when it starts', async () => {
+  await queueEmpty(world);
   const before = (await office.messages('suzuki@office.example')).length;
   await office.stop();
   for (let index = 0; index < 5; index += 1) {
@@ -142,9 +144,7 @@ test('a Postfix that hears 451 while an engine is down keeps its mail and brings
   const bytes = plainMail({ messageId: 'again.1@example.com' });
   const taken = await sendMail(sender.port, { from: 'hanako@example.com', to: 'tanaka@office.example', bytes });
   assert.equal(taken.code, 250, taken.text);
-  await until('the sender to defer', { ms: 20_000 }, async () =>
-    /to=<tanaka@office\.example>.*status=deferred \(host .* said: 451 /.test(await sender.log()) ? true : undefined,
-  );
+  await sender.logged(/to=<tanaka@office\.example>.*status=deferred \(host .* said: 451 /);
   await world.clamd?.start();
   const arrived = await office.received(before + 1, { recipient: 'tanaka@office.example', ms: 60_000 });
   assert.equal(arrived.length, before + 1);

@@ -88,6 +88,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
         ...(options.program === undefined ? {} : { program: options.program }),
       }),
     );
+    await enginesUp({ gateway });
     const owned = stack.move();
     return {
       dir,
@@ -104,6 +105,21 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     await stack.disposeAsync();
     throw error;
   }
+}
+
+/** Mail that comes while an engine is still starting has its 250 before anybody looked at it. */
+export async function enginesUp(world: Pick<World, 'gateway'>): Promise<void> {
+  await until('all engines to be up', { ms: 60_000, every: 100 }, async () => {
+    const { engines } = await world.gateway.call('engines.list');
+    return engines.every(({ state }) => state === 'up' || state === 'off') ? true : undefined;
+  });
+}
+
+/** Whatever would come has come, and is on record: a mail server has a message a moment before that. */
+export async function queueEmpty(world: Pick<World, 'gateway'>): Promise<void> {
+  await until('an empty queue', { ms: 60_000, every: 100 }, async () =>
+    (await world.gateway.call('queue.list', { state: 'all' })).total === 0 ? true : undefined,
+  );
 }
 
 /** The quarantine once it holds that many (of one recipient): on a busy machine a mail's inspection comes after its 250. */

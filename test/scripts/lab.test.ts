@@ -36,7 +36,7 @@ function send(
   localparts: string[],
   options: { protocol?: 'smtp' | 'lmtp'; commandMs?: number } = {},
 ): Stage & { id: string } {
-  const { protocol = 'smtp', commandMs = 2_000 } = options;
+  const { protocol = 'smtp', commandMs = 30_000 } = options;
   const port = (protocol === 'lmtp' ? lmtp : smtp).smtpPort;
   const config = testConfig({
     domains: [{ name: 'office.example', servers: [{ host: 'localhost', port, protocol }] }],
@@ -155,8 +155,11 @@ test('the command starts, says where it listens, and ends with a signal', async 
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   cleanups.push(async () => void child.kill('SIGKILL'));
-  const [first] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string];
-  const port = Number(/SMTP 127\.0\.0\.1:(\d+)/.exec(first)?.[1]);
+  let said = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));
+  const place = (): RegExpExecArray | null => /SMTP 127\.0\.0\.1:(\d+)\D/.exec(said);
+  await until('the place', () => place() !== null);
+  const port = Number(place()?.[1]);
   const socket = net.connect(port, '127.0.0.1');
   const [greeting] = (await once(socket.setEncoding('utf8'), 'data')) as [string];
   assert.match(greeting, /^220 /);

@@ -1,18 +1,34 @@
 /** Free ports and "is somebody there", on loopback only. */
+import { randomInt } from 'node:crypto';
 import { createServer, connect } from 'node:net';
 import { until } from './process.ts';
 
-/** A port that was free a moment ago: for servers that cannot listen on port 0 themselves. */
+/**
+ * Below the ports the kernel gives away by itself (ip_local_port_range of tcp(7): from 32768 on): between our look and the listen,
+ * and whenever a server is stopped for a while, a connection or another test's port 0 might be given the same one.
+ */
+const FIRST = 12_000;
+const LAST = 31_999;
+/** Each process begins somewhere else, and gives no port twice. */
+let next = randomInt(FIRST, LAST);
+
+/** A port that nobody has: for servers that cannot listen on port 0 themselves, or must come back where they were. */
 export async function freePort(): Promise<number> {
+  for (let tries = 0; tries < 1_000; tries += 1) {
+    const port = next;
+    next = port === LAST ? FIRST : port + 1;
+    if (await isFree(port)) return port;
+  }
+  throw new Error(`No free port below ${next}`);
+}
+
+/** On every address: some servers of the tests listen on more than loopback. */
+function isFree(port: number): Promise<boolean> {
   const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen({ port, host: '0.0.0.0', exclusive: true }, () => server.close(() => resolve(true)));
   });
-  const address = server.address();
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  if (address === null || typeof address === 'string') throw new Error('A TCP server has no port');
-  return address.port;
 }
 
 export function canConnect(target: { port: number } | { path: string }): Promise<boolean> {

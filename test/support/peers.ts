@@ -79,6 +79,8 @@ export interface Postfix {
   /** Waits until `count` messages lie there. */
   received(count: number, options?: { recipient?: string; ms?: number }): Promise<ArrivedMessage[]>;
   log(): Promise<string>;
+  /** Waits for it: postlogd(8) writes what the others say in its own time. */
+  logged(words: RegExp): Promise<void>;
   /** Frees the port: connections are refused until `start`. */
   stop(): Promise<void>;
   start(): Promise<void>;
@@ -146,6 +148,13 @@ export async function startPostfix(options: PostfixOptions): Promise<Postfix> {
         });
       }),
     log: () => readLog(folder),
+    logged: async (words) => {
+      await until(`${String(words)} in the mail server's log`, { ms: 20_000 }, async () =>
+        words.test(await readLog(folder)) ? true : undefined,
+      ).catch(async (error: unknown) => {
+        throw new Error(`Postfix says:\n${(await readLog(folder)).slice(-3_000)}`, { cause: error });
+      });
+    },
     stop,
     start,
     configure: async (settings) => {

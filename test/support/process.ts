@@ -13,7 +13,7 @@ export interface Child {
   output(): string;
   /** Its lines on stdout, complete ones only, as they come. */
   onLine(listener: (line: string) => void): void;
-  /** Resolves when it has ended. */
+  /** Resolves when it has ended and what it wrote has been read; what it left behind may hold its pipes for ever. */
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   running(): boolean;
   /** Signals the child alone. */
@@ -27,6 +27,7 @@ export interface Child {
 }
 
 const KEPT_OUTPUT = 1_048_576;
+const LAST_WORDS_MS = 5_000;
 const living = new Set<number>();
 
 process.on('exit', () => {
@@ -53,8 +54,16 @@ export async function startChild(
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     output = (output + text).slice(-KEPT_OUTPUT);
   });
-  const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
+  const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
     child.once('exit', (code, signal) => resolve({ code, signal }));
+  });
+  // "exit" may come before the last words are read
+  const closed = new Promise<void>((resolve) => void child.once('close', () => resolve()));
+  const ended = exited.then(async (how) => {
+    const over = new AbortController();
+    await Promise.race([closed, sleep(LAST_WORDS_MS, undefined, { signal: over.signal }).catch(() => undefined)]);
+    over.abort();
+    return how;
   });
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve);
@@ -66,7 +75,7 @@ export async function startChild(
   const running = (): boolean => child.exitCode === null && child.signalCode === null;
   const kill = async (): Promise<void> => {
     signalGroup(pid, 'SIGKILL');
-    await ended;
+    await exited;
     living.delete(pid);
   };
   return {
@@ -85,7 +94,7 @@ export async function startChild(
     stop: async (ms = 5_000) => {
       if (running()) child.kill('SIGTERM');
       const late = setTimeout(() => signalGroup(pid, 'SIGKILL'), ms);
-      await ended;
+      await exited;
       clearTimeout(late);
       signalGroup(pid, 'SIGKILL'); // what it left behind
       living.delete(pid);
@@ -116,17 +125,25 @@ function signalGroup(pid: number, name: NodeJS.Signals): void {
   }
 }
 
-/** Asks again and again until `ask` gives a value; throws with the words of `what` when `ms` are over. */
+/** A busy machine may need so many times what a quiet one does; beyond the most of it a hang is told all the same. */
+const SLACK = 5;
+const SLACK_MOST_MS = 120_000;
+
+/**
+ * Asks again and again until `ask` gives a value; throws with the words of `what` when it hangs. `ms` is what a machine that is
+ * not busy may take, never a time in which something must not happen.
+ */
 export async function until<T>(
   what: string,
   options: { ms: number; every?: number },
   ask: () => T | undefined | Promise<T | undefined>,
 ): Promise<T> {
-  const end = performance.now() + options.ms;
+  const ms = Math.max(options.ms, Math.min(SLACK * options.ms, SLACK_MOST_MS));
+  const end = performance.now() + ms;
   for (;;) {
     const value = await ask();
     if (value !== undefined && value !== false) return value;
-    if (performance.now() > end) throw new Error(`Waited ${options.ms} ms in vain for ${what}`);
+    if (performance.now() > end) throw new Error(`Waited ${ms} ms in vain for ${what}`);
     await sleep(options.every ?? 50);
   }
 }

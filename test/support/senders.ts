@@ -26,7 +26,7 @@ const HELO = 'client.example.com';
 export const swaks: Sender = async (errand) => {
   const input = `${errand.file}.swaks`;
   await writeFile(input, Buffer.concat([await readFile(errand.file), Buffer.from('.')]));
-  const args = ['--server', '127.0.0.1', '--port', String(errand.port), '--helo', HELO, '--timeout', '20'];
+  const args = ['--server', '127.0.0.1', '--port', String(errand.port), '--helo', HELO, '--timeout', '90'];
   args.push('--from', errand.from, '--to', errand.to, '--data', `@${input}`);
   if (errand.startTls) args.push('--tls');
   args.push(...(errand.more ?? []));
@@ -38,14 +38,14 @@ export const msmtp: Sender = async (errand) => {
   const text = (await readFile(errand.file, 'latin1')).replaceAll('\r\n', '\n');
   const input = `${errand.file}.lf`;
   await writeFile(input, text, 'latin1');
-  const args = ['--host=127.0.0.1', `--port=${errand.port}`, `--domain=${HELO}`, '--timeout=20', '--file=/dev/null'];
+  const args = ['--host=127.0.0.1', `--port=${errand.port}`, `--domain=${HELO}`, '--timeout=90', '--file=/dev/null'];
   args.push(errand.startTls ? '--tls=on' : '--tls=off', '--tls-starttls=on', '--tls-certcheck=off');
   args.push(`--from=${errand.from}`, errand.to);
   return await run('msmtp', args, input);
 };
 
 export const curl: Sender = (errand) => {
-  const args = ['--silent', '--show-error', '--max-time', '20', '--mail-from', errand.from, '--mail-rcpt', errand.to];
+  const args = ['--silent', '--show-error', '--max-time', '90', '--mail-from', errand.from, '--mail-rcpt', errand.to];
   args.push('--upload-file', errand.file);
   if (errand.startTls) args.push('--ssl-reqd', '--insecure');
   args.push(`smtp://127.0.0.1:${errand.port}/${HELO}`);
@@ -62,7 +62,7 @@ async function run(
   const child = await startChild('/bin/sh', ['-c', 'exec "$@" < "$0"', input, command, ...args], {
     env: { ...peerEnvironment(), PERL5LIB: perlFolders().join(':'), HOME: '/nonexistent' },
   });
-  const guard = setTimeout(() => child.signalGroup('SIGKILL'), 30_000);
+  const guard = setTimeout(() => child.signalGroup('SIGKILL'), 120_000);
   const { code } = await child.ended;
   clearTimeout(guard);
   return { code, output: child.output() };
