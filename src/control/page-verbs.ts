@@ -1,5 +1,6 @@
 /**
- * Verbs that only the pages need: the octets of a message, figures of the history. Part of the gateway's table (contract.ts).
+ * Verbs of the pages: the octets of a message, figures of the history, the queue at a glance. Part of the gateway's table
+ * (contract.ts).
  */
 import { z } from 'zod';
 import * as shape from './shapes.ts';
@@ -22,7 +23,7 @@ export const MOST_BODY_PART = 4 * 1024 * 1024;
 export const PAGE_VERBS = {
   /** All that waits, the quarantine not: how much, where to, since when, why. */
   'queue.summary': verb('GET', '/v1/queue/summary', {
-    callers: ADMIN,
+    callers: ['cli', 'admin'],
     request: z.strictObject({}),
     response: z.object({
       total: shape.count,

@@ -98,10 +98,8 @@ export async function openSpool(options: SpoolOptions): Promise<SpoolStore> {
   }
   for (const id of recovered.lost) observe.log('error', 'Entry has no message file', { id });
 
-  const highest = [...recovered.places.keys()].reduce(
-    (most, id) => Math.max(most, sequenceOf(id) + 1),
-    sequence.message,
-  );
+  let highest = sequence.message;
+  for (const id of recovered.places.keys()) highest = Math.max(highest, sequenceOf(id) + 1);
   const message = Math.ceil((highest + 1) / FILES_PER_FOLDER) * FILES_PER_FOLDER;
   await writeSmallFile(files, layout, { name: 'sequence', value: { database: progress.sequence, message } });
   if (marker !== undefined) {

@@ -181,7 +181,8 @@ class Recovery {
   }
 
   async reconcile(): Promise<void> {
-    const open = Array.from(this.#places).filter(([, place]) => place.size === UNKNOWN);
+    const open: Array<readonly [QueueId, Place]> = [];
+    for (const [id, place] of this.#places) if (place.size === UNKNOWN) open.push([id, place]);
     await this.#each(open, ([id, place]) => this.#settleFile(id, place));
     const orphans: Array<readonly [QueueId, undefined]> = [];
     const replaced = new Set(this.#replaced.values());

@@ -125,6 +125,12 @@ const CASES: readonly Case[] = [
     ],
     ja: [/^接続元 +mail\.example\.com/m, /^検査結果:$/m, /^判定:$/m],
   },
+  {
+    args: ['queue', 'summary'],
+    code: 0,
+    en: [/^Messages +1$/m, /^far\.example +1 +2\.0 KiB .*away +451 4\.3\.0 Later$/m, /^held +2$/m],
+    ja: [/^再送待ち +1$/m, /応答なし/, /^保留 +2$/m],
+  },
   { args: ['queue', 'retry', '--all'], code: 0, en: [/^2 message\(s\) due now$/m], ja: [/^2 通をすぐに再送します$/m] },
   { args: ['queue', 'retry', '--hop', 'nobody.example'], code: 1, en: [/^0 message/m], ja: [/^0 通/m] },
   { args: ['queue', 'retry'], code: 2, en: [/Say what to try again/], ja: [/1 つ指定してください/] },

@@ -183,9 +183,21 @@ export function fakeHandlers(calls: Call[] = [], options: { trouble?: boolean } 
     'queue.summary': () => ({
       total: 1,
       states: { incoming: 0, active: 0, deferred: 1, held: 0, corrupt: 0 },
-      destinations: [],
+      destinations: [
+        {
+          domain: 'far.example',
+          messages: 1,
+          octets: 2_048,
+          oldestAt: UNTIL,
+          state: 'down',
+          lastReply: '451 4.3.0 Later',
+        },
+      ],
       ages: [{ messages: 1 }],
-      reasons: [{ reason: '451', messages: 1 }],
+      reasons: [
+        { reason: '451 4.3.0', messages: 1 },
+        { reason: 'held', messages: 2 },
+      ],
     }),
     'queue.delete': ({ id }) => ({ id: known(id), deletedUntil: UNTIL }),
     'queue.undelete': ({ id }) => ({ id: known(id), state: 'deferred' }),

@@ -6,6 +6,7 @@ import { argument, type Command, type CommandContext, EXIT } from './command.ts'
 import { DOMAIN_OPTION, holdOrUnhold, ROUTE_COMMAND } from './commands-queue-bulk.ts';
 import { findingLines } from './finding-text.ts';
 import { block, type Look, showPath, showSize, showSome, showTime, table } from './output.ts';
+import { SUMMARY_COMMAND } from './queue-summary.ts';
 import { STATE_NAMES } from './state-names.ts';
 
 export const LIMIT_OPTION = {
@@ -53,6 +54,7 @@ export const QUEUE_COMMANDS: readonly Command[] = [
       return EXIT.ok;
     },
   },
+  SUMMARY_COMMAND,
   {
     name: 'queue show',
     args: 'ID',
