@@ -63,7 +63,7 @@ export const HOMES: Readonly<Record<string, readonly string[]>> = {
   '@zip.js/zip.js': ['inspect'],
   pino: ['observe'],
   'prom-client': ['observe'],
-  'node:sqlite': ['observe', 'api'],
+  'node:sqlite': ['base', 'observe', 'api'], // base: the versions of a file, for the two that have one
   libmime: ['mail'],
   tldts: ['mail'],
   'ipaddr.js': ['base'],

@@ -106,7 +106,7 @@ export function openHistoryDatabase(file: string, settings: HistorySettings): Hi
   const writer = createHistoryWriter(database, { settings: () => current });
   const forget = createForgetter(database);
   const lastBatch = database.prepare("SELECT value FROM meta WHERE key = 'batch'");
-  const markBatch = prepareWrite(database, "INSERT OR REPLACE INTO meta VALUES ('batch', ?)");
+  const markBatch = prepareWrite(database, "INSERT OR REPLACE INTO meta (key, value) VALUES ('batch', ?)");
 
   return {
     apply: (batch) => {

@@ -5,6 +5,7 @@
  * moments, never the file.
  */
 import type { DatabaseSync } from 'node:sqlite';
+import { bringToVersion } from '../base/sqlite-version.ts';
 
 /** Rows of one millisecond; more spill into the next. 2^53 / 1024 ms is the year 2248. */
 export const PER_MILLISECOND = 1_024;
@@ -12,7 +13,7 @@ export const PER_MILLISECOND = 1_024;
 /** Kinds of exact keys. */
 export const KEY = { sender: 1, senderDomain: 2, recipient: 3, recipientDomain: 4, client: 5, messageId: 6 } as const;
 
-const MIGRATIONS: readonly string[] = [
+const STEPS: readonly string[] = [
   `CREATE TABLE messages (
      n INTEGER PRIMARY KEY,
      id TEXT,
@@ -65,25 +66,19 @@ const MIGRATIONS: readonly string[] = [
    CREATE INDEX messages_would ON messages (n) WHERE would IS NOT NULL;`,
 ];
 
-export const SCHEMA_VERSION = MIGRATIONS.length;
-
-/** Brings the file to today's version. Throws when it is from a newer release (it is then set aside, not touched). */
+/** Brings the file to today's version. Throws when a newer release made it unreadable to us (it is then set aside, not touched). */
 export function prepareDatabase(database: DatabaseSync): void {
-  database.exec('PRAGMA busy_timeout = 2000');
-  const version = Number(Object.values(database.prepare('PRAGMA user_version').get() ?? {})[0] ?? 0);
-  if (version > SCHEMA_VERSION)
-    throw Object.assign(new Error(`History has version "${version}", this release knows "${SCHEMA_VERSION}"`), {
+  // the second holds for a file without tables only
+  database.exec('PRAGMA busy_timeout = 2000; PRAGMA auto_vacuum = INCREMENTAL');
+  const newer = bringToVersion(database, { steps: STEPS, readableFrom: 1 });
+  if (newer !== undefined)
+    throw Object.assign(new Error(`History has version "${newer}", this release knows "${STEPS.length}"`), {
       code: 'HISTORY_NEWER',
     });
-  if (version === 0) database.exec('PRAGMA auto_vacuum = INCREMENTAL');
   database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16000');
   // A checkpoint syncs: one for 16 MiB, not for 4
   database.exec('PRAGMA wal_autocheckpoint = 4000');
   database.exec('PRAGMA journal_size_limit = 33554432; PRAGMA temp_store = MEMORY');
-  for (const [at, sql] of MIGRATIONS.entries()) {
-    if (at < version) continue;
-    database.exec(`BEGIN IMMEDIATE; ${sql} PRAGMA user_version = ${at + 1}; COMMIT;`);
-  }
   // A damaged file shows itself here rather than in the midst of a batch
   database.prepare('SELECT count(*) FROM sqlite_schema').get();
   database.prepare('SELECT n FROM messages ORDER BY n DESC LIMIT 1').get();

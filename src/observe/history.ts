@@ -40,6 +40,7 @@ const BATCH_ROWS = 500;
 const MAX_WAITING_CHARACTERS = 32 * 1024 * 1024;
 const MAX_RETRY_MS = 30_000;
 const ASK_MS = 10_000;
+const STARTING_MS = 5_000;
 const REPORT_MS = 50_000;
 const EXPIRE_MS = 600_000;
 const DAY_MS = 86_400_000;
@@ -117,10 +118,12 @@ export function createHistory(options: HistoryOptions): History {
         ready = true;
         timer = undefined;
         post({ type: 'settings', settings: { ...settings } });
-        for (const [serial, ask] of asks) send(serial, ask);
         if (inFlight !== undefined) post({ type: 'batch', batch: inFlight });
         else if (waiting.length === 0) faults.clear('worker');
-        return pump();
+        // first what waits, then what is asked about it
+        pump(asks.size > 0);
+        for (const [serial, ask] of asks) send(serial, ask);
+        return undefined;
       case 'written':
         if (message.number !== inFlight?.number) return undefined;
         retryMs = firstRetryMs;
@@ -230,7 +233,8 @@ export function createHistory(options: HistoryOptions): History {
 
   async function asked<T>(ask: Ask, ms: number): Promise<T> {
     if (closing) throw unavailable('History is closed');
-    await flush(1_000);
+    // a thread that is still starting answers nobody before; one in trouble is not waited for
+    await flush(ready ? 1_000 : STARTING_MS);
     serials += 1;
     const serial = serials;
     try {

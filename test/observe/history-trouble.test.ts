@@ -22,6 +22,21 @@ describe('the history in trouble', () => {
     await eventually('figures', () => again.history.status().messages === 1_300);
   });
 
+  it('answers with what was told before, however long its thread takes to start', async () => {
+    const entry = new URL('../../src/observe/history-worker.ts', import.meta.url);
+    const late = `await new Promise((go) => setTimeout(go, 1_500)); await import(${JSON.stringify(entry.href)});`;
+    await using b = await bench({
+      startWorker: (start) =>
+        new Worker(new URL(`data:text/javascript,${encodeURIComponent(late)}`), { workerData: start }),
+    });
+    const id = queueId();
+    b.history.record(received(id), NOON);
+    assert.deepEqual(
+      (await b.history.search({})).rows.map((row) => row.id),
+      [id],
+    );
+  });
+
   it('starts a worker anew that died, and loses nothing', async () => {
     await using b = await bench();
     const [one, two, three] = [queueId(), queueId(), queueId()];
@@ -144,12 +159,26 @@ describe('the history in trouble', () => {
     assert.match(b.faults.find((fault) => fault !== undefined) ?? '', /damaged/);
   });
 
-  it('does not touch a file of a newer release', async () => {
+  it('goes on with a file of a newer release that only added to it: an update may be taken back', async () => {
     await using first = await bench();
     first.history.record(received(queueId()), NOON);
     await first.history[Symbol.asyncDispose]();
     const newer = new DatabaseSync(first.file);
+    for (const table of ['messages', 'recipients', 'events', 'keys', 'meta'])
+      newer.exec(`ALTER TABLE ${table} ADD COLUMN later TEXT`);
     newer.exec('PRAGMA user_version = 99');
+    newer.close();
+    await using b = await bench({ file: first.file });
+    b.history.record(received(queueId()), NOON + 1);
+    assert.equal((await b.history.search({})).rows.length, 2);
+  });
+
+  it('does not touch a file of a newer release that it cannot read', async () => {
+    await using first = await bench();
+    first.history.record(received(queueId()), NOON);
+    await first.history[Symbol.asyncDispose]();
+    const newer = new DatabaseSync(first.file);
+    newer.exec('PRAGMA user_version = 99; UPDATE compatibility SET readable_from = 98');
     newer.close();
     await using b = await bench({ file: first.file });
     b.history.record(received(queueId()), NOON);

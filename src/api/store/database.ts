@@ -1,14 +1,15 @@
 /**
  * The one database of the process `admin`: users, sessions, tokens, audit, wizard. SQLite in its own file (0600), WAL,
  * synchronous FULL: what was answered is on the disk, also after a power cut. Calls are short and synchronous; their number is
- * that of a few people at work. Throws ADMIN_STORE_NEWER for a file of a later release, which is not touched.
+ * that of a few people at work. Throws ADMIN_STORE_NEWER for a file of a later release that this one cannot read; it is not touched.
  */
 import { chmodSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { SekishoError } from '../../base/errors.ts';
+import { bringToVersion } from '../../base/sqlite-version.ts';
 
-const MIGRATIONS: readonly string[] = [
+const STEPS: readonly string[] = [
   `CREATE TABLE users (
      id TEXT PRIMARY KEY,
      name TEXT NOT NULL UNIQUE,
@@ -91,14 +92,11 @@ export function openAdminDatabase(directory: string): AdminDatabase {
   if (file !== ':memory:') chmodSync(file, 0o600);
   database.exec('PRAGMA busy_timeout = 2000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
   database.exec('PRAGMA foreign_keys = ON');
-  const version = Number(Object.values(database.prepare('PRAGMA user_version').get() ?? {})[0] ?? 0);
-  if (version > MIGRATIONS.length)
-    throw new SekishoError('ADMIN_STORE_NEWER', `"${file}" is of a later release (version ${version})`, {
+  const newer = bringToVersion(database, { steps: STEPS, readableFrom: 1 });
+  if (newer !== undefined)
+    throw new SekishoError('ADMIN_STORE_NEWER', `"${file}" is of a later release (version ${newer})`, {
       remedy: 'Go back to the release that wrote it, or restore a backup',
     });
-  for (const [at, sql] of MIGRATIONS.entries()) {
-    if (at >= version) database.exec(`BEGIN IMMEDIATE; ${sql} PRAGMA user_version = ${at + 1}; COMMIT;`);
-  }
   const readFact = database.prepare('SELECT value FROM facts WHERE key = ?');
   const writeFact = database.prepare(
     'INSERT INTO facts (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
