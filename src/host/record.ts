@@ -1,9 +1,9 @@
 /**
  * What the host must remember over power cuts: one small JSON file, replaced whole (atomic-file: durable when `change` returns,
- * old or new after a cut, never a mixture). A file that cannot be understood is set aside, not overwritten, and told; what
+ * old or new after a cut, never a mixture). What cannot be understood is kept aside and told, the rest of the file holds; what
  * follows from it is the safe side: the claim has a marker of its own, so that damage never turns an owned box into an open one.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
@@ -112,16 +112,8 @@ export function openRecord(folder: string): RecordFile {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const file = path.join(folder, 'state.json');
   const marker = path.join(folder, 'claimed');
-  let damage: string | undefined;
-  let record = schema.parse({});
-  try {
-    record = schema.parse(JSON.parse(readFileSync(file, 'utf8')));
-  } catch (error) {
-    if (errorCode(error) !== 'ENOENT') {
-      damage = describeError(error).slice(0, 300);
-      renameSync(file, `${file}.damaged`);
-    }
-  }
+  const { record: found, damage } = readRecord(file);
+  let record = found;
   let last: Promise<void> = Promise.resolve();
   return {
     current: () => record,
@@ -143,4 +135,28 @@ export function openRecord(folder: string): RecordFile {
     },
     damage,
   };
+}
+
+/**
+ * What cannot be read is left out and kept aside, the rest holds: one word that this release does not know (an update that was
+ * taken back left it) must not cost the box its network.
+ */
+function readRecord(file: string): { record: HostRecord; damage: string | undefined } {
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return { record: schema.parse({}), damage: undefined };
+    renameSync(file, `${file}.damaged`);
+    return { record: schema.parse({}), damage: describeError(error).slice(0, 300) };
+  }
+  const whole = schema.safeParse(value);
+  if (whole.success) return { record: whole.data, damage: undefined };
+  copyFileSync(file, `${file}.damaged`);
+  const keys = Object.entries(schema.shape) as Array<[string, z.ZodType]>;
+  const readable = keys.flatMap(([key, shape]) => {
+    const parsed = shape.safeParse((value as Record<string, unknown> | null)?.[key]);
+    return parsed.success && parsed.data !== undefined ? [[key, parsed.data] as const] : [];
+  });
+  return { record: schema.parse(Object.fromEntries(readable)), damage: describeError(whole.error).slice(0, 300) };
 }
