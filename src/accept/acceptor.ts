@@ -232,7 +232,7 @@ function settingsOf(
 ): GateSettings {
   const { timing } = at;
   const { mx } = config.listeners;
-  const { maxSessions, greetingDelayMs } = config.listeners[at.listener];
+  const { maxSessions, greetingDelayMs, bareLineFeed } = config.listeners[at.listener];
   const patience = at.sessions > maxSessions * PRESSURE ? timing.pressedMs : Number.POSITIVE_INFINITY;
   return {
     hostname: config.hostname,
@@ -245,6 +245,7 @@ function settingsOf(
     greetingDelayMs: timing.greetingDelayMs ?? greetingDelayMs,
     proxyPeers: at.listener === 'mx' ? mx.proxyPeers : [],
     xclientPeers: at.listener === 'mx' ? mx.xclientPeers : [],
+    bareLineFeed,
     proxyHeaderMs: timing.proxyHeaderMs,
     errors: config.limits.errorsPerSession,
     junkCommands: config.limits.junkCommandsPerSession,

@@ -2,6 +2,7 @@
  * The seam between the library and our rules: what a connection asks of a session, and what a session may ask of its
  * connection. Types only; `library.ts` stands on one side, `session.ts` on the other, and neither knows the other.
  */
+import type { LineEndingMode } from '../mail/line-endings.ts';
 import type { Reply } from '../mail/reply.ts';
 
 /** What a session may ask about its connection. */
@@ -58,6 +59,8 @@ export interface GateSettings {
   /** Networks that must say, or may say, whom they speak for. */
   proxyPeers: readonly string[];
   xclientPeers: readonly string[];
+  /** A command line that LF alone ends. */
+  bareLineFeed: LineEndingMode;
   /** A balancer's PROXY header must be complete within this. */
   proxyHeaderMs: number;
   errors: number;

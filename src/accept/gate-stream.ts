@@ -7,6 +7,9 @@
 import { SMTPStream } from 'smtp-server/lib/smtp-stream.js';
 import { DataParser } from './data-parser.ts';
 
+const CR = 13;
+const LF = 10;
+
 /** Neither method rejects. */
 export interface DataTarget {
   write: (content: Buffer) => Promise<void>;
@@ -17,6 +20,8 @@ export class GateStream extends SMTPStream {
   #data: { parser: DataParser; target: DataTarget } | undefined;
   #received = 0;
   #blocked = false;
+  /** The octets the library cuts command lines from: what was left of a line, then the chunk; and how far it has cut. */
+  #cutting: { left: string; chunk: Buffer; at: number } = { left: '', chunk: Buffer.alloc(0), at: 0 };
 
   get inData(): boolean {
     return this.#data !== undefined;
@@ -37,6 +42,25 @@ export class GateStream extends SMTPStream {
     this.#data = { parser: new DataParser(), target };
     this.#received = 0;
     this._dataMode = true;
+  }
+
+  /**
+   * How the command just cut was ended; asked once for each, in order. The library takes a lone LF for an end and says no more
+   * of it, and of a lost connection it runs what was left without one.
+   */
+  endOf(command: Buffer): 'crlf' | 'lf' | 'none' {
+    const { left, chunk, at } = this.#cutting;
+    const octet = (index: number): number | undefined =>
+      index < left.length ? left.charCodeAt(index) : chunk[index - left.length];
+    const end = at + command.length;
+    const first = octet(end);
+    this.#cutting.at = end + (first === CR ? 2 : 1);
+    return first === CR ? 'crlf' : first === LF ? 'lf' : 'none';
+  }
+
+  override _write(chunk: Buffer, encoding: BufferEncoding | 'buffer', next: (error?: Error | null) => void): void {
+    if (!this._dataMode) this.#cutting = { left: this._remainder, chunk, at: 0 };
+    super._write(chunk, encoding, next);
   }
 
   override _feedDataStream(chunk: Buffer, done: (error?: Error | null) => void): void {

@@ -37,6 +37,8 @@ export class GateConnection extends SMTPConnection implements Peer {
   #errors = 0;
   #junk = 0;
   #lineSince: number | undefined;
+  /** The command at hand ended with LF alone, and this listener does not mend that. */
+  #bareLine = false;
   /** When the client last sent something, as far as `watch` saw. */
   #heard: { octets: number; at: number };
   #handshake: { since: number; socket: Socket } | undefined;
@@ -135,7 +137,12 @@ export class GateConnection extends SMTPConnection implements Peer {
 
   override _createParser(): SMTPStream {
     const parser = new GateStream({ maxCommandLength: MAX_COMMAND_OCTETS });
-    parser.oncommand = (command, callback) => this._onCommand(command, callback);
+    parser.oncommand = (command, callback) => {
+      const end = parser.endOf(command);
+      if (end === 'none') return callback?.(); // the connection was lost in the middle of a line: that is no command
+      this.#bareLine = end === 'lf' && this.#gate.settings().bareLineFeed === 'reject';
+      this._onCommand(command, callback);
+    };
     parser.on('error', (error: Error) => {
       const tooLong = error.message === 'Command line too long';
       if (!tooLong) this.#gate.failed('Reading commands', error);
@@ -150,6 +157,13 @@ export class GateConnection extends SMTPConnection implements Peer {
     if (!this._ready && !this._upgrading) {
       // only spam engines cannot wait for a greeting (RFC 5321 §4.3.1 has the client wait)
       this.#dismiss('connect', reply(421, '4.7.0', 'You spoke before the greeting, closing'));
+      return;
+    }
+    // RFC 5321 §2.3.8: only CRLF ends a line. Who stands before us and reads on behind a lone LF saw one line where we would
+    // see two, and the second would be a command of a stranger's.
+    if (this.#bareLine && !this._upgrading) {
+      this.say(reply(500, '5.5.2', 'A line ends with CRLF, not with LF alone'));
+      callback?.();
       return;
     }
     const verb = command.toString('latin1').split(' ', 1)[0]?.trim().toUpperCase() ?? '';

@@ -42,8 +42,8 @@ const FRONT_WORDS: Readonly<Record<string, Text>> = {
     ja: '待ち受けるポートです。外からのメールは必ずポート 25 に来ます。別の番号にするのは、試用のときや、ファイアウォールが 25 から転送するときです。',
   },
   'listeners.mx.bareLineFeed': {
-    en: 'What happens to a message with a line feed that has no carriage return before it. "reject" refuses it with 554: two servers that read such a line differently can be made to see two messages where one was sent (SMTP smuggling). "mend" turns it into a proper line end; choose it only if a sender you need cannot be repaired. A lone carriage return or a NUL octet is refused in any case.',
-    ja: 'CR のない LF だけの改行を含むメールの扱いです。"reject" は 554 で断ります。改行の読み方がサーバーごとに違うと、1 通が 2 通に化ける攻撃（SMTP スマグリング）に使われるためです。"mend" は正しい改行に直して受け取ります。どうしても直せない送り手があるときだけ選んでください。単独の CR と NUL は、どちらの設定でも断ります。',
+    en: 'What happens to a message with a line feed that has no carriage return before it. "reject" refuses it with 554: two servers that read such a line differently can be made to see two messages where one was sent (SMTP smuggling). "mend" turns it into a proper line end; choose it only if a sender you need cannot be repaired. A command that ends so is refused with 500, or taken, likewise. A lone carriage return or a NUL octet is refused in any case.',
+    ja: 'CR のない LF だけの改行を含むメールの扱いです。"reject" は 554 で断ります。改行の読み方がサーバーごとに違うと、1 通が 2 通に化ける攻撃（SMTP スマグリング）に使われるためです。"mend" は正しい改行に直して受け取ります。どうしても直せない送り手があるときだけ選んでください。LF だけで終わるコマンドも同じ扱いで、"reject" なら 500 で断ります。単独の CR と NUL は、どちらの設定でも断ります。',
   },
   'listeners.mx.maxSessions': {
     en: 'Connections open at the same time. Beyond it a client hears 421 and comes back later; the last tenth is kept for clients whose mail was taken before, so that a flood of strangers does not shut out your partners. Lower it on a machine with little memory.',
