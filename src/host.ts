@@ -6,8 +6,8 @@
  *     --gateway-ended: an end of the gateway was written down (ExecStopPost): decides about the brake, then exits
  *     --open-bundle FILE: prints a support bundle; the passphrase comes on stdin
  *     --clamav, --clamav-run, --ham, --starter, --clamd-socket, --proof-socket, --memory-mib: the same for signatures
- *     --units, --networkd, --unbound, --chrony, --sys, --inbox, --nut, --nut-rules, --maps, --rspamd-socket, --sbom, --setup-code, --update-roots, --wipe (several):
- *     other places than the box's
+ *     --units, --networkd, --unbound, --chrony, --sys, --inbox, --nut, --nut-rules, --maps, --rspamd-socket, --sbom, --setup-code, --update-roots,
+ *     --disk-run, --disk-wish, --disk-program, --wipe (several): other places than the box's
  *
  * One socket a caller in --run: admin.sock, console.sock, gateway.sock. Exit: 0 clean stop · 64 usage · 70 a bug · 75 trouble.
  */
@@ -128,6 +128,7 @@ async function main({ mode, places, wipe }: Arguments): Promise<void> {
   const banner = createBanner({
     ...parts,
     folder: places.run,
+    recoveryWaits: () => existsSync(path.join(places.disk.run, 'recovery-key')),
     group: appliance ? groupId(GROUPS.console) : undefined,
   });
   if (appliance) banner.start();
@@ -251,6 +252,9 @@ function readArguments(): Arguments | { bundle: string } | undefined {
         'memory-mib': place,
         sbom: place,
         'setup-code': place,
+        'disk-run': place,
+        'disk-wish': place,
+        'disk-program': place,
         maps: place,
         'rspamd-socket': place,
         'update-roots': place,
@@ -291,6 +295,11 @@ function readArguments(): Arguments | { bundle: string } | undefined {
         maps: values.maps ?? '/var/lib/sekisho-maps',
         rspamd: values['rspamd-socket'] ?? '/run/sekisho-engines/rspamd/rspamd.sock',
         setupCode: values['setup-code'] ?? '/efi/sekisho/setup-code',
+        disk: {
+          run: values['disk-run'] ?? '/run/sekisho-disk',
+          wish: values['disk-wish'] ?? '/efi/sekisho/erase',
+          program: values['disk-program'] ?? '/usr/libexec/sekisho/data-disk',
+        },
         sbom: values.sbom ?? '/usr/share/sekisho/sbom.cdx.json',
         updateRoots: values['update-roots'] ?? '/usr/share/sekisho/update-roots.pem',
         ...(values['memory-mib'] === undefined ? {} : { memoryOctets: Number(values['memory-mib']) * 1_048_576 }),

@@ -189,7 +189,7 @@ thin_modules() {
   rm -rf "$drivers"/sound "$drivers"/drivers/{media,gpu,staging,infiniband,iio,isdn,bluetooth,nfc,comedi,accel,firewire,video,pcmcia} \
     "$drivers"/drivers/net/{wireless,can,hamradio,fddi,arcnet,wwan,ieee802154,fjes,plip} "$drivers"/drivers/input/{joystick,tablet,touchscreen} \
     "$drivers"/drivers/{parport,mtd,target,scsi/{bfa,qla2xxx,lpfc,qla4xxx,fcoe,bnx2fc,bnx2i,be2iscsi,csiostor,cxgbi,libfc},usb/gadget,net/ethernet/{mellanox,chelsio,qlogic,cavium,netronome,sfc,brocade,pensando,fungible,microsoft}} \
-    "$drivers"/fs/{xfs,btrfs,ocfs2,gfs2,ceph,f2fs,bcachefs,nfs,nfsd,smb,jfs,nilfs2,ubifs,afs,orangefs,reiserfs,udf,dlm,lockd,9p,erofs,hfs,hfsplus,minix,ufs,befs,bfs,affs,coda,omfs,qnx4,qnx6,romfs,adfs,jffs2,hpfs,ntfs3,exfat,cachefs,cachefiles,netfs,afs,zonefs,ecryptfs} \
+    "$drivers"/fs/{xfs,btrfs,ocfs2,gfs2,ceph,f2fs,bcachefs,nfs,nfsd,smb,jfs,nilfs2,ubifs,afs,orangefs,reiserfs,udf,dlm,lockd,9p,erofs,hfs,hfsplus,minix,ufs,befs,bfs,affs,coda,omfs,qnx4,qnx6,romfs,adfs,jffs2,hpfs,ntfs3,cachefs,cachefiles,netfs,afs,zonefs,ecryptfs} \
     "$drivers"/net/{bluetooth,mac80211,wireless,can,nfc,ieee802154,6lowpan,mac802154,batman-adv,sctp,tipc,rds,dccp,atm,rxrpc,9p,ceph,sunrpc,smc,ax25,netrom,rose,lapb,x25,appletalk,phonet,l2tp,mpls,openvswitch,nsh,hsr,qrtr,wwan,vmw_vsock,kcm,xdp} \
     "$TREE/lib/modules/$1/build" "$TREE/lib/modules/$1/source"
 }

@@ -59,6 +59,25 @@ export function cutColumns(text: string, width: number): string {
   return `${cut}…`;
 }
 
+/** A text in lines of at most `width` columns: between words where there are any, anywhere else (Japanese has none). */
+export function wrapColumns(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  let used = 0;
+  for (const character of text) {
+    const columns = displayWidth(character);
+    if (used + columns > width) {
+      const space = line.lastIndexOf(' ') + 1;
+      lines.push((space === 0 ? line : line.slice(0, space)).trimEnd());
+      line = space === 0 ? '' : line.slice(space);
+      used = displayWidth(line);
+    }
+    line += character;
+    used += columns;
+  }
+  return [...lines, line];
+}
+
 function escapeCharacter(character: string): string {
   const code = character.codePointAt(0) ?? 0;
   return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;

@@ -47,3 +47,17 @@ export async function choose<T>(desk: Desk, prompt: string, list: readonly T[]):
   if (chosen === undefined) desk.terminal.line(word(desk, 'wrongNumber'));
   return chosen;
 }
+
+/** The device of a USB stick that is plugged in. */
+export async function chooseStick(desk: Desk): Promise<string | undefined> {
+  const found = await attempt(desk, () => desk.host.call('usb.list', {}));
+  if (found === undefined) return undefined;
+  if (found.sticks.length === 0) {
+    desk.terminal.line(word(desk, 'noStick'));
+    return undefined;
+  }
+  found.sticks.forEach((one, index) =>
+    desk.terminal.line(`${index + 1}  ${one.device}  ${one.label}  ${Math.round(one.octets / 1e6)} MB`),
+  );
+  return (await choose(desk, word(desk, 'stick'), found.sticks))?.device;
+}

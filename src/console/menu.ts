@@ -5,6 +5,7 @@
 import { assertNever } from '../base/brand.ts';
 import type { Desk } from './desk.ts';
 import { word } from './desk.ts';
+import { encryption } from './encryption.ts';
 import * as screens from './screens.ts';
 import type { Word } from './words.ts';
 
@@ -23,6 +24,7 @@ const MENU = [
   'reboot',
   'powerOff',
   'licences',
+  'disk',
   'language',
 ] as const satisfies readonly Word[];
 type Entry = (typeof MENU)[number];
@@ -71,6 +73,8 @@ async function open(desk: Desk, entry: Entry): Promise<void> {
       return screens.power(desk, 'off');
     case 'licences':
       return screens.showLicences(desk);
+    case 'disk':
+      return encryption(desk);
     case 'language':
       desk.language = desk.language === 'ja' ? 'en' : 'ja';
       return;

@@ -4,7 +4,8 @@ import type { AdvisoriesAnswer } from '../control/advisory-shapes.ts';
 import { FACTORY_RESET_WORDS } from '../control/host-contract.ts';
 import { groupSetupCode } from '../control/setup-code.ts';
 import { DIAGNOSTICS, type NetworkSettings, SERVICES } from '../control/host-shapes.ts';
-import { attempt, choose, confirmed, type Desk, word } from './desk.ts';
+import { attempt, choose, chooseStick, confirmed, type Desk, word } from './desk.ts';
+import { prose } from './terminal.ts';
 
 /** The page of state must stay one page of 24 lines. */
 const CONSOLE_EVENTS = 3;
@@ -30,9 +31,9 @@ export async function showState(desk: Desk): Promise<void> {
     const support = status.supportedUntil === undefined ? '' : `  supported until ${status.supportedUntil}`;
     if (known !== undefined) lines.push(`known weaknesses: ${weaknessWords(known)}${support}`);
     lines.push(`clock: ${clock.synchronised ? 'synchronised' : 'NOT synchronised'} ${clock.timeZone}`);
-    if (status.disk.text !== undefined) lines.push(status.disk.text[desk.language]);
+    if (status.disk.text !== undefined) lines.push(...prose(status.disk.text[desk.language]));
     for (const alarm of status.alarms)
-      lines.push(`! ${alarm.title[desk.language]}`, `  ${alarm.remedy[desk.language]}`);
+      lines.push(...prose(`! ${alarm.title[desk.language]}`), ...prose(`  ${alarm.remedy[desk.language]}`));
   }
   const services = await attempt(desk, () => host.call('services.list', {}));
   for (const one of services?.services ?? [])
@@ -138,16 +139,10 @@ export async function showLogs(desk: Desk): Promise<void> {
 
 export async function bundleToUsb(desk: Desk): Promise<void> {
   const { terminal, host } = desk;
-  const found = await attempt(desk, () => host.call('usb.list', {}));
-  if (found === undefined) return;
-  if (found.sticks.length === 0) return terminal.line(word(desk, 'noStick'));
-  found.sticks.forEach((one, index) =>
-    terminal.line(`${index + 1}  ${one.device}  ${one.label}  ${Math.round(one.octets / 1e6)} MB`),
-  );
-  const stick = await choose(desk, word(desk, 'stick'), found.sticks);
+  const stick = await chooseStick(desk);
   if (stick === undefined) return;
   const passphrase = (await terminal.ask(word(desk, 'passphrase'))) ?? '';
-  const made = await attempt(desk, () => host.call('bundle.create', { passphrase, usb: stick.device }));
+  const made = await attempt(desk, () => host.call('bundle.create', { passphrase, usb: stick }));
   if (made !== undefined) terminal.line(`${word(desk, 'done')}: ${made.name} (${made.octets})`);
 }
 

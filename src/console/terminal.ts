@@ -4,7 +4,7 @@
  */
 import type { Readable, Writable } from 'node:stream';
 import { createInterface, type Interface } from 'node:readline';
-import { cutColumns, escapeForTerminal } from '../base/terminal.ts';
+import { cutColumns, escapeForTerminal, wrapColumns } from '../base/terminal.ts';
 
 const COLUMNS = 79;
 const ROWS = 22;
@@ -16,6 +16,11 @@ export interface Terminal {
   /** Long text, a screen at a time. */
   page(lines: readonly string[], more: string): Promise<void>;
   close(): void;
+}
+
+/** Sentences, in whole: `line` cuts what is too long for the screen. */
+export function prose(text: string): string[] {
+  return wrapColumns(text, COLUMNS);
 }
 
 export function createTerminal(input: Readable, output: Writable, options: { idleMs: number }): Terminal {

@@ -25,6 +25,7 @@ const words = {
   reboot: { ja: '再起動', en: 'Reboot' },
   powerOff: { ja: '電源を切る', en: 'Power off' },
   licences: { ja: 'ライセンス', en: 'Licences' },
+  disk: { ja: 'ディスクの暗号化', en: 'Disk encryption' },
   language: { ja: 'English', en: 'Nihongo (UTF-8 terminal)' },
   leave: { ja: '終了', en: 'Leave' },
   newCode: { ja: 'セットアップコード', en: 'Setup code' },
@@ -37,6 +38,23 @@ const words = {
     en: 'Mail, keys, settings and history are erased. There is no way back.',
   },
   resetType: { ja: '続けるには次の語句をそのまま入力:', en: 'To go on type exactly:' },
+  diskWays: {
+    ja: '1  USB メモリーを鍵に暗号化   2  TPM を鍵に暗号化   0  戻る',
+    en: '1  Encrypt, key on a USB stick   2  Encrypt, key in the TPM   0  Back',
+  },
+  recoveryShown: {
+    ja: '回復キーです。書き留めて、本機とは別の所に保管してください（もう一度は表示できません）:',
+    en: 'The recovery key. Write it down and keep it apart from the box; it is not shown again:',
+  },
+  recoveryLast: { ja: '書き留めたら、最後の 5 文字を入力', en: 'Written down? Type its last five signs' },
+  recoveryRenew: {
+    ja: '新しい回復キーを作りますか？ 古いものは使えなくなり、再起動します。',
+    en: 'Make a new recovery key? The old one ends, and the box restarts.',
+  },
+  stickStays: {
+    ja: '再起動が終わるまで、USB メモリーを挿したままにしてください',
+    en: 'Leave the stick in until the box is up again',
+  },
   target: { ja: '相手（空欄は既定）', en: 'Target (empty: the usual one)' },
   passphrase: { ja: 'パスフレーズ（12 文字以上）', en: 'Passphrase (12 characters at least)' },
   noStick: { ja: 'USB メモリーがありません', en: 'There is no USB stick' },

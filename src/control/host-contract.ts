@@ -163,6 +163,37 @@ export const HOST_VERBS = {
     request: z.strictObject({ confirmation: z.literal(FACTORY_RESET_WORDS) }),
     response: done,
   }),
+  /** Erases all, as a factory reset does, and makes the data partition anew, encrypted. */
+  'disk.encrypt': verb('POST', '/v1/disk/encrypt', {
+    callers: CONSOLE,
+    deadlineMs: 120_000,
+    request: z.strictObject({
+      confirmation: z.literal(FACTORY_RESET_WORDS),
+      key: z.enum(shape.DISK_KEYS),
+      /** The stick of `usb.list` that gets the key. */
+      usb: z.string().max(64).exactOptional(),
+    }),
+    response: done,
+  }),
+  /** Until somebody noted it; after that nobody can read it, only have another made at a restart. */
+  'recovery-key.show': verb('GET', '/v1/recovery-key', {
+    callers: CONSOLE,
+    request: nothing,
+    response: z.object({ key: z.string().optional() }),
+  }),
+  'recovery-key.noted': verb('POST', '/v1/recovery-key/noted', {
+    callers: CONSOLE,
+    deadlineMs: 60_000,
+    /** Its last five signs, as written down. */
+    request: z.strictObject({ last: z.string().max(64) }),
+    response: done,
+  }),
+  'recovery-key.renew': verb('POST', '/v1/recovery-key/renew', {
+    callers: CONSOLE,
+    deadlineMs: 60_000,
+    request: nothing,
+    response: done,
+  }),
 
   // ---- help
   'diagnostics.run': verb('POST', '/v1/diagnostics', {

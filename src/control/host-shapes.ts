@@ -312,8 +312,21 @@ export const logLine = z.object({
 
 export const usbStick = z.object({ device: z.string(), label: z.string(), octets: count, fileSystem: z.string() });
 
-/** `encrypted` is absent where it cannot be known; `text`: what a thief could read, in one sentence, unless it is encrypted. */
-export const disk = z.object({ encrypted: z.boolean().optional(), text: text.optional() });
+/** Where the key of an encrypted data partition lies; by what it was opened at this start. */
+export const DISK_KEYS = ['usb', 'tpm2'] as const;
+export type DiskKey = (typeof DISK_KEYS)[number];
+export const DISK_OPENERS = [...DISK_KEYS, 'recovery'] as const;
+export type DiskOpener = (typeof DISK_OPENERS)[number];
+
+/** `encrypted` is absent where it cannot be known; `text`: what a thief could read, in one sentence. */
+export const disk = z.object({
+  encrypted: z.boolean().optional(),
+  key: z.enum(DISK_KEYS).optional(),
+  opened: z.enum(DISK_OPENERS).optional(),
+  /** to-note: the screen of the box shows it until somebody has written it down. */
+  recoveryKey: z.enum(['to-note', 'noted']).optional(),
+  text: text.optional(),
+});
 export type DataDisk = z.output<typeof disk>;
 
 export const hostStatus = z.object({

@@ -1,6 +1,7 @@
 /** The machine's own alarms: what is wrong now, seen from its state, each with what to do about it. Nothing is kept. */
 import type { Text } from '../base/i18n.ts';
 import type { AdvisoryTrouble } from './advisory-watch.ts';
+import type { DiskTrouble } from './disk-handlers.ts';
 import type { DegradedAnswer, HostAlarm, UpdateAnswer, UpsAnswer, WatchdogAnswer } from '../control/host-shapes.ts';
 import type { SignatureTrouble } from './signature-trouble.ts';
 
@@ -95,6 +96,26 @@ const WORDS = {
       en: 'New weaknesses are not mended any more. Install a newer version at System → Updates and power.',
     },
   },
+  'recovery-key-unnoted': {
+    title: {
+      ja: '暗号化したディスクの回復キーが、まだ書き留められていません',
+      en: 'The recovery key of the encrypted disk has not been written down',
+    },
+    remedy: {
+      ja: '本機の画面かシリアルのメニュー「ディスクの暗号化」で回復キーを書き留めてください。これがないと、鍵を失ったときにメールを取り出せません。',
+      en: 'Write it down at the screen or serial line of the box, “Disk encryption” in the menu. Without it a lost key is lost mail.',
+    },
+  },
+  'disk-key-missing': {
+    title: {
+      ja: 'ディスクを回復キーで開きました（いつもの鍵が使えません）',
+      en: 'The disk was opened with the recovery key: its usual key is missing',
+    },
+    remedy: {
+      ja: '鍵の USB メモリーか TPM を確かめてください。直すまでは、再起動のたびに回復キーの入力が必要です。',
+      en: 'Look after the USB stick with the key, or the TPM. Until then each restart asks for the recovery key.',
+    },
+  },
   'record-damaged': {
     title: { ja: '本体の設定ファイルが壊れていました', en: 'The machine’s own settings were damaged' },
     remedy: {
@@ -127,7 +148,7 @@ export function hostAlarms(state: {
   watchdog: WatchdogAnswer;
   damage: string | undefined;
   startedAt: string;
-  more: readonly (SignatureTrouble | AdvisoryTrouble | FallbackTrouble)[];
+  more: readonly (SignatureTrouble | AdvisoryTrouble | FallbackTrouble | DiskTrouble)[];
 }): HostAlarm[] {
   const { degraded, ups, watchdog, damage, startedAt } = state;
   const alarms: HostAlarm[] = [];

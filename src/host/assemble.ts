@@ -10,6 +10,7 @@ import { createBundles } from './bundle.ts';
 import { createClaim } from './claim.ts';
 import { createCommandRunner } from './command.ts';
 import { createDiagnostics } from './diagnostics.ts';
+import type { DiskPlaces } from './disk-handlers.ts';
 import { createFacts } from './facts.ts';
 import { groupId, userIds } from './groups.ts';
 import type { HostParts } from './handlers.ts';
@@ -58,6 +59,8 @@ export interface HostPlaces {
   maps: string;
   rspamd: string;
   updateRoots: string;
+  /** The encrypted data partition: what its early step left, how a wish reaches it. */
+  disk: DiskPlaces;
 }
 
 /** On trial the checks run every few seconds; a probe mail each minute is enough. */
@@ -195,6 +198,7 @@ export async function assembleHost(options: {
     updates,
     bundles,
     usb,
+    disk: places.disk,
     signatures,
     maps: createSpamMaps({
       record,

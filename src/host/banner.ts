@@ -30,6 +30,10 @@ const WORDS = {
     ja: '未登録です。ブラウザーで上のアドレスを開き、このセットアップコードを入れてください:',
     en: 'Not claimed. Open the address above and enter this setup code:',
   },
+  recovery: {
+    ja: '! ディスクの回復キーを書き留めてください（メニュー 15）',
+    en: '! Write the recovery key of the disk down (menu 15)',
+  },
   press: { ja: 'キーを押すとメニューが開きます', en: 'Press a key for the menu' },
 } as const satisfies Record<string, Text>;
 
@@ -47,11 +51,13 @@ export function createBanner(options: {
   network: Pick<Network, 'show'>;
   clock: Clock;
   folder: string;
+  /** The recovery key of the disk waits to be written down. */
+  recoveryWaits: () => boolean;
   /** The console's; nobody else reads the code. */
   group: number | undefined;
   log: (level: 'warn', message: string, facts: Record<string, unknown>) => void;
 }): Banner {
-  const { version, claim, brake, network, clock, folder, group, log } = options;
+  const { version, claim, brake, network, clock, folder, recoveryWaits, group, log } = options;
   let timer: NodeJS.Timeout | undefined;
   let writing: Promise<void> | undefined;
   let ended = false;
@@ -63,7 +69,7 @@ export function createBanner(options: {
       .flatMap(({ addresses }) => addresses.map((address) => address.split('/')[0] ?? ''))
       .filter((address) => !address.startsWith('fe80'))
       .map((address) => `https://${address.includes(':') ? `[${address}]` : address}/`);
-    const [degraded, { claimed, code }] = [brake.degraded(), claim.show()];
+    const [degraded, { claimed, code }, toNote] = [brake.degraded(), claim.show(), recoveryWaits()];
     for (const language of LANGUAGES) {
       const word = (name: keyof typeof WORDS): string => say(WORDS[name], language);
       const lines = [
@@ -71,6 +77,7 @@ export function createBanner(options: {
         `${hostname()}  ${version}`,
         ...(pages.length === 0 ? [word('noAddress')] : pages.map((page) => `${word('page')}: ${page}`)),
         ...(degraded === undefined ? [] : [`! DEGRADED: ${degraded.detail}`]),
+        ...(toNote ? [word('recovery')] : []),
         ...(claimed ? [word('owner')] : []),
         ...(code === undefined ? [] : [word('unclaimed'), `    ${groupSetupCode(code)}`]),
         word('press'),

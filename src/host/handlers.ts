@@ -14,9 +14,8 @@ import { type Brake, recentCrashes, tryAfterMs } from './brake.ts';
 import type { Bundles } from './bundle.ts';
 import type { Claim } from './claim.ts';
 import { describeResult, type RunCommand } from './command.ts';
-import { dataDisk } from './data-disk.ts';
 import type { Diagnostics } from './diagnostics.ts';
-import { wishFactoryReset } from './factory-reset.ts';
+import { diskHandlers, type DiskPlaces, diskState, diskTrouble } from './disk-handlers.ts';
 import { GATEWAY_UNIT, type Listeners } from './listeners.ts';
 import { applySources, mapHandlers } from './map-handlers.ts';
 import type { Network } from './network.ts';
@@ -61,6 +60,7 @@ export interface HostParts {
   signatures: Signatures;
   advisories: AdvisoryWatch;
   maps: SpamMaps;
+  disk: DiskPlaces;
   log: (level: 'info' | 'warn' | 'error', message: string, facts?: Record<string, unknown>) => void;
 }
 
@@ -80,6 +80,9 @@ const CHANGES: readonly HostVerbName[] = [
   'power.reboot',
   'power.off',
   'factory-reset',
+  'disk.encrypt',
+  'recovery-key.noted',
+  'recovery-key.renew',
   'degraded.end',
   'ups.set',
   'update.check',
@@ -108,6 +111,7 @@ export function createHostHandlers(parts: HostParts & { jobs: HostJobs }): HostH
     ...jobHandlers(parts),
     ...signatureHandlers({ ...parts, sourcesChanged: () => applySources(parts) }),
     ...mapHandlers(parts),
+    ...diskHandlers(parts),
     'advisories.show': () => parts.advisories.show(),
   };
   if (parts.mode === 'appliance') return handlers;
@@ -135,6 +139,7 @@ async function hostStatus(parts: HostParts): Promise<HostStatus> {
   const time = await parts.time.show();
   const update = await parts.updates.show();
   const { accessReset } = record.current();
+  const disk = await diskState(parts);
   return {
     version: parts.version,
     mode: parts.mode,
@@ -151,7 +156,7 @@ async function hostStatus(parts: HostParts): Promise<HostStatus> {
       ...(update.available === undefined ? {} : { available: update.available.version }),
     },
     clock: { synchronised: time.synchronised, timeZone: time.timeZone },
-    disk: await dataDisk(parts),
+    disk,
     ...(accessReset === undefined
       ? {}
       : { accessReset: { id: accessReset.id, at: new Date(accessReset.at).toISOString() } }),
@@ -167,6 +172,7 @@ async function hostStatus(parts: HostParts): Promise<HostStatus> {
               ...(await signatureTrouble(parts)),
               ...advisoryTrouble({ ...parts, synchronised: time.synchronised }),
               ...fallbackTrouble(update, clock.wall()),
+              ...diskTrouble(disk, Date.parse(startedAt)),
             ]
           : [],
     }),
@@ -205,7 +211,6 @@ function machineHandlers(
   | 'logs.read'
   | 'power.reboot'
   | 'power.off'
-  | 'factory-reset'
   | 'degraded.end'
   | 'ups.show'
   | 'ups.set'
@@ -225,11 +230,6 @@ function machineHandlers(
     },
     'power.off': () => {
       services.powerOff();
-      return DONE;
-    },
-    'factory-reset': async () => {
-      await wishFactoryReset(parts.data, parts.clock.wall());
-      services.reboot();
       return DONE;
     },
     'degraded.end': async () => {

@@ -121,7 +121,8 @@ test('the state names the charge of the UPS and what happened to it last', { ski
   await screen.see(/Number, then Enter: /);
   screen.type('1\n');
   await screen.see(/UPS: online 100 % 60 min OL CHRG\s+20\S+Z online \(OL CHRG\)/);
-  await screen.see(/The disk is not encrypted: a thief reads/);
+  // in whole: a line is as long as the screen, this sentence is longer
+  await screen.see(/The disk is not encrypted: a thief reads[\s\S]*reset it before\s+disposal\./);
   await screen.see(/Number, then Enter: /);
 });
 
@@ -145,6 +146,28 @@ test('factory reset needs its words typed exactly; anything else does nothing', 
     { ms: 10_000 },
     async () => (await host.calls('systemctl')).includes('reboot') || undefined,
   );
+});
+
+test('encryption of the disk tells what is lost and needs its words', async () => {
+  await using host = await startHost();
+  await using screen = await openConsole(host);
+  await screen.see(/Press a key/);
+  screen.type(' ');
+  const encryption = async (): Promise<void> => {
+    await screen.see(/15 {2}Disk encryption[\s\S]*?Number, then Enter: /);
+    screen.type('15\n');
+    await screen.see(/The disk is not encrypted/);
+    await screen.see(/2 {2}Encrypt, key in the TPM/);
+  };
+  await encryption();
+  screen.type('1\n');
+  await screen.see(/There is no USB stick/);
+  await encryption();
+  screen.type('2\n');
+  await screen.see(/are erased[\s\S]*ERASE EVERYTHING/);
+  screen.type('yes\n');
+  await screen.see(/Nothing was done/);
+  assert.ok(!(await host.calls('systemctl')).includes('reboot'));
 });
 
 test('the network set at the console comes back unless it is kept', async () => {
@@ -186,7 +209,7 @@ test('a dead host is a sentence, and the console lives on in both languages', as
   screen.type('1\n');
   await screen.see(/応答しません/);
   await screen.see(/番号を入れて Enter: /);
-  screen.type('15\n');
+  screen.type('16\n');
   await screen.see(/Number, then Enter: /);
   screen.type('0\n');
   await screen.see(/Press a key/);

@@ -18,7 +18,7 @@ test('only a device that is dm-crypt ends the warning', async () => {
     const { major, minor } = splitDevice(statSync(dir).dev);
     const [data, sys] = [dir, path.join(dir, 'sys')];
     const plain = await dataDisk({ data, sys });
-    assert.equal(plain.text, THIEF_READS);
+    assert.equal(plain.text, THIEF_READS.none);
     assert.equal(plain.encrypted, major === 0 ? undefined : false);
     if (major === 0) return; // an overlay: there is no device to dress up
     const dm = path.join(sys, `dev/block/${major}:${minor}/dm`);
@@ -26,7 +26,9 @@ test('only a device that is dm-crypt ends the warning', async () => {
     writeFileSync(path.join(dm, 'uuid'), 'LVM-abcdef\n');
     assert.equal((await dataDisk({ data, sys })).encrypted, false);
     writeFileSync(path.join(dm, 'uuid'), 'CRYPT-LUKS2-abcdef-data\n');
-    assert.deepEqual(await dataDisk({ data, sys }), { encrypted: true });
+    assert.deepEqual(await dataDisk({ data, sys }), { encrypted: true, recoveryKey: 'noted' });
+    for (const key of ['usb', 'tpm2'] as const)
+      assert.equal((await dataDisk({ data, sys, key, toNote: true })).text, THIEF_READS[key]);
   } finally {
     rmSync(dir, { recursive: true });
   }
@@ -35,5 +37,5 @@ test('only a device that is dm-crypt ends the warning', async () => {
 test('page and console get the sentence with the state of the machine', async () => {
   await using host = await startHost();
   for (const caller of [host.admin, host.console])
-    assert.deepEqual((await caller.call('host.status', {})).disk.text, THIEF_READS);
+    assert.deepEqual((await caller.call('host.status', {})).disk.text, THIEF_READS.none);
 });

@@ -8,6 +8,7 @@ import { type Child, startChild, until } from '../support/process.ts';
 
 /** Folders and files of the signatures: none is there, so that none is touched beside the test's own. */
 const SIGNATURES = ['setup-code', 'maps', 'clamav', 'clamav-run', 'ham', 'starter', 'clamd-socket', 'proof-socket'];
+const DISK = ['disk-run', 'disk-wish', 'disk-program'];
 const ROOT = path.resolve(import.meta.dirname, '../..');
 
 export interface HostWorld {
@@ -40,10 +41,9 @@ export async function startHost(options: { mode?: 'appliance' | 'trial'; flags?:
   const at = (name: string): string => path.join(dir, name);
   await mkdir(at('bin'));
   await mkdir(at('sys'));
-  const places = ['units', 'networkd', 'unbound', 'chrony', 'sys', 'inbox', 'nut', ...SIGNATURES].flatMap((name) => [
-    `--${name}`,
-    at(name),
-  ]);
+  const places = ['units', 'networkd', 'unbound', 'chrony', 'sys', 'inbox', 'nut', ...SIGNATURES, ...DISK].flatMap(
+    (name) => [`--${name}`, at(name)],
+  );
   const base = [
     '--mode',
     options.mode ?? 'appliance',

@@ -134,9 +134,9 @@ function FactCards({ facts }: { facts: Facts }) {
 
 /** What somebody reads who carries the disk away. */
 function Thief({ disk }: { disk: Host['disk'] }) {
-  if (disk.encrypted === true || disk.text === undefined) return null;
+  if (disk.text === undefined) return null;
   return (
-    <Notice tone="idle" title={t(SYSTEM.thief)}>
+    <Notice tone={disk.encrypted === true ? 'ok' : 'idle'} title={t(SYSTEM.thief)}>
       <p>{t(disk.text)}</p>
     </Notice>
   );
