@@ -122,7 +122,7 @@ test('the state names the charge of the UPS and what happened to it last', { ski
   screen.type('1\n');
   await screen.see(/UPS: online 100 % 60 min OL CHRG\s+20\S+Z online \(OL CHRG\)/);
   // in whole: a line is as long as the screen, this sentence is longer
-  await screen.see(/The disk is not encrypted: a thief reads[\s\S]*reset it before\s+disposal\./);
+  await screen.see(/The disk is not encrypted: a thief reads[\s\S]*reset\s+it\s+before\s+disposal\./);
   await screen.see(/Number, then Enter: /);
 });
 
