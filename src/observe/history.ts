@@ -30,6 +30,8 @@ export interface HistoryOptions {
   maxWaiting?: number;
   batchMs?: number;
   retryMs?: number;
+  /** How long a search may take, a thread that must be started first included; default 10 s. */
+  askMs?: number;
   /** How the thread is begun; default: a Worker of history-worker.ts. */
   startWorker?: (start: WorkerStart) => Worker;
 }
@@ -50,6 +52,7 @@ export function createHistory(options: HistoryOptions): History {
   const maxWaiting = options.maxWaiting ?? 20_000;
   const batchMs = options.batchMs ?? 250;
   const firstRetryMs = options.retryMs ?? 1_000;
+  const askMs = options.askMs ?? ASK_MS;
   const run = randomUUID();
   const settings: HistorySettings = {
     days: options.days,
@@ -264,13 +267,13 @@ export function createHistory(options: HistoryOptions): History {
         faults.set('rows', `History could not take a row: ${describeError(error)}`);
       }
     },
-    search: (query) => asked<HistoryPage>({ kind: 'search', query }, ASK_MS),
+    search: (query) => asked<HistoryPage>({ kind: 'search', query }, askMs),
     report: (query) => asked<HistoryReport>({ kind: 'report', query }, REPORT_MS),
     watched: (query) => asked<Watched[]>({ kind: 'watched', query }, REPORT_MS),
     person: (address, after) => asked<PersonPage>({ kind: 'person', address, after }, REPORT_MS),
     forget: (address, by) => asked<Forgotten>({ kind: 'forget', address, ...by }, REPORT_MS),
     scores: (from) => asked<number[]>({ kind: 'scores', from }, REPORT_MS),
-    trail: (id) => asked<Trail | undefined>({ kind: 'trail', id }, ASK_MS),
+    trail: (id) => asked<Trail | undefined>({ kind: 'trail', id }, askMs),
     expire: async () => {
       // A clock that may be years off must not forget years (DESIGN: nothing expires before it is synchronised)
       if (!clock.synchronised()) return 0;

@@ -168,12 +168,12 @@ test('a lost connection is said, mail keeps flowing, and the page goes on by its
   await page.goto('/messages');
   await page.locator('tr[data-row]').first().waitFor();
   await world.stopAdmin();
-  await page.getByText('本機との通信が切れました').waitFor({ timeout: 30_000 });
+  await page.getByText('本機との通信が切れました').waitFor();
   const bytes = japaneseMail('切断中に届いたメール', 'lost.1@example.com');
   assert.equal((await sendMail(mx(), { from, to: 'suzuki@office.example', bytes })).code, 250);
   await world.startAdmin();
-  await page.getByText('本機との通信が切れました').waitFor({ state: 'detached', timeout: 30_000 });
-  await page.getByRole('link', { name: '切断中に届いたメール' }).first().waitFor({ timeout: 30_000 });
+  await page.getByText('本機との通信が切れました').waitFor({ state: 'detached' });
+  await page.getByRole('link', { name: '切断中に届いたメール' }).first().waitFor();
 });
 
 test('a session that was ended elsewhere asks for the password and keeps the page', async () => {
@@ -186,7 +186,7 @@ test('a session that was ended elsewhere asks for the password and keeps the pag
   await second.page.goto('/account');
   await second.page.getByRole('button', { name: 'End all others' }).click();
   await second.page.getByText('The session was ended').waitFor();
-  await first.page.getByRole('heading', { name: 'Log in again' }).waitFor({ timeout: 30_000 });
+  await first.page.getByRole('heading', { name: 'Log in again' }).waitFor();
   await first.page.getByLabel('Password').fill(PASSWORD);
   await first.page.getByRole('dialog').getByRole('button', { name: 'Log in' }).click();
   await first.page.getByRole('heading', { name: 'Log in again' }).waitFor({ state: 'detached' });

@@ -40,6 +40,24 @@ async function elements(page: Page): Promise<number> {
   });
 }
 
+/** Looks at every change from now on; the answer: whether the words have stood on the page. */
+async function watched(page: Page, words: string): Promise<() => Promise<boolean>> {
+  interface Watcher {
+    seen?: boolean;
+    document: { body: { textContent: string } };
+    MutationObserver: new (look: () => void) => { observe: (what: unknown, how: object) => void };
+  }
+  await page.evaluate((wanted) => {
+    const here = globalThis as unknown as Watcher;
+    const { body } = here.document;
+    const look = (): void => {
+      if (body.textContent.includes(wanted)) here.seen = true;
+    };
+    new here.MutationObserver(look).observe(body, { subtree: true, childList: true, characterData: true });
+  }, words);
+  return async () => page.evaluate(() => (globalThis as { seen?: boolean }).seen === true);
+}
+
 const LISTS = [
   {
     path: '/messages',
@@ -79,7 +97,7 @@ for (const { path, first, total, find } of LISTS)
       const before_ = await rows(page).count();
       await more.or(next).first().scrollIntoViewIfNeeded();
       if (await more.isVisible()) await more.click({ timeout: 5_000 }).catch(() => undefined); // it may have come by itself
-      await rows(page).nth(before_).waitFor();
+      await rows(page).nth(before_).or(next).first().waitFor(); // the last ones may have come since we looked
     }
     await next.waitFor();
     const full = await rows(page).count();
@@ -137,17 +155,15 @@ test('hundreds of quarantined messages are deleted at once, told how far, and on
   const bar = page.getByRole('region', { name: '件を選択中' });
   const shown = Number(/(\d+) 件を選択中/.exec((await bar.innerText()).replaceAll(',', ''))?.[1]);
   assert.ok(shown >= 550, String(shown));
-  // watched from before the click: a quick box is through with it before a slow test looks
-  await Promise.all([
-    page.getByText('実行中:').waitFor(),
-    page.getByRole('button', { name: '削除する', exact: true }).click(),
-  ]);
-  await page.getByText(`${shown} 件を削除しました`).waitFor({ timeout: 120_000 });
+  const told = await watched(page, '実行中:'); // a quick box is through with it before one look from outside and the next
+  await page.getByRole('button', { name: '削除する', exact: true }).click();
+  await page.getByText(`${shown} 件を削除しました`).waitFor({ timeout: 300_000 });
+  assert.ok(await told(), 'it tells how far it is');
   assert.equal(await total(), ROWS + 1 - shown, 'what was deleted is not counted, though it can come back');
   const overview = await page.request.get('/api/v1/quarantine?limit=1');
   assert.equal(((await overview.json()) as { total: number }).total, ROWS + 1 - shown);
   await page.getByRole('button', { name: '元に戻す' }).click();
-  await page.getByText('元に戻しました').waitFor({ timeout: 120_000 });
+  await page.getByText('元に戻しました').waitFor({ timeout: 300_000 });
   assert.equal(await total(), ROWS + 1);
   await page.reload();
   await settled(page);

@@ -8,6 +8,7 @@ import path from 'node:path';
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { buildPages } from '../../scripts/lib/build-webui.ts';
 import { startWorld, type World, type WorldOptions } from '../e2e/world.ts';
+import { freePort } from '../support/net.ts';
 import { type Child, startChild, until } from '../support/process.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
@@ -60,12 +61,10 @@ export async function startPagesWorld(options: PagesWorldOptions = {}): Promise<
     const hostSocket =
       options.host === true ? await startHostProcess(mail.dir, { stack, programs: options.programs ?? {} }) : undefined;
     const more = (await options.admin?.(mail)) ?? { args: [], env: {} };
-    let port = 0;
+    const port = await freePort(); // not the kernel's: while admin is stopped another might be given it
     let child: Child | undefined;
     const startAdmin = async (): Promise<void> => {
-      const started = await startAdminProcess({ data, gateway: mail.gateway.dataFolder, hostSocket, port, more });
-      child = started.child;
-      port = started.port;
+      child = await startAdminProcess({ data, gateway: mail.gateway.dataFolder, hostSocket, port, more });
     };
     await startAdmin();
     stack.defer(() => child?.stop());
@@ -133,15 +132,12 @@ async function startAdminProcess(options: {
     [path.join(ROOT, 'src/admin.ts'), ...where, '--address', '127.0.0.1', '--port', String(port), ...more.args],
     { cwd: ROOT, env: { ...process.env, NODE_ENV: 'production', TZ: 'Asia/Tokyo', ...more.env } },
   );
-  const found = await until('the admin process to be ready', { ms: 60_000 }, () => {
-    const line = child
-      .output()
-      .split('\n')
-      .find((one) => one.includes('"Admin is ready"'));
-    if (line === undefined && !child.running()) throw new Error(`Admin has ended: ${child.output()}`);
-    return line === undefined ? undefined : Number(/"port":(\d+)/.exec(line)?.[1]);
+  await until('the admin process to be ready', { ms: 60_000 }, () => {
+    if (child.output().includes('"Admin is ready"')) return true;
+    if (!child.running()) throw new Error(`Admin has ended: ${child.output()}`);
+    return undefined;
   });
-  return { child, port: found };
+  return child;
 }
 
 function launch(): Promise<Browser> {
@@ -177,7 +173,7 @@ async function openWindow(
     reducedMotion: 'reduce',
   };
   const context = await browser.newContext(settings);
-  context.setDefaultTimeout(30_000);
+  context.setDefaultTimeout(120_000); // only a hang takes so long
   // as if chosen with the button before; without it the user's own language holds
   if (wanted.language !== undefined)
     await context.addInitScript(`localStorage.setItem('sekisho.language', '${wanted.language}')`);

@@ -193,6 +193,6 @@ test('logged out in one tab, the other asks for the password too', async () => {
   await page.goto('/account');
   await page.locator('main').getByRole('button', { name: 'Log out' }).click();
   await page.getByLabel('User name').waitFor();
-  await other.getByLabel('Password').waitFor({ timeout: 30_000 });
+  await other.getByLabel('Password').waitFor();
   await context.close();
 });

@@ -48,7 +48,7 @@ export async function walkWizard(person: Person, office: Office, between: Betwee
   await between('round-trip');
   await person.fill(SETUP.recipient, office.mailbox);
   await person.press(SETUP.send);
-  await person.sees(SETUP.roundTripOk, { ms: 60_000 });
+  await person.sees(SETUP.roundTripOk);
 }
 
 const NORMAL = { ja: '標準', en: 'Normal' };
@@ -79,7 +79,7 @@ async function outgoingStep(person: Person, { smarthost }: Office): Promise<void
   await person.choice(DOMAINS.direct);
   await person.fill(DOMAINS.probeDomain, 'example.com');
   await person.press(DOMAINS.probe);
-  await person.sees(PORT_25_CLOSED, { ms: 40_000 });
+  await person.sees(PORT_25_CLOSED);
   await person.choice(DOMAINS.smarthost);
   await person.fill(DOMAINS.server, smarthost.host);
   await person.fill(DOMAINS.port, String(smarthost.port));

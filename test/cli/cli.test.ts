@@ -55,7 +55,7 @@ function sekisho(args: readonly string[], env: Record<string, string> = {}): Pro
       process.execPath,
       [CLI, ...args],
       {
-        timeout: 30_000,
+        timeout: 120_000,
         env: {
           TZ: 'UTC',
           LANG: 'C.UTF-8',

@@ -39,6 +39,13 @@ async function begin(options: {
   return { life, pings: () => pings, told };
 }
 
+/** Pings beyond the time of silence. A machine that stood still itself may look silent for a moment after. */
+async function fed({ life, pings }: { life: Life; pings: () => number }): Promise<void> {
+  await until('pings, and nobody silent', { ms: 10_000, every: 5 }, () =>
+    pings() > 40 && life.silent().length === 0 ? true : undefined,
+  );
+}
+
 const says = (line: string) => (socket: Socket) => {
   socket.on('error', () => undefined);
   socket.write(line);
@@ -47,8 +54,7 @@ const says = (line: string) => (socket: Socket) => {
 for (const line of ['220 box.example ESMTP\r\n', '421 4.3.2 Too many sessions\r\n', '452 4.3.1 Full\r\n']) {
   test(`a banner that says ${line.slice(0, 3)} feeds the watchdog`, async () => {
     const { life, pings } = await begin({ session: says(line) });
-    await until('pings beyond the time of silence', { ms: 10_000 }, () => pings() > 40 || undefined);
-    assert.deepEqual(life.silent(), []);
+    await fed({ life, pings });
   });
 }
 
@@ -59,8 +65,8 @@ test('a disk that says it is full feeds the watchdog', async () => {
     return Promise.resolve(); // what the real write answers to ENOSPC
   };
   const { life, pings } = await begin({ session: says('220 hi\r\n'), write: full });
-  await until('pings beyond the time of silence', { ms: 10_000 }, () => (pings() > 40 && writes > 3) || undefined);
-  assert.deepEqual(life.silent(), []);
+  await fed({ life, pings });
+  assert.ok(writes > 3);
 });
 
 test('a listener that never says a word withholds the ping, and the log names it once', async () => {

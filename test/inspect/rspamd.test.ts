@@ -19,7 +19,7 @@ function messageOf(text: string): RspamdRequest {
   return { ...requestFor(text), hostname: 'mx.office.example' };
 }
 
-async function check(url: string, message: RspamdRequest, ms = 5_000): Promise<Finding> {
+async function check(url: string, message: RspamdRequest, ms = 60_000): Promise<Finding> {
   const client = new RspamdClient({ concurrency: () => 2 });
   try {
     return await client.check(url, message, AbortSignal.timeout(ms));
@@ -63,21 +63,21 @@ describe('rspamd, the real one', { skip: haveRspamd ? false : 'rspamd is not ins
   after(async () => await rspamd.stop());
 
   test('check() scores a clean message low over a Unix socket', async () => {
-    const finding = await check(rspamd.socket, messageOf(PLAIN), 10_000);
+    const finding = await check(rspamd.socket, messageOf(PLAIN), 60_000);
     assert.equal(finding.kind, 'spam');
     assert.ok(finding.kind === 'spam' && finding.score < 5);
   });
 
   test('check() gives GTUBE a score of at least 15', async () => {
-    const finding = await check(rspamd.socket, messageOf(`${PLAIN}${GTUBE}\r\n`), 10_000);
+    const finding = await check(rspamd.socket, messageOf(`${PLAIN}${GTUBE}\r\n`), 60_000);
     assert.ok(finding.kind === 'spam' && finding.score >= 15 && finding.symbols.some(({ name }) => name === 'GTUBE'));
   });
 
   test('probe() hears pong and tells the version; kept connections serve many messages', async () => {
     const client = new RspamdClient({ concurrency: () => 2 });
     try {
-      assert.match(await client.probe(rspamd.socket, AbortSignal.timeout(10_000)), /^rspamd \d/);
-      for (let i = 0; i < 5; i += 1) await client.check(rspamd.socket, messageOf(PLAIN), AbortSignal.timeout(10_000));
+      assert.match(await client.probe(rspamd.socket, AbortSignal.timeout(60_000)), /^rspamd \d/);
+      for (let i = 0; i < 5; i += 1) await client.check(rspamd.socket, messageOf(PLAIN), AbortSignal.timeout(60_000));
     } finally {
       client[Symbol.dispose]();
     }
@@ -173,7 +173,7 @@ test('check() ends at its deadline when rspamd hangs, before or after it has rea
     await withFakeRspamd(hang, async (url) => {
       const begin = performance.now();
       await assert.rejects(check(url, messageOf(PLAIN + 'x'.repeat(5_000_000)), 300));
-      assert.ok(performance.now() - begin < 5_000);
+      assert.ok(performance.now() - begin < 30_000);
     });
   }
 });
@@ -188,8 +188,8 @@ test('check() asks once more when a kept connection was closed meanwhile', async
   await withFakeRspamd(answer, async (url) => {
     const client = new RspamdClient({ concurrency: () => 1 });
     try {
-      await client.check(url, messageOf(PLAIN), AbortSignal.timeout(5_000));
-      const finding = await client.check(url, messageOf(PLAIN), AbortSignal.timeout(5_000));
+      await client.check(url, messageOf(PLAIN), AbortSignal.timeout(60_000));
+      const finding = await client.check(url, messageOf(PLAIN), AbortSignal.timeout(60_000));
       assert.ok(finding.kind === 'spam' && finding.score === 1.5);
       assert.equal(requests, 3);
     } finally {

@@ -15,6 +15,7 @@ import type { ForwardPath, ReversePath } from '../../src/mail/address.ts';
 import type { Finding, FindingKind, Inspection } from '../../src/mail/finding.ts';
 import { newQueueId } from '../../src/mail/queue-id.ts';
 import { type Observe, silentObserve } from '../../src/observe/events.ts';
+import { until } from '../support/process.ts';
 
 export const WORKER_ENTRY = path.resolve(import.meta.dirname, '../../src/inspect.ts');
 
@@ -102,9 +103,12 @@ function* slices(bytes: Buffer): Generator<Buffer> {
   for (let at = 0; at < bytes.length; at += 65_536) yield bytes.subarray(at, at + 65_536);
 }
 
-/** Inspectors in a temporary run folder; both are gone afterwards. */
+/**
+ * Inspectors in a temporary run folder; both are gone afterwards. `atOnce`: not only when the worker is up: a message that comes
+ * before does not wait for it long, and then lacks what it would have found.
+ */
 export async function withInspectors<T>(
-  options: Partial<Omit<InspectorsOptions, 'config'>> & { settings?: InspectSettings; zone?: Zone },
+  options: Partial<Omit<InspectorsOptions, 'config'>> & { settings?: InspectSettings; zone?: Zone; atOnce?: boolean },
   work: (inspectors: Inspectors) => Promise<T>,
 ): Promise<T> {
   const runDir = mkdtempSync(path.join(tmpdir(), 'sekisho-test-inspect-'));
@@ -119,6 +123,8 @@ export async function withInspectors<T>(
     workerSocket: options.workerSocket,
   });
   try {
+    if (options.atOnce !== true)
+      await until('the worker', { ms: 60_000 }, () => stateOf(inspectors, 'structure') === 'up' || undefined);
     return await work(inspectors);
   } finally {
     await inspectors[Symbol.asyncDispose]();

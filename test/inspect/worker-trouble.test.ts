@@ -13,7 +13,7 @@ const LARGE = 'a line of text\r\n'.repeat(160_000);
 const ATTACHED = `Content-Disposition: attachment\r\n${PLAIN}`;
 
 async function awaitUp(inspectors: Inspectors): Promise<void> {
-  for (let tries = 0; tries < 200 && stateOf(inspectors, 'structure') !== 'up'; tries += 1) await sleep(50);
+  for (let tries = 0; tries < 1_200 && stateOf(inspectors, 'structure') !== 'up'; tries += 1) await sleep(50);
   assert.equal(stateOf(inspectors, 'structure'), 'up');
 }
 
@@ -81,7 +81,7 @@ test('a message that cannot be read back is its own trouble too', async () => {
 
 test('a worker that dies while a large message is still being fed: that message runs alone, and is poison', async () => {
   const draft = settings((change) => {
-    change.engines.inspect.timeoutMs = 20_000;
+    change.engines.inspect.timeoutMs = 50_000;
   });
   await withInspectors({ workerEntry: FRAGILE, settings: draft }, async (inspectors) => {
     await awaitUp(inspectors);

@@ -61,7 +61,7 @@ test('a worker behind a socket looks at mail as a child does, and ends when the 
 
 test('a worker behind a socket that dies of a message twice makes it poison, and the next mail is looked at', async () => {
   const quick = settings((draft) => {
-    draft.engines.inspect.timeoutMs = 9_000;
+    draft.engines.inspect.timeoutMs = 50_000;
   });
   await withUnit(FRAGILE, async ({ socket }) => {
     await withInspectors({ workerSocket: socket, zone: ZONE, settings: quick }, async (inspectors) => {
@@ -79,8 +79,8 @@ test('a worker behind a socket that dies of a message twice makes it poison, and
 test('a worker whose loop stands still is killed by its own watch', async () => {
   const watch = path.resolve(import.meta.dirname, '../../src/inspect/worker-watch.ts');
   const script = `import { watchOwnLoop } from ${JSON.stringify(watch)};
-    watchOwnLoop({ stalledMs: 400, pid: process.pid });
-    setTimeout(() => { process.stdout.write('turned'); for (;;); }, 1_200);`;
+    watchOwnLoop({ stalledMs: 2_500, pid: process.pid });
+    setTimeout(() => { process.stdout.write('turned'); for (;;); }, 5_000);`;
   const child = spawn(
     process.execPath,
     ['--permission', '--allow-worker', '--allow-fs-read=*', '--input-type=module', '-e', script],
@@ -90,7 +90,7 @@ test('a worker whose loop stands still is killed by its own watch', async () => 
   );
   let said = '';
   child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
-  const [, signal] = (await once(child, 'exit')) as [number | null, string | null];
+  const [, signal] = (await once(child, 'close')) as [number | null, string | null];
   assert.equal(said, 'turned', 'It was killed though its loop turned');
   assert.equal(signal, 'SIGKILL');
 });

@@ -10,14 +10,14 @@ import { type Job, startJobs } from '../../src/jobs/scheduler.ts';
 
 const QUIET = { timeZone: () => 'Asia/Tokyo', catchUpMs: 3_600_000, onTrouble: () => undefined, now: () => 0 };
 
-it('a job runs by its schedule', { timeout: 10_000 }, async () => {
+it('a job runs by its schedule', { timeout: 60_000 }, async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   const jobs = startJobs([{ name: 'tick', schedule: '* * * * * *', run: async () => resolve() }], QUIET);
   await promise;
   await jobs.stop();
 });
 
-it('what was missed is caught up soon after the start', { timeout: 10_000 }, async () => {
+it('what was missed is caught up soon after the start', { timeout: 60_000 }, async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   const job: Job = { name: 'late', schedule: '0 0 29 2 *', run: async () => resolve() };
   const jobs = startJobs([job], { ...QUIET, catchUpMs: 1 });

@@ -30,6 +30,7 @@ export async function bench(changes: Partial<HistoryOptions> = {}): Promise<Benc
     floorOctets: 0,
     batchMs: 5,
     retryMs: 20,
+    askMs: 60_000,
     startWorker: (start) => {
       const worker = new Worker(new URL('../../src/observe/history-worker.ts', import.meta.url), { workerData: start });
       workers.push(worker);

@@ -81,9 +81,9 @@ export async function temporaryFolder(): Promise<{ folder: string; [Symbol.async
   return { folder, [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) };
 }
 
-/** Waits for something that happens by itself soon; fails after 10 s. */
+/** Waits for something that happens by itself soon; fails after a minute. */
 export async function eventually(what: string, check: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 1_000; tries += 1) {
+  for (let tries = 0; tries < 6_000; tries += 1) {
     if (check()) return;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }

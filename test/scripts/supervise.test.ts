@@ -36,11 +36,11 @@ before(async () => {
 after(async () => rm(folder, { recursive: true, force: true }));
 
 async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 200; i += 1) {
+  for (let i = 0; i < 1_200; i += 1) {
     if (condition()) return;
     await sleep(50);
   }
-  assert.fail('It did not happen within 10 s');
+  assert.fail('It did not happen within a minute');
 }
 
 function childOf(script: string, options: { stopMs?: number; onDeath?: (death: Death) => void } = {}): SupervisedChild {
@@ -121,15 +121,16 @@ test('workers that a killed main process leaves behind die with it, at its resta
 
 test('a worker that fled its group does not hold our pipes after the stop', async () => {
   const pipes = (): number => process.getActiveResourcesInfo().filter((name) => name === 'PipeWrap').length;
-  const before = pipes();
   const child = childOf(mainWithWorker({ detached: true }));
   child.start();
   await until(() => workersOf(child).length === 1);
   const [fled = 0] = workersOf(child);
   try {
-    assert.ok(pipes() > before);
+    // its stdout and its stderr; those of a child before may still be closing
+    const during = pipes();
+    assert.ok(during >= 2);
     assert.equal(await child.stop(), 'stopped');
-    await until(() => pipes() <= before);
+    await until(() => pipes() <= during - 2);
     assert.notEqual(startTicks(fled), undefined);
   } finally {
     process.kill(fled, 'SIGKILL');
