@@ -39,6 +39,10 @@ export const ADVICE = {
     en: 'an address like "info@shop.example", a domain with all below it like "@shop.example", or a network like "192.0.2.0/24"',
     ja: '"info@shop.example" のようなアドレス、"@shop.example" のようなドメイン（サブドメインも含む）、または "192.0.2.0/24" のようなネットワーク',
   },
+  recipientMatch: {
+    en: 'an address like "sales@office.example", or a domain with all below it like "@office.example"',
+    ja: '"sales@office.example" のようなアドレス、または "@office.example" のようなドメイン（サブドメインも含む）',
+  },
   sealer: {
     en: 'a mail domain that seals with ARC and whose checks you trust, like "lists.example"',
     ja: '"lists.example" のように、ARC の署名を付け、その確認結果を信頼できるメールドメイン',

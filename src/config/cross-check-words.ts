@@ -16,6 +16,14 @@ export const LIST_WITHOUT_FILE: Words = {
     ja: '「file」を指定するか、「check」を "call-ahead" にしてください',
   },
 };
+export const LIMITS_DO_NOT_RISE: Words = {
+  message: {
+    en: 'For these recipients the limits do not rise: what a row leaves out is as for everybody',
+    ja: 'この宛先のしきい値が、順に大きくなっていません（書いていない値は全体の設定と同じです）',
+  },
+  allowed: ADVICE.thresholds,
+  remedy: { en: 'Set the other limits of this row as well', ja: 'この行のほかのしきい値も書いてください' },
+};
 export const OPEN_RELAY: Words = {
   message: {
     en: 'With these networks the whole Internet could send mail through this gateway (open relay)',

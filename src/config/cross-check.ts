@@ -27,7 +27,17 @@ export function crossCheck(config: Config, options: CrossCheckOptions = {}): Con
     ...checkPorts(config),
     ...checkTls(config),
     ...checkEngines(config),
+    ...checkSpamFor(config),
   ];
+}
+
+/** A row may leave limits out: only together with those for everybody do they rise or not. */
+function checkSpamFor({ policy }: Config): ConfigProblem[] {
+  return policy.spamFor.flatMap((row, index) => {
+    const { tag, quarantine, reject } = { ...policy.spam, ...row };
+    if (tag <= quarantine && quarantine <= reject) return [];
+    return [problem(['policy', 'spamFor', index], `${tag}, ${quarantine}, ${reject}`, words.LIMITS_DO_NOT_RISE)];
+  });
 }
 
 function problem(path: Place, value: unknown, words: Words): ConfigProblem {

@@ -108,6 +108,24 @@ export const POLICY_WORDS: Readonly<Record<string, Text>> = {
     en: 'The word put before the subject of tagged mail. An empty text leaves the subject, and with it a DKIM signature over it, as it is; only the header fields tell then.',
     ja: '印を付けるメールの件名の前に入れる言葉です。空にすると件名はそのままで（件名にかかる DKIM 署名も壊れません）、ヘッダーだけで知らせます。',
   },
+  'policy.spamFor': {
+    en: 'Recipients for whom other limits hold, or another mark: a help desk that must see everything, a director who wants no risk, a branch with its own word before the subject. The first row that names a recipient counts; what it leaves out is as in "policy.spam". For mail from outside only, and not while the level is "watch only". Where recipients of one message part, each gets what holds for him; who would have been refused has it in the quarantine instead.',
+    ja: '宛先ごとに、しきい値や件名の印を変えます。問い合わせ窓口にはすべて届ける、役員宛ては厳しくする、支店ごとに印を変える、といった使い方です。宛先に当てはまる最初の行が効き、書いていない値は「policy.spam」と同じです。外から来たメールだけが対象で、「見るだけ」の間は効きません。1 通の宛先の中で扱いが分かれるときは、それぞれの扱いになります（断るはずだった宛先の分は隔離します）。',
+  },
+  'policy.spamFor[].recipients': {
+    en: 'Addresses, or domains with all below them ("@branch.office.example").',
+    ja: 'アドレス、またはドメイン（"@branch.office.example"、サブドメインも含む）です。',
+  },
+  'policy.spamFor[].tag': { en: 'As "policy.spam.tag".', ja: '「policy.spam.tag」と同じです。' },
+  'policy.spamFor[].quarantine': {
+    en: 'As "policy.spam.quarantine".',
+    ja: '「policy.spam.quarantine」と同じです。',
+  },
+  'policy.spamFor[].reject': { en: 'As "policy.spam.reject".', ja: '「policy.spam.reject」と同じです。' },
+  'policy.spamFor[].subjectTag': {
+    en: 'As "policy.spam.subjectTag"; an empty text: no mark for these.',
+    ja: '「policy.spam.subjectTag」と同じです。空にすると、この宛先の件名には印を付けません。',
+  },
   'policy.virus': {
     en: '"reject" refuses mail with a virus at once. "quarantine" keeps it for somebody to look at; then see to it that it cannot be released by mistake.',
     ja: '"reject" はウイルスの入ったメールをその場で断ります。"quarantine" は調べられるように隔離します。誤って取り出さないように気を付けてください。',

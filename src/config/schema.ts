@@ -18,7 +18,7 @@ import {
   smarthost,
   tlsMode,
 } from './schema-parts.ts';
-import { senderList } from './sender-list.ts';
+import { senderList, spamFor } from './sender-list.ts';
 
 const recipients = z.strictObject({
   /** How a recipient is known: list (a file), call-ahead (ask the mail server), any (take all). */
@@ -183,6 +183,8 @@ export const configSchema = z.strictObject({
         .refine((spam) => spam.tag <= spam.quarantine && spam.quarantine <= spam.reject, ADVICE.thresholds.en)
         .meta({ advice: ADVICE.thresholds })
         .prefault({}),
+      /** Recipients for whom other limits and another mark hold, from outside; the first row that names one counts. */
+      spamFor,
       virus: z.enum(['reject', 'quarantine']).default('reject'),
       /** honour: do what the author's domain publishes; quarantine: never refuse for it; ignore. */
       dmarc: z.enum(['honour', 'quarantine', 'ignore']).default('honour'),

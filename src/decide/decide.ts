@@ -9,6 +9,7 @@
  *   5 disguised program, program or script, unscannable, locked archive      as policy says
  *   6 spam                inbound: reject, quarantine, tag · outbound: quarantine at the refusal threshold, else nothing
  *                 nothing for its score where the allow list has its sender, proved (lists.ts)
+ *                 inbound, a recipient may have limits and a mark of his own: policy.spamFor (spam-limits.ts)
  *     block list  inbound: policy.lists.blocked
  *   7 DMARC               inbound: what the author's domain publishes, as far as policy.dmarc lets it; defer where DNS
  *                         left open whether it fails; nothing where somebody trusted stands for it (trust.ts)
@@ -30,6 +31,7 @@ import type { Action, Decision, Reason } from '../mail/decision.ts';
 import type { Envelope, Origin } from '../mail/envelope.ts';
 import { type AttachmentTrait, type Finding, type Inspection, isSuspiciousFrom } from '../mail/finding.ts';
 import { allowedBy, blockedBy, type ListInput } from './lists.ts';
+import { limitsOf, type SpamLimits } from './spam-limits.ts';
 import { dmarcOverride, isRelated, isWithin, vouchingSealer } from './trust.ts';
 
 export interface DecideInput {
@@ -70,18 +72,27 @@ const RULES: readonly Rule[] = [
 ];
 
 export function decide(input: DecideInput): Decision[] {
-  let strongest = CLEAN;
-  for (const rule of RULES) {
-    for (const proposal of rule(input)) if (strength(proposal) > strength(strongest)) strongest = proposal;
-  }
+  const limits = limitsOf(input.policy, isInbound(input));
+  const judged = new Map<SpamLimits, Proposal>();
   const seen = new Set<ForwardPath>();
   const decisions: Decision[] = [];
   for (const { address } of input.envelope.recipients) {
     if (seen.has(address)) continue;
     seen.add(address);
+    const spam = limits(address);
+    const strongest = judged.get(spam) ?? strongestOf({ ...input, policy: { ...input.policy, spam } });
+    judged.set(spam, strongest);
     decisions.push({ recipient: address, ...strongest });
   }
   return decisions;
+}
+
+function strongestOf(input: DecideInput): Proposal {
+  let strongest = CLEAN;
+  for (const rule of RULES) {
+    for (const proposal of rule(input)) if (strength(proposal) > strength(strongest)) strongest = proposal;
+  }
+  return strongest;
 }
 
 /** Mail from the Internet, as opposed to the office's own server and to what we write ourselves. */

@@ -186,6 +186,10 @@ export const WORDS = {
     ja: '迷惑メールの点数は {score} 点です（件名に印 {tag} 点、隔離 {quarantine} 点、拒否 {reject} 点から）。',
     en: 'Its spam score is {score} (tagged from {tag}, quarantined from {quarantine}, refused from {reject}).',
   },
+  spamFor: {
+    ja: '{recipients} には別のしきい値を使います（件名に印 {tag} 点、隔離 {quarantine} 点、拒否 {reject} 点から）。',
+    en: 'Other limits hold for {recipients}: tagged from {tag}, quarantined from {quarantine}, refused from {reject}.',
+  },
   spamOutbound: {
     ja: '迷惑メールの点数は {score} 点です（外へ送るメールは {reject} 点から隔離し、拒否はしません）。',
     en: 'Its spam score is {score} (outgoing mail is quarantined from {reject}, and never refused for it).',

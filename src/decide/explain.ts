@@ -13,6 +13,7 @@ import type { QueueId } from '../mail/queue-id.ts';
 import { safeText } from '../mail/safe-text.ts';
 import * as words from './explain-words.ts';
 import { actionSentence, reasonSentence } from './reasons.ts';
+import { limitsOf } from './spam-limits.ts';
 import { dmarcOverride, vouchingSealer } from './trust.ts';
 
 export interface ExplainInput {
@@ -160,10 +161,12 @@ function from(finding: FindingOf<'from'>, language: Language): string[] {
   return [say(words.WORDS.fromDomains, language, { domains })];
 }
 
-function spam(finding: FindingOf<'spam'>, { origin, policy }: ExplainInput, language: Language): string[] {
+function spam(finding: FindingOf<'spam'>, input: ExplainInput, language: Language): string[] {
+  const { origin, policy } = input;
   const { tag, quarantine, reject } = policy.spam;
   const sentence = origin.direction === 'outbound' ? words.WORDS.spamOutbound : words.WORDS.spam;
   const lines = [say(sentence, language, { score: points(finding.score), tag, quarantine, reject })];
+  lines.push(...ownLimits(input, language));
   const heaviest = finding.symbols
     .filter((symbol) => symbol.score > 0)
     .toSorted((one, other) => other.score - one.score)
@@ -176,6 +179,21 @@ function spam(finding: FindingOf<'spam'>, { origin, policy }: ExplainInput, lang
     lines.push(say(words.WORDS.symbols, language, { symbols: heaviest.join(words.WORDS.separator[language]) }));
   }
   return lines;
+}
+
+/** Who has limits of his own, and which. */
+function ownLimits({ envelope, origin, policy }: ExplainInput, language: Language): string[] {
+  const limits = limitsOf(policy, origin.direction === 'inbound');
+  const groups = Map.groupBy(envelope.recipients, ({ address }) => limits(address));
+  groups.delete(policy.spam);
+  return [...groups].map(([{ tag, quarantine, reject }, members]) => {
+    const recipients = list(
+      members.map(({ address }) => safeText(address)),
+      MOST_RECIPIENTS,
+      language,
+    );
+    return say(words.WORDS.spamFor, language, { recipients, tag, quarantine, reject });
+  });
 }
 
 function attachments(inspection: Inspection, language: Language): string[] {

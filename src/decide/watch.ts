@@ -6,6 +6,7 @@ import type { Config } from '../config/schema.ts';
 import type { Reason } from '../mail/decision.ts';
 import { LEVEL_RULES } from '../mail/protection-level.ts';
 import { decide, type DecideInput } from './decide.ts';
+import { isWatching } from './spam-limits.ts';
 
 export interface WouldHave {
   action: 'reject' | 'quarantine';
@@ -23,11 +24,4 @@ export function wouldHave(input: DecideInput): WouldHave | undefined {
   if (real?.action !== 'deliver' || would === undefined) return undefined;
   if (would.action !== 'reject' && would.action !== 'quarantine') return undefined;
   return { action: would.action, reason: would.reason };
-}
-
-function isWatching(policy: Policy): boolean {
-  const { spam, ...rest } = LEVEL_RULES.watch;
-  const stands = (wanted: object, now: object): boolean =>
-    Object.entries(wanted).every(([key, value]) => now[key as keyof typeof now] === value);
-  return stands(rest, policy) && stands(spam, policy.spam);
 }

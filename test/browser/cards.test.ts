@@ -69,6 +69,44 @@ test('the digest and the recipients’ page: a wrong hour is told at its field, 
   await context.close();
 });
 
+test('limits and a mark of single recipients: what does not rise is told in its row, what is saved holds for page, API and CLI', async () => {
+  const { page, context, person, complaints } = await at('/policy');
+  const form = page.locator('form').filter({ has: page.getByText(POLICY.spamForText.en) });
+  await form.getByText(POLICY.spamForNone.en).waitFor();
+  await form.getByRole('button', { name: COMMON.add.en }).click();
+  const row = (n: string) => form.getByRole('group', { name: person.t(POLICY.spamForRow, { n }) });
+  await row('1').getByLabel(POLICY.spamForWho.en).fill('@branch.office.example\nboss@office.example');
+  await row('1').getByLabel(POLICY.tag.en).fill('9');
+  await form.getByRole('button', { name: COMMON.save.en }).click();
+  await row('1').locator('.error').waitFor();
+  assert.deepEqual(await kept('policy.spamFor'), [], 'nothing of it was taken');
+  await row('1').getByLabel(POLICY.tag.en).fill('4');
+  await row('1').getByLabel(POLICY.subjectTag.en, { exact: true }).fill('【注意】');
+  await form.getByRole('button', { name: COMMON.add.en }).click();
+  await row('2').getByLabel(POLICY.spamForWho.en).fill('desk@office.example');
+  await row('2').getByRole('checkbox', { name: POLICY.noMark.en }).check();
+  await form.getByRole('button', { name: COMMON.save.en }).click();
+  await person.sees(COMMON.saved, { exact: true });
+  assert.deepEqual(await kept('policy.spamFor'), [
+    { recipients: ['@branch.office.example', 'boss@office.example'], tag: 4, subjectTag: '【注意】' },
+    { recipients: ['desk@office.example'], subjectTag: '' },
+  ]);
+  await page.reload();
+  await settled(page);
+  assert.equal(await row('1').getByLabel(POLICY.subjectTag.en, { exact: true }).inputValue(), '【注意】');
+  await row('2').getByRole('checkbox', { name: POLICY.noMark.en, checked: true }).waitFor();
+  assert.match((await world.mail.gateway.cli('config', 'get', 'policy.spamFor')).stdout, /desk@office\.example/);
+  await row('1').getByRole('button', { name: COMMON.remove.en }).click();
+  await row('1').getByRole('button', { name: COMMON.remove.en }).click();
+  await form.getByRole('button', { name: COMMON.save.en }).click();
+  await form.getByText(POLICY.spamForNone.en).waitFor();
+  await until('no rows', { ms: 20_000 }, async () =>
+    ((await kept('policy.spamFor')) as unknown[]).length === 0 ? true : undefined,
+  );
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
+
 test('a blocked sender is refused from then on; taken off the list it comes in; the removal can be undone', async () => {
   const { page, context, person, complaints } = await at('/policy');
   const form = page.locator('form').filter({ has: page.getByLabel(POLICY.match.en) });

@@ -140,6 +140,16 @@ const REFUSED: ReadonlyArray<[string, unknown, string]> = [
   ['filters in half of IPv6', { listeners: { mx: { xclientPeers: ['8000::/1'] } } }, 'listeners.mx.xclientPeers.0'],
   ['a client that is none', { accept: { dnsbl: { allow: ['1.2.3.4.5'] } } }, 'accept.dnsbl.allow.0'],
   ['a blocklist that is no name', { accept: { dnsbl: { zones: [{ zone: 'b l' }] } } }, 'accept.dnsbl.zones.0.zone'],
+  [
+    'limits of some recipients that do not rise with those of everybody',
+    { policy: { spamFor: [{ recipients: ['@a.example'], tag: 9 }] } },
+    'policy.spamFor.0',
+  ],
+  [
+    'a recipient that is a network',
+    { policy: { spamFor: [{ recipients: ['192.0.2.0/24'] }] } },
+    'policy.spamFor.0.recipients.0',
+  ],
   ['two listeners on one port', { listeners: { mx: { port: 2525 }, relay: { port: 2525 } } }, 'listeners.relay.port'],
   ['metrics on a listener port', { listeners: { mx: { port: 9100 } }, metrics: { port: 9100 } }, 'metrics.port'],
   [

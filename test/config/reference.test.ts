@@ -43,7 +43,10 @@ test('every key of the schema is in the reference, found by filling a configurat
       destinations: [{ domain: 'far.example', tls: 'required', dane: false, mtaSts: false }],
     },
     delivery: { overrides: [{ ...server, domain: 'office.example' }] },
-    policy: { lists: { allow: [{ match: '@shop.example' }], block: [{ match: '192.0.2.7' }] } },
+    policy: {
+      spamFor: [{ recipients: ['@office.example'], tag: 4, quarantine: 6, reject: 9, subjectTag: '' }],
+      lists: { allow: [{ match: '@shop.example' }], block: [{ match: '192.0.2.7' }] },
+    },
     engines: { rspamd: { learnUrl: 'http://127.0.0.1:11334' } },
     metrics: { port: 9_000 },
     portal: { url: 'https://mail.office.example:8443' },

@@ -13,6 +13,7 @@ import {
   INSPECTORS,
   SPF_RESULTS,
 } from '../../src/mail/finding.ts';
+import { LEVEL_RULES } from '../../src/mail/protection-level.ts';
 import { CASES, type Case } from './cases.ts';
 import {
   attachment,
@@ -173,6 +174,76 @@ function inputs(findings: fc.Arbitrary<Finding[]>): fc.Arbitrary<DecideInput> {
 
 const anyInput = inputs(fc.array(anyFinding, { maxLength: 8 }));
 const STRENGTH = ['deliver clean', 'deliver', 'hold', 'quarantine', 'defer', 'discard', 'reject'];
+
+describe('decide(), recipients with limits of their own', () => {
+  const rows = [
+    { recipients: ['desk@office.example'], quarantine: 30, reject: 40, subjectTag: '' },
+    {
+      recipients: ['@branch.office.example', 'boss@office.example'],
+      tag: 3,
+      quarantine: 4,
+      reject: 6,
+      subjectTag: '【注意】',
+    },
+    { recipients: ['@office.example'], tag: 4.5 },
+  ];
+  const to = [
+    'desk@office.example',
+    'boss@office.example',
+    'x@lab.branch.office.example',
+    'taro@office.example',
+    'postmaster',
+  ];
+  const judge = (score: number, more: Partial<DecideInput> = {}, policy = {}): string[] =>
+    decide({
+      envelope: envelope(to),
+      origin: origin('mx'),
+      inspection: inspection([spam(score)]),
+      policy: configSchema.parse({ policy: { spamFor: rows, ...policy } }).policy,
+      domains,
+      relayClient: false,
+      ...more,
+    }).map(({ action, reason, tag }) => [action, reason, ...(tag === undefined ? [] : [tag])].join(' '));
+
+  it('each gets what the first row that names him says; what it leaves out is as for everybody', () => {
+    assert.deepEqual(judge(3.5), [
+      'deliver clean',
+      'deliver spam-tag 【注意】',
+      'deliver spam-tag 【注意】',
+      'deliver clean',
+      'deliver clean',
+    ]);
+    assert.deepEqual(judge(4.6), [
+      'deliver clean',
+      'quarantine spam-quarantine',
+      'quarantine spam-quarantine',
+      'deliver spam-tag [SPAM]',
+      'deliver clean',
+    ]);
+    assert.deepEqual(judge(16), [
+      'deliver spam-tag',
+      'reject spam-reject',
+      'reject spam-reject',
+      'reject spam-reject',
+      'reject spam-reject',
+    ]);
+  });
+
+  it('not for mail that leaves, not while the owner only watches, and no stronger rule is weakened', () => {
+    assert.deepEqual(
+      judge(6, { origin: origin('relay'), relayClient: true }),
+      to.map(() => 'deliver clean'),
+    );
+    assert.deepEqual(
+      judge(6, {}, LEVEL_RULES.watch),
+      to.map(() => 'deliver spam-tag [SPAM]'),
+    );
+    assert.deepEqual(
+      judge(0, { inspection: inspection([virus('Eicar'), spam(1)]) }),
+      to.map(() => 'reject virus'),
+    );
+  });
+});
 
 describe('decide(), whatever is found', () => {
   it('never throws, answers each recipient once, in words of the closed lists', () => {

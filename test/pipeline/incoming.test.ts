@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { it, mock } from 'node:test';
 import type { QueueId } from '../../src/mail/queue-id.ts';
 import { createIncomingWork } from '../../src/pipeline-incoming.ts';
-import { pipelineRig, type PipelineRig } from './rig.ts';
+import { BOB, CAROL } from '../contracts/spool.ts';
+import { MAIL, pipelineRig, type PipelineRig } from './rig.ts';
 
 const LATE = [{ inspector: 'spam', reason: 'timeout', detail: '' }] as const;
 
@@ -116,5 +117,23 @@ it('after 24 hours without an inspection a message is held with an alarm, never 
   assert.equal(message?.folder, 'held');
   assert.equal(message?.trailer.hold?.reason, 'not-inspected');
   assert.ok(made.alarms.includes('inspection-late'));
+  await made.stop();
+});
+
+it('recipients who part by limits of their own: each share goes where his row says, none is refused', async () => {
+  const made = await withIncoming();
+  made.inspectors.missing = [];
+  await made.turn();
+  made.config.policy.spamFor = [{ recipients: ['carol@office.example'], quarantine: 6, reject: 7 }];
+  made.inspectors.findings = [{ kind: 'spam', engine: 'rspamd', score: 7.5, symbols: [] }];
+  assert.equal((await made.send(MAIL, [BOB, CAROL])).code, 250, 'what is taken for one is taken');
+  await made.turn();
+  const whoIn = async (folder: 'queue' | 'quarantine'): Promise<string[]> => {
+    const rows = await made.spool.list(folder);
+    const messages = await Promise.all(rows.map(({ id }) => made.spool.read(id)));
+    return messages.flatMap((message) => message?.progress.recipients.map(({ address }) => String(address)) ?? []);
+  };
+  assert.deepEqual(await whoIn('queue'), ['alice@office.example', 'bob@office.example']);
+  assert.deepEqual(await whoIn('quarantine'), ['carol@office.example']);
   await made.stop();
 });

@@ -61,6 +61,23 @@ it('the spam thresholds of the configuration decide: tag, quarantine, refuse', a
   }
 });
 
+it('one message to recipients with marks of their own goes out in a variant for each mark', async () => {
+  const made = await pipelineRig();
+  made.config.policy.spamFor = [{ recipients: ['alice@office.example'], subjectTag: '【注意】' }];
+  made.inspectors.findings = [spam(5.5)];
+  assert.equal((await made.send(MAIL, [ALICE, BOB])).code, 250);
+  const [row] = await made.spool.list('queue');
+  const message = await made.spool.read(row?.id as QueueId);
+  assert.ok(message);
+  const subjects: string[] = [];
+  for (const [at, { recipients }] of message.trailer.variants.entries()) {
+    const text = (await buffer(made.spool.openVariant(message, at))).toString();
+    const subject = /^Subject: (.*)$/m.exec(text)?.[1] ?? '';
+    subjects.push(`${recipients.join()} ${/=\?UTF-8\?/i.test(subject) ? 'own' : subject.slice(0, 6)}`);
+  }
+  assert.deepEqual(subjects, ['alice@office.example own', 'bob@office.example [SPAM]']);
+});
+
 it('a sender learns nothing from the reply when the message is quarantined', async () => {
   const made = await pipelineRig();
   const clean = await made.send();

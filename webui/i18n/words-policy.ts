@@ -95,9 +95,19 @@ export const POLICY = {
   note: { ja: 'メモ', en: 'Note' },
   listEmpty: { ja: '登録はありません', en: 'Nothing here' },
   removed: { ja: '{match} を外しました', en: '{match} was removed' },
+  spamFor: { ja: '宛先ごとの点数と印', en: 'Limits and marks of single recipients' },
+  spamForText: {
+    ja: '外から来たメールで、ここに挙げた宛先には別の点数や件名の印を使います。空欄は上の設定と同じです。宛先に当てはまる最初の行が効きます。',
+    en: 'Mail from outside for these recipients is judged by other points, or gets another mark. What is left empty is as above. The first row that names a recipient counts.',
+  },
+  spamForWatch: { ja: '「見るだけ」の間は効きません。', en: 'Not while the level is “watch only”.' },
+  spamForNone: { ja: '全員に同じ設定を使っています', en: 'The same holds for everybody' },
+  spamForRow: { ja: '{n} 行目', en: 'Row {n}' },
+  spamForWho: { ja: '宛先（1 行に 1 つ: アドレスまたは @ドメイン）', en: 'Recipients, one a line: address or @domain' },
+  noMark: { ja: '件名に印を付けない', en: 'No mark in the subject' },
   later: { ja: '細かな規則（誰に × いつ × 何を）', en: 'Finer rules (who × when × what)' },
   laterText: {
-    ja: '人やグループごとの規則はまだありません。今は上の規則が全員に等しく適用されます。',
-    en: 'There are no rules for single people or groups yet: the rules above hold for everybody.',
+    ja: '宛先ごとに変えられるのは、迷惑メールの点数と印だけです。ほかの規則は全員に等しく適用されます。',
+    en: 'Only points and marks for spam can differ by recipient; the other rules hold for everybody.',
   },
 } as const;

@@ -12,7 +12,7 @@ import { COMMON } from '../i18n/words-common.ts';
 import { POLICY } from '../i18n/words-policy.ts';
 import { needOk } from './message-actions.ts';
 
-type RuleSet = Answer<'policy.show'>['rules'];
+type RuleSet = Omit<Answer<'policy.show'>['rules'], 'spamFor'>;
 type SpamDraft = { tag: string; quarantine: string; reject: string; subjectTag: string };
 
 interface Draft {

@@ -13,6 +13,7 @@ import { POLICY } from '../i18n/words-policy.ts';
 import { needOk } from './message-actions.ts';
 import { Lists } from './policy-lists.tsx';
 import { Notify } from './policy-notify.tsx';
+import { SpamFor } from './policy-recipients.tsx';
 import { Rules } from './policy-rules.tsx';
 
 export type PolicyState = Answer<'policy.show'>;
@@ -31,7 +32,8 @@ export function Policy() {
       ) : (
         <>
           <LevelCard key={`${value.level}`} policy={value} changed={policy.again} />
-          <Rules key={JSON.stringify(value.rules)} rules={value.rules} changed={policy.again} />
+          <Rules key={`rules ${JSON.stringify(value.rules)}`} rules={value.rules} changed={policy.again} />
+          <SpamFor key={`rows ${JSON.stringify(value.rules)}`} rules={value.rules} changed={policy.again} />
         </>
       )}
       <Lists />

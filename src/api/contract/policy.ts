@@ -7,6 +7,8 @@ import { configChange, count, text, time } from './shapes.ts';
 export const LEVELS = ['watch', 'normal', 'strict'] as const;
 const action = z.enum(['reject', 'quarantine', 'deliver']);
 
+const score = z.number().min(-100).max(1000);
+
 export const policyRules = z.strictObject({
   spam: z.strictObject({
     tag: z.number().min(-100).max(1000),
@@ -14,6 +16,19 @@ export const policyRules = z.strictObject({
     reject: z.number().min(-100).max(1000),
     subjectTag: z.string().max(40),
   }),
+  /** Limits and a mark of their own for some recipients; the first row that names one counts, what it leaves out is as above. */
+  spamFor: z
+    .array(
+      z.strictObject({
+        /** Addresses, or `@domain` with all below it. */
+        recipients: z.array(z.string().min(1).max(320)).min(1).max(1_000),
+        tag: score.exactOptional(),
+        quarantine: score.exactOptional(),
+        reject: score.exactOptional(),
+        subjectTag: z.string().max(40).exactOptional(),
+      }),
+    )
+    .max(200),
   virus: z.enum(['reject', 'quarantine']),
   dmarc: z.enum(['honour', 'quarantine', 'ignore']),
   ownDomainFromOutside: action,

@@ -113,9 +113,10 @@ function same(a: unknown, b: unknown): boolean {
 
 function pick(rules: Rules): Rules {
   const { spam, virus, dmarc, ownDomainFromOutside, suspiciousFrom, disguisedExecutable, executable } = rules;
-  const { encryptedArchive, unscannable, trustedForwarders, trustedSealers } = rules;
+  const { encryptedArchive, unscannable, trustedForwarders, trustedSealers, spamFor } = rules;
   return {
     spam,
+    spamFor,
     virus,
     dmarc,
     ownDomainFromOutside,
