@@ -43,6 +43,7 @@ import { watchSignatures } from './gateway/signature-age.ts';
 import { openOwnQuarantine } from './gateway/own-quarantine.ts';
 import { openSpoolPatiently } from './gateway/spool-identity.ts';
 import { waitingHandlers } from './gateway/waiting-handlers.ts';
+import { sweepWorkerFolders } from './gateway/worker-folders.ts';
 import { mailJobs } from './jobs/mail-jobs.ts';
 import { startJobs } from './jobs/scheduler.ts';
 import { createInspectors } from './inspect/inspectors.ts';
@@ -212,6 +213,7 @@ async function main(given: Arguments): Promise<void> {
   stack.use(spool);
 
   // 4 · the stages
+  await sweepWorkerFolders(path.join(data, 'run'));
   const inspectors = createInspectors({
     config,
     resolver,

@@ -32,6 +32,7 @@ import { carryOutFactoryReset, isFactoryResetWished } from './host/factory-reset
 import { groupId } from './host/groups.ts';
 import { applyListeners, createHostHandlers, type HostParts } from './host/handlers.ts';
 import { GATEWAY_UNIT } from './host/listeners.ts';
+import { createSetupStick } from './host/setup-stick.ts';
 import { checkAdvisories } from './jobs/check-advisories.ts';
 import { checkUpdate } from './jobs/check-update.ts';
 import { updateMaps } from './jobs/update-maps.ts';
@@ -166,8 +167,12 @@ async function main({ mode, places, wipe }: Arguments): Promise<void> {
     log.write('error', 'Too many crashes: the gateway is degraded from now on');
     await parts.run('systemctl', ['restart', GATEWAY_UNIT], { deadlineMs: 60_000 });
   }
+  const setupStick = createSetupStick(parts);
   function look(): void {
     if (!appliance) return;
+    setupStick.look().catch((error: unknown) => {
+      log.write('warn', 'USB sticks cannot be looked at', { error: describeError(error) });
+    });
     parts.updates.watchTrial().catch((error: unknown) => {
       log.write('warn', 'The trial of the update cannot be watched', { error: describeError(error) });
     });

@@ -1,11 +1,11 @@
 /**
  * The setup code: 50 random bits on the screen of a box nobody owns yet, so that only who stands before it can claim it. It
  * is valid for an hour from boot or renewal, ten wrong tries lock it for 15 minutes, and it never goes over the network.
- * Who sets up many boxes lays a code of their own on the boot partition (a file `sekisho/setup-code`); it is taken once.
+ * Who sets up many boxes lays a code of their own on the boot partition (a file `sekisho/setup-code`), which is taken once, or brings
+ * it on a USB stick (setup-stick.ts).
  * A reset of access, asked for at the console, makes a new one with the same rules; the reset is on record until admin did it.
  */
-import { readFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { createHash, randomInt, randomUUID, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
 import { SekishoError } from '../base/errors.ts';
@@ -24,6 +24,8 @@ export interface Claim {
   claimed(): boolean;
   show(): { claimed: boolean; code?: string; madeAt?: string };
   renew(): Promise<{ code: string }>;
+  /** The text of a file that somebody brought; false when it is no code, or the box has an owner. */
+  lay(text: string): Promise<boolean>;
   check(code: string): { ok: boolean; waitMs?: number; expired?: boolean };
   done(): Promise<void>;
   resetAccess(): Promise<{ id: string; code: string }>;
@@ -40,18 +42,30 @@ export async function createClaim(options: { record: RecordFile; clock: Clock; l
 
   async function make(): Promise<string> {
     const code = Array.from({ length: LENGTH }, () => ALPHABET[randomInt(ALPHABET.length)]).join('');
+    await keep(code);
+    return code;
+  }
+
+  async function keep(code: string): Promise<void> {
     await record.change((state) => ({ ...state, setupCode: { code, madeAt: clock.wall() } }));
     validFrom = clock.monotonic();
     wrong = 0;
     lockedUntil = 0;
-    return code;
+  }
+
+  async function lay(text: string): Promise<boolean> {
+    const code = readCode(text);
+    if (code === undefined || record.claimed()) return false;
+    // a stick that stays in does not prolong its hour
+    if (record.current().setupCode?.code === code) return true;
+    await keep(code);
+    return true;
   }
 
   const wanted = (): boolean => !record.claimed() || record.current().accessReset !== undefined;
   if (!record.claimed()) {
-    const laid = readLaid(options.laid);
-    if (laid !== undefined)
-      await record.change((state) => ({ ...state, setupCode: { code: laid, madeAt: clock.wall() } }));
+    const laid = await readFile(options.laid, 'utf8').catch(() => undefined);
+    if (laid !== undefined) await lay(laid);
     // only after the record has it; one that is too short goes, too. A partition that cannot be written keeps it: no harm
     await rm(options.laid, { force: true }).catch(() => undefined);
   }
@@ -72,6 +86,7 @@ export async function createClaim(options: { record: RecordFile; clock: Clock; l
         });
       return { code: await make() };
     },
+    lay,
     check: (given) => {
       const now = clock.monotonic();
       if (now < lockedUntil) return { ok: false, waitMs: lockedUntil - now };
@@ -110,15 +125,11 @@ function normalise(text: string): string {
   return text.toUpperCase().replaceAll(/[\s-]/g, '').replaceAll('O', '0').replaceAll(/[IL]/g, '1');
 }
 
-/** Undefined: there is none, or none that is as hard to guess as ours. */
-function readLaid(file: string): string | undefined {
-  try {
-    const code = normalise(readFileSync(file, 'utf8').slice(0, 200));
-    const known = code.split('').every((sign) => ALPHABET.includes(sign));
-    return known && code.length >= LENGTH && code.length <= MOST ? code : undefined;
-  } catch {
-    return undefined;
-  }
+/** Undefined: it is none, or not as hard to guess as ours. */
+function readCode(text: string): string | undefined {
+  const code = normalise(text.slice(0, 200));
+  const known = code.split('').every((sign) => ALPHABET.includes(sign));
+  return known && code.length >= LENGTH && code.length <= MOST ? code : undefined;
 }
 
 function same(one: string, other: string): boolean {

@@ -17,6 +17,8 @@ import type { RecordFile } from './record.ts';
 import { UNITS } from './services.ts';
 
 export const CONFIRM_MS = 120_000;
+/** The old network that could not be had back: a full folder of /run, a file system that is read-only for a moment. */
+export const AGAIN_MS = 10_000;
 
 export interface Network {
   show(): Promise<NetworkAnswer>;
@@ -97,18 +99,28 @@ export function createNetwork(options: NetworkOptions): Network {
     clearTimeout(timer);
     timer = setTimeout(() => {
       log('warn', 'A change of the network was not confirmed and is taken back', { id });
-      back().catch((error: unknown) =>
-        log('error', 'The network could not be taken back', { error: describeError(error) }),
-      );
+      void back().catch(() => undefined);
     }, confirmMs).unref();
   }
 
+  /** Where it fails it is tried again until it is done, whoever asked. */
   async function back(): Promise<void> {
     clearTimeout(timer);
-    if (record.current().pending === undefined) return;
+    const id = record.current().pending?.id;
+    if (id === undefined) return;
+    // another change may come while this one is taken back: it has a pending of its own
+    const isStill = (): boolean => record.current().pending?.id === id;
     wanted = undefined;
-    await apply(record.current().network);
-    await record.change(({ pending: _revoked, ...state }) => state);
+    try {
+      await apply(record.current().network);
+      await record.change(({ pending, ...state }) =>
+        pending === undefined || isStill() ? state : { ...state, pending },
+      );
+    } catch (error) {
+      log('error', 'The network could not be taken back', { error: describeError(error) });
+      if (isStill()) timer = setTimeout(() => void back().catch(() => undefined), AGAIN_MS).unref();
+      throw error;
+    }
   }
 
   return {
@@ -141,7 +153,8 @@ export function createNetwork(options: NetworkOptions): Network {
     },
     confirm: async (id) => {
       const { pending } = record.current();
-      if (pending?.id !== id)
+      // one that is being taken back cannot be had any more
+      if (pending?.id !== id || wanted !== id)
         throw new SekishoError('NOT_FOUND', 'No change of the network with this id waits for confirmation', {
           remedy: 'It may have been taken back already: look at the network, then set it again',
         });

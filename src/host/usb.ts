@@ -60,37 +60,51 @@ export function createUsbSticks(options: { run: RunCommand; sys: string; runFold
     return flag.trim() === '1';
   }
 
-  return {
-    list,
-    use: async (device, access, work) => {
-      const stick = (await list()).find((one) => one.device === device);
-      if (stick === undefined)
-        throw new SekishoError('NOT_FOUND', `There is no USB stick "${device}"`, {
-          remedy: 'Put it in and look again',
-        });
-      const folder = path.join(options.runFolder, 'usb');
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-      const mode = access === 'read' ? 'ro' : 'rw,sync';
-      const mounted = await run('mount', [
-        '-t',
-        stick.fileSystem,
-        '-o',
-        `${mode},nosuid,nodev,noexec`,
-        `/dev/${device}`,
-        folder,
-      ]);
-      if (mounted.code !== 0)
-        throw new SekishoError('USB', `The USB stick cannot be used: ${describeResult(mounted)}`, {
-          remedy: 'Format it as FAT32 or exFAT',
-        });
-      try {
-        return await work(folder);
-      } finally {
-        await run('umount', [folder], { deadlineMs: 60_000 });
-        await rmdir(folder).catch(() => undefined);
-      }
-    },
-  };
+  /** One stick is mounted at a time, at one place. */
+  let last: Promise<unknown> = Promise.resolve();
+  async function use<T>(device: string, access: 'read' | 'write', work: (folder: string) => Promise<T>): Promise<T> {
+    const before = last;
+    const turn = (async () => {
+      await before;
+      return useNow(device, { access, work });
+    })();
+    last = turn.catch(() => undefined); // told to who asked
+    return turn;
+  }
+
+  async function useNow<T>(
+    device: string,
+    { access, work }: { access: 'read' | 'write'; work: (folder: string) => Promise<T> },
+  ): Promise<T> {
+    const stick = (await list()).find((one) => one.device === device);
+    if (stick === undefined)
+      throw new SekishoError('NOT_FOUND', `There is no USB stick "${device}"`, {
+        remedy: 'Put it in and look again',
+      });
+    const folder = path.join(options.runFolder, 'usb');
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const mode = access === 'read' ? 'ro' : 'rw,sync';
+    const mounted = await run('mount', [
+      '-t',
+      stick.fileSystem,
+      '-o',
+      `${mode},nosuid,nodev,noexec`,
+      `/dev/${device}`,
+      folder,
+    ]);
+    if (mounted.code !== 0)
+      throw new SekishoError('USB', `The USB stick cannot be used: ${describeResult(mounted)}`, {
+        remedy: 'Format it as FAT32 or exFAT',
+      });
+    try {
+      return await work(folder);
+    } finally {
+      await run('umount', [folder], { deadlineMs: 60_000 });
+      await rmdir(folder).catch(() => undefined);
+    }
+  }
+
+  return { list, use };
 }
 
 /** Plain files in the stick's first folder whose name ends so. */

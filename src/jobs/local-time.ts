@@ -9,6 +9,8 @@ const MINUTE_MS = 60_000;
 const DAY_MINUTES = 1_440;
 /** Beyond it the machine was asleep or off: what was missed then is caught up anyway. */
 const LONGEST_LOOK_MS = 3_600_000;
+/** What comes daily comes within two days, the missing time of day counted. */
+const LONGEST_WAIT_MS = 50 * 3_600_000;
 
 /** The zone a schedule is kept by. */
 export function zoneFor(schedule: string, zone: string): string {
@@ -18,20 +20,43 @@ export function zoneFor(schedule: string, zone: string): string {
 
 /** Between two looks the clock was put forward over a time of day of this schedule (`30 2 * * *`, `7 3,15 * * *`). */
 export function jumpedOver(schedule: string, zone: string, look: { from: Milliseconds; to: Milliseconds }): boolean {
+  // longer, and the machine was off
+  return look.to - look.from <= LONGEST_LOOK_MS && changeOver(schedule, zone, look) !== undefined;
+}
+
+/** When a daily job comes next: the cron's own answer, or the change before that which takes the place of a time that does not exist. */
+export function comesNext(
+  schedule: string,
+  zone: string,
+  { now, regular }: { now: Milliseconds; regular: Milliseconds },
+): Milliseconds {
+  return regular - now > LONGEST_WAIT_MS
+    ? regular
+    : (changeOver(schedule, zone, { from: now, to: regular }) ?? regular);
+}
+
+/** The moment at which the clock is put forward over a time of day of this schedule. */
+function changeOver(
+  schedule: string,
+  zone: string,
+  { from, to }: { from: Milliseconds; to: Milliseconds },
+): Milliseconds | undefined {
   const daily = /^(\d{1,2}) (\d{1,2}(?:,\d{1,2})*) \* \* \*$/.exec(schedule);
-  const looked = look.to - look.from;
   // set back, a clock jumps over nothing
-  if (daily === null || looked <= 0 || looked > LONGEST_LOOK_MS) return false;
-  const jump = offsetMinutes(zone, look.to) - offsetMinutes(zone, look.from);
-  if (jump <= 0) return false;
+  if (daily === null || to <= from) return undefined;
+  const offset = offsetMinutes(zone, from);
+  const jump = offsetMinutes(zone, to) - offset;
+  if (jump <= 0) return undefined;
   // changes come at whole minutes: the first one with the new offset
-  let change = Math.floor(look.from / MINUTE_MS) * MINUTE_MS;
-  while (offsetMinutes(zone, change) === offsetMinutes(zone, look.from)) change += MINUTE_MS;
-  const skippedFrom = Math.floor(change / MINUTE_MS) + offsetMinutes(zone, look.from);
+  let [before, change] = [Math.floor(from / MINUTE_MS), Math.ceil(to / MINUTE_MS)];
+  while (change - before > 1) {
+    const middle = Math.floor((before + change) / 2);
+    if (offsetMinutes(zone, middle * MINUTE_MS) === offset) before = middle;
+    else change = middle;
+  }
   const times = (daily[2] ?? '').split(',').map((hour) => Number(hour) * 60 + Number(daily[1]));
-  return Array.from({ length: jump }, (_, minute) => (skippedFrom + minute) % DAY_MINUTES).some((minute) =>
-    times.includes(minute),
-  );
+  const skipped = Array.from({ length: jump }, (_, minute) => (change + offset + minute) % DAY_MINUTES);
+  return skipped.some((minute) => times.includes(minute)) ? change * MINUTE_MS : undefined;
 }
 
 const formats = new Map<string, Intl.DateTimeFormat>();

@@ -9,7 +9,7 @@ import cron, { type ScheduledTask } from 'node-cron';
 import { z } from 'zod';
 import { writeFileAtomic } from '../base/atomic-file.ts';
 import { describeError } from '../base/errors.ts';
-import { jumpedOver, zoneFor } from './local-time.ts';
+import { comesNext, jumpedOver, zoneFor } from './local-time.ts';
 
 export interface Job {
   /** `expire-quarantine` */
@@ -151,7 +151,11 @@ export function startJobs(
           name: job.name,
           schedule: job.schedule,
           running: running.has(job.name),
-          ...(next === null || next === undefined ? {} : { nextAt: next.toISOString() }),
+          ...(next === null || next === undefined
+            ? {}
+            : {
+                nextAt: new Date(comesNext(job.schedule, zone, { now: now(), regular: next.getTime() })).toISOString(),
+              }),
           runs: [...(past.get(job.name) ?? [])],
         };
       }),

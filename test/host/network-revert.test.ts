@@ -4,14 +4,14 @@
  */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { type TestContext, test } from 'node:test';
 import type { NetworkSettings } from '../../src/control/host-shapes.ts';
 import { networkFiles } from '../../src/host/network-files.ts';
-import { CONFIRM_MS, createNetwork, type Network } from '../../src/host/network.ts';
+import { AGAIN_MS, CONFIRM_MS, createNetwork, type Network } from '../../src/host/network.ts';
 import { openRecord } from '../../src/host/record.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
@@ -19,6 +19,7 @@ import { FakeClock } from '../support/fake-clock.ts';
 const GUARD_MS = 60_000;
 
 interface World {
+  dir: string;
   network: Network;
   /** networkd's file of the interface. */
   text: () => Promise<string>;
@@ -52,6 +53,7 @@ async function world(context: TestContext): Promise<World> {
   });
   const file = at('networkd/50-sekisho-eth0.network');
   return {
+    dir,
     network,
     reloads: () => reloads,
     text: async () => (existsSync(file) ? readFile(file, 'utf8') : ''),
@@ -103,6 +105,40 @@ test('what is confirmed in time stays, and a change of mind takes it back at onc
   await network.revert();
   assert.match(await text(), /192\.0\.2\.10\/24/);
   assert.equal((await network.show()).pending, undefined);
+});
+
+test('a network that cannot be had back at once is tried again until it is, and cannot be confirmed meanwhile', async (context) => {
+  const { network, text, pass, dir } = await world(context);
+  const first = await network.set(fixed('192.0.2.10/24'));
+  await pass(100, async () => (await text()).includes('192.0.2.10/24'));
+  await network.confirm(first.id);
+  const second = await network.set(fixed('192.0.2.99/24'));
+  await pass(100, async () => (await text()).includes('192.0.2.99/24'));
+  const folder = path.join(dir, 'networkd');
+  await rename(folder, `${folder}.away`);
+  await writeFile(folder, 'no folder\n');
+  await assert.rejects(network.revert());
+  await assert.rejects(network.confirm(second.id), { code: 'NOT_FOUND' });
+  assert.equal((await network.show()).pending?.id, second.id);
+  await rm(folder);
+  await rename(`${folder}.away`, folder);
+  await pass(AGAIN_MS - 1_000, () => true);
+  assert.match(await text(), /192\.0\.2\.99\/24/);
+  await pass(1_000, async () => (await network.show()).pending === undefined);
+  assert.match(await text(), /192\.0\.2\.10\/24/);
+});
+
+test('a change that comes while another is taken back waits for its own confirmation', async (context) => {
+  const { network, text, pass } = await world(context);
+  await network.set(fixed('192.0.2.10/24'));
+  await pass(100, async () => (await text()).includes('192.0.2.10/24'));
+  const back = network.revert();
+  const second = await network.set(fixed('192.0.2.99/24'));
+  await back;
+  assert.equal((await network.show()).pending?.id, second.id);
+  await pass(100, async () => (await text()).includes('192.0.2.99/24'));
+  await pass(CONFIRM_MS, async () => (await network.show()).pending === undefined);
+  assert.doesNotMatch(await text(), /192\.0\.2\.99/);
 });
 
 test('a change that is taken back before it was carried out never is', async (context) => {

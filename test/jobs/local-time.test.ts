@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { mock, test } from 'node:test';
 import { followTimeZone } from '../../src/base/time-zone.ts';
-import { jumpedOver } from '../../src/jobs/local-time.ts';
+import { comesNext, jumpedOver } from '../../src/jobs/local-time.ts';
 import { startJobs } from '../../src/jobs/scheduler.ts';
 
 const MINUTE = 60_000;
@@ -203,4 +203,20 @@ test('a clock that is set back, even from summer into the winter before or the o
   // and forward over the change it does
   const look = { from: at('2026-03-29T00:59:50Z'), to: at('2026-03-29T01:00:20Z') };
   assert.equal(jumpedOver('30 2 * * *', 'Europe/Berlin', look), true);
+});
+
+test('what is said to come next is what comes: on the day without 02:30 the moment of the change', () => {
+  const at = (text: string): number => Date.parse(`${text}Z`);
+  const next = (schedule: string, zone: string, times: { now: string; regular: string }): string =>
+    new Date(comesNext(schedule, zone, { now: at(times.now), regular: at(times.regular) })).toISOString().slice(0, 16);
+  const spring = { now: '2027-03-27T20:00', regular: '2027-03-29T00:30' };
+  assert.equal(next('30 2 * * *', 'Europe/Berlin', spring), '2027-03-28T01:00');
+  // the change is over, or none lies between, or the time exists
+  assert.equal(next('30 2 * * *', 'Europe/Berlin', { ...spring, now: '2027-03-28T01:00' }), '2027-03-29T00:30');
+  const early = { now: '2027-03-27T20:00', regular: '2027-03-28T02:30' };
+  assert.equal(next('30 4 * * *', 'Europe/Berlin', early), early.regular);
+  assert.equal(next('30 2 * * *', 'Asia/Tokyo', spring), spring.regular);
+  assert.equal(next('30 2 * * 1', 'Europe/Berlin', spring), spring.regular);
+  const autumn = { now: '2027-10-30T20:00', regular: '2027-10-31T01:30' };
+  assert.equal(next('30 2 * * *', 'Europe/Berlin', autumn), autumn.regular);
 });
