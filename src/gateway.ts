@@ -28,6 +28,7 @@ import { StsPolicies } from './deliver/mta-sts.ts';
 import { createStsFetch } from './deliver/mta-sts-fetch.ts';
 import { createRecipientDirectory } from './accept/directory.ts';
 import { KnownPeers } from './accept/known-peers.ts';
+import { createAlertRun } from './gateway/alert-mail.ts';
 import { createHandlers } from './gateway/handlers.ts';
 import { closedDoor } from './gateway/closed-door.ts';
 import { degradedReason, runDegraded } from './gateway/degraded.ts';
@@ -244,7 +245,8 @@ async function main(given: Arguments): Promise<void> {
   const quarantine = createQuarantine({ spool, observe, clock, config });
   const { own, runDigest } = await openOwnQuarantine({ data, spool, quarantine, observe, clock, config });
   const tell = (message: string, facts: Record<string, unknown>): void => observe.log('info', message, facts);
-  const jobs = startJobs(mailJobs({ quarantine, history, runDigest, tell }), {
+  const runAlerts = createAlertRun({ data, spool, observe, clock, config, host: hostClient });
+  const jobs = startJobs(mailJobs({ quarantine, history, runDigest, runAlerts, tell }), {
     timeZone: followTimeZone(process.env),
     catchUpMs: CATCH_UP_MS,
     record: path.join(data, 'jobs.json'),

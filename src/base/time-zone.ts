@@ -39,3 +39,12 @@ function zoneOf(link: string): string | undefined {
   }
   return undefined;
 }
+
+/** Wall time (ms) in the zone of the process: `2026-11-22`, minutes since midnight, `2026-11-22 08:14`. */
+export function localTime(wall: number): { day: string; minutes: number; text: string } {
+  const date = new Date(wall);
+  const two = (value: number): string => String(value).padStart(2, '0');
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  const text = `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
+  return { day, minutes: date.getHours() * 60 + date.getMinutes(), text };
+}

@@ -27,6 +27,10 @@ export const ADVICE = {
     en: 'a mail domain like "office.example" or "会社.example"',
     ja: '"office.example" や "会社.example" のようなメールドメイン',
   },
+  mailAddress: {
+    en: 'a mail address like "hanako@office.example"',
+    ja: '"hanako@office.example" のようなメールアドレス',
+  },
   zone: {
     en: 'the zone of a blocklist like "zen.spamhaus.org"',
     ja: '"zen.spamhaus.org" のようなブロックリストのゾーン名',

@@ -256,6 +256,14 @@ export const INNER_WORDS: Readonly<Record<string, Text>> = {
     en: 'Times of day, in the zone of the box.',
     ja: '送る時刻です（機器のタイムゾーン）。',
   },
+  alerts: {
+    en: 'Trouble of the box itself (engines, disk, mail server, updates, UPS), told to its owner by mail.',
+    ja: '本機の異常（検査エンジン、ディスク、メールサーバー、更新、UPS）を管理者にメールで知らせます。',
+  },
+  'alerts.to': {
+    en: 'Who gets it; nobody when empty. Name an address outside of your own mail server too: it cannot take the mail that says it is down.',
+    ja: '宛先です。空なら送りません。自社のメールサーバーが止まったときはそこには届かないので、社外のアドレスも加えてください。',
+  },
   portal: {
     en: 'The page where a user sees his own quarantined mail, by the link in his digest.',
     ja: '利用者が、お知らせメールのリンクから自分宛の隔離メールを見るページです。',

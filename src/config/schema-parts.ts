@@ -5,7 +5,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { parseNetwork } from '../base/network.ts';
-import { parseDomain } from '../mail/address.ts';
+import { domainOf, parseDomain, parseForwardPath } from '../mail/address.ts';
 import { ADVICE } from './advice.ts';
 
 export const port = z.number().int().min(1).max(65_535).meta({ advice: ADVICE.port });
@@ -37,6 +37,19 @@ export const domainName = z
     return z.NEVER;
   })
   .meta({ advice: ADVICE.domainName });
+/** As it stands behind RCPT TO, with a domain; what comes out is the one spelling of it (mail/address). */
+export const mailAddress = z
+  .string()
+  .min(3)
+  .max(320)
+  .transform((text, context): string => {
+    const path = parseForwardPath(text);
+    const domain = path === undefined ? undefined : domainOf(path);
+    if (path !== undefined && domain !== undefined && !domain.startsWith('[')) return path;
+    context.addIssue({ code: 'custom', message: ADVICE.mailAddress.en });
+    return z.NEVER;
+  })
+  .meta({ advice: ADVICE.mailAddress });
 /** A network as written, or a domain as `domainName` gives it. */
 export const forwarder = z
   .string()

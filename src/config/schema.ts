@@ -10,6 +10,7 @@ import {
   domainName,
   forwarder,
   hostName,
+  mailAddress,
   mailServer,
   ms,
   network,
@@ -310,6 +311,8 @@ export const configSchema = z.strictObject({
         .prefault({}),
     })
     .prefault({}),
+  /** Trouble of the box itself, told by mail. */
+  alerts: z.strictObject({ to: z.array(mailAddress).max(10).default([]) }).prefault({}),
   portal: z
     .strictObject({
       enabled: z.boolean().default(false),

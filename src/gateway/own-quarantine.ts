@@ -5,6 +5,7 @@ import path from 'node:path';
 import { writeFileAtomic } from '../base/atomic-file.ts';
 import { errorCode } from '../base/errors.ts';
 import type { Text } from '../base/i18n.ts';
+import { localTime } from '../base/time-zone.ts';
 import { REASON_WORDS } from '../decide/reasons.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Config } from '../config/schema.ts';
@@ -55,12 +56,3 @@ async function portalKey(data: string): Promise<Buffer> {
 const REASON_LABELS: Readonly<Record<Reason, Text>> = Object.fromEntries(
   Object.entries(REASON_WORDS).map(([reason, { label }]) => [reason, label]),
 ) as Record<Reason, Text>;
-
-/** In the zone of the process. */
-function localTime(wall: number): { day: string; minutes: number; text: string } {
-  const date = new Date(wall);
-  const two = (value: number): string => String(value).padStart(2, '0');
-  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-  const text = `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
-  return { day, minutes: date.getHours() * 60 + date.getMinutes(), text };
-}

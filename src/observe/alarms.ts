@@ -149,6 +149,11 @@ export const ALARM_WORDS: Readonly<Record<AlarmName, { title: Text; remedy: Text
  */
 const GROUPED: readonly AlarmName[] = ['undeliverable', 'corrupt-message', 'poison-message', 'internal-error'];
 
+/** Do all instances of it share one row, whose key and detail are the newest's? */
+export function isGrouped(name: AlarmName): boolean {
+  return GROUPED.includes(name);
+}
+
 /** More instances than this at once share one row with the key `…`. */
 const MAX_ACTIVE = 1_000;
 const MAX_PAST = 100;
@@ -178,7 +183,7 @@ export function createAlarmBoard(): AlarmBoard {
   const active = new Map<string, AlarmRow>();
   const past: AlarmRow[] = [];
   const groups = new Map<AlarmName, Map<string, Standing>>();
-  const label = (name: AlarmName, key: string): string => `${name}\u0000${GROUPED.includes(name) ? '' : key}`;
+  const label = (name: AlarmName, key: string): string => `${name}\u0000${isGrouped(name) ? '' : key}`;
 
   /** The standing ones of a group, the newest last. */
   function groupOf(name: AlarmName): Map<string, Standing> {
@@ -219,7 +224,7 @@ export function createAlarmBoard(): AlarmBoard {
 
   return {
     raise: (name, asked, { detail, at }) => {
-      if (GROUPED.includes(name)) return raiseGrouped(name, asked, { detail, at });
+      if (isGrouped(name)) return raiseGrouped(name, asked, { detail, at });
       const key = active.has(label(name, asked)) || active.size < MAX_ACTIVE ? asked : '…';
       const standing = active.get(label(name, key));
       if (standing !== undefined) {
@@ -233,7 +238,7 @@ export function createAlarmBoard(): AlarmBoard {
     clear: (name, key, at) => {
       const row = active.get(label(name, key));
       if (row === undefined) return undefined;
-      if (GROUPED.includes(name) && !clearGrouped(row, key)) return undefined;
+      if (isGrouped(name) && !clearGrouped(row, key)) return undefined;
       active.delete(label(name, key));
       row.cleared = at;
       past.unshift(row);

@@ -6,17 +6,17 @@
  */
 import { readFile } from 'node:fs/promises';
 import { writeFileAtomic } from '../base/atomic-file.ts';
-import { type Clock, stampOf } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
 import { errorCode } from '../base/errors.ts';
 import type { Text } from '../base/i18n.ts';
 import type { Config } from '../config/schema.ts';
-import { addressKey, domainOf, type ForwardPath, needsSmtpUtf8, parseReversePath } from '../mail/address.ts';
+import { addressKey, domainOf, type ForwardPath, parseReversePath } from '../mail/address.ts';
 import type { Reason } from '../mail/decision.ts';
 import { composeDigest, type DigestItem } from '../mail/digest.ts';
-import type { Transaction } from '../mail/envelope.ts';
 import type { QueueId } from '../mail/queue-id.ts';
 import type { Observe } from '../observe/events.ts';
 import type { Spool } from '../spool/api.ts';
+import { putOwnMail } from '../spool/own-mail.ts';
 import type { Quarantine, QuarantineEntry } from './api.ts';
 import { linkTo } from './own.ts';
 
@@ -123,49 +123,13 @@ async function send(
     days: config.quarantine.days,
     token: parts.token(),
   });
-  const origin: Transaction['origin'] = {
-    direction: 'inbound',
-    listener: 'local',
-    sessionId: '',
-    clientAddress: '',
-    helo: config.hostname,
-    protocol: 'LOCAL',
-  };
-  const utf8 = needsSmtpUtf8(recipient);
-  const draft = await parts.spool.begin({
-    origin,
-    // Nobody wants to hear that a digest did not arrive (RFC 3461 §4.1 NOTIFY=NEVER).
-    envelope: {
-      reversePath: author,
-      recipients: [{ address: recipient, dsn: { notify: ['NEVER'] } }],
-      smtpUtf8: utf8,
-      eightBit: utf8,
-    },
-    arrival: stampOf(clock),
-  });
-  const decision = { recipient, action: 'deliver', reason: 'clean' } as const;
-  await draft.write(message);
-  await draft.seal();
-  await draft.commit('queue', {
-    decidedAt: stampOf(clock),
-    decisions: [decision],
-    variants: [{ recipients: [recipient], prefix: '', cuts: [] }],
-  });
-  parts.observe.emit({
-    event: 'received',
-    id: draft.id,
-    direction: 'inbound',
-    origin,
-    reversePath: author,
+  await putOwnMail(parts, {
+    author,
     recipients: [recipient],
-    size: message.length,
+    message,
     subject: config.language === 'ja' ? '隔離されたメールのお知らせ' : 'Mail kept back for you',
-    messageId: '',
-    from: author,
-    findings: [],
-    decisions: [decision],
-    state: 'queue',
-    reply: '',
+    direction: 'inbound',
+    hostname: config.hostname,
   });
 }
 

@@ -197,8 +197,8 @@ export interface PageOptions {
 }
 
 export interface Spool {
-  /** Throws SPOOL_FULL when space is below the floor for `announcedSize` more octets. */
-  begin(transaction: Transaction): Promise<Draft>;
+  /** Throws SPOOL_FULL when space is below the floor for `announcedSize` more octets; `belowFloor`: what the box itself has to say. */
+  begin(transaction: Transaction, options?: { belowFloor?: boolean }): Promise<Draft>;
   /** Room for this many more octets? Cheap; for MAIL SIZE= (RFC 1870). */
   hasRoom(octets: number): boolean;
 

@@ -31,10 +31,10 @@ import { placeOf } from './sketch.ts';
 export class SpoolStore extends SpoolReading implements Spool {
   // — taking mail —
 
-  async begin(transaction: Transaction): Promise<Draft> {
+  async begin(transaction: Transaction, { belowFloor = false }: { belowFloor?: boolean } = {}): Promise<Draft> {
     this.assertSound();
     const announced = transaction.announcedSize ?? 0;
-    if (!this.hasRoom(announced)) throw full();
+    if (!belowFloor && !this.hasRoom(announced)) throw full();
     const id = newQueueId(this.nextSequence, this.options.random);
     this.nextSequence += 1;
     return this.#draft(preambleOf(id, 'mail', transaction), announced);

@@ -161,7 +161,12 @@ test('an address on the block list is refused from the next message on, and take
 
 test('the jobs by the clock are told with their names', async () => {
   const jobs = (await admin.api('GET', '/jobs')).json['jobs'] as Array<{ name: string; title: { ja: string } }>;
-  assert.deepEqual(jobs.map(({ name }) => name).toSorted(), ['expire-history', 'expire-quarantine', 'send-digest']);
+  assert.deepEqual(jobs.map(({ name }) => name).toSorted(), [
+    'expire-history',
+    'expire-quarantine',
+    'send-alerts',
+    'send-digest',
+  ]);
   assert.ok(jobs.every(({ name, title }) => title.ja !== name));
   const ran = await admin.api('POST', '/jobs/expire-history/run');
   assert.deepEqual([ran.status, ran.json['name'], ran.json['state']], [200, 'expire-history', 'ok']);

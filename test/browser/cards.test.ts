@@ -8,7 +8,7 @@ import { until } from '../support/process.ts';
 import { sendMail } from '../support/smtp-client.ts';
 import { COMMON } from '../../webui/i18n/words-common.ts';
 import { MESSAGE, MESSAGES, QUEUE } from '../../webui/i18n/words-messages.ts';
-import { NOTIFY } from '../../webui/i18n/words-notify.ts';
+import { ALERTS, NOTIFY } from '../../webui/i18n/words-notify.ts';
 import { OVERVIEW } from '../../webui/i18n/words-overview.ts';
 import { POLICY } from '../../webui/i18n/words-policy.ts';
 import { SYSTEM } from '../../webui/i18n/words-system.ts';
@@ -103,6 +103,30 @@ test('limits and a mark of single recipients: what does not rise is told in its 
   await until('no rows', { ms: 20_000 }, async () =>
     ((await kept('policy.spamFor')) as unknown[]).length === 0 ? true : undefined,
   );
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
+
+test('the alert mail: a slip is told at the field, and whoever is new on the list gets a mail', async () => {
+  const { page, context, person, complaints } = await at('/policy');
+  const to = page.getByLabel(ALERTS.to.en);
+  const form = page.locator('form').filter({ has: to });
+  await to.fill('suzuki@office.example, nobody');
+  await form.getByRole('button', { name: COMMON.save.en }).click();
+  await form.locator('.error').first().waitFor();
+  await to.fill('suzuki@office.example');
+  await form.getByRole('button', { name: COMMON.save.en }).click();
+  await person.sees(ALERTS.saved, { exact: true });
+  assert.deepEqual(await kept('alerts.to'), ['suzuki@office.example']);
+  await world.mail.gateway.call('jobs.run', { name: 'send-alerts' });
+  const written = await until('the mail', { ms: 60_000 }, async () => {
+    const { entries } = await world.mail.gateway.call('history.search', { recipient: 'suzuki@office.example' });
+    return entries.find(({ reversePath }) => reversePath === 'postmaster@office.example');
+  });
+  assert.match(written.subject, /Alert to the owner|管理者への警告メール/);
+  await to.fill('');
+  await form.getByRole('button', { name: COMMON.save.en }).click();
+  await person.sees(COMMON.saved, { exact: true });
   assert.deepEqual(complaints, []);
   await context.close();
 });

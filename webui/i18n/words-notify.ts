@@ -44,3 +44,21 @@ export const NOTIFY = {
     en: 'For the rest they can ask, which shows in the quarantine. A virus is never theirs to take.',
   },
 } as const;
+
+/** Words of the card about the owner's alert mail. */
+export const ALERTS = {
+  title: { ja: '管理者への警告メール', en: 'Alert mail to the owner' },
+  intro: {
+    ja: '本機に異常（検査エンジンやメールサーバーの停止、ディスク不足、停電、更新の失敗など）があると、対処方法とともにメールで知らせます。解消したときも知らせます。',
+    en: 'When something is wrong with the box (an engine or the mail server is down, the disk is full, mains fail, an update did not hold) it writes what to do about it, and again when it is over.',
+  },
+  to: { ja: '宛先（カンマ区切り、10 件まで）', en: 'To (up to ten addresses, separated by commas)' },
+  toHint: {
+    ja: '自社のメールサーバーが止まったときは、そこにあるアドレスには届きません。社外のアドレス（携帯など）も加えてください。',
+    en: 'Addresses on your own mail server hear nothing while that is down: add one elsewhere, of a phone for example.',
+  },
+  saved: {
+    ja: '保存しました。新しい宛先には 1 分以内に確認のメールが届きます。',
+    en: 'Saved. New addresses get a mail within a minute, so that you see that it works.',
+  },
+} as const;

@@ -12,6 +12,7 @@ import { PAGES } from '../i18n/words-frame.ts';
 import { POLICY } from '../i18n/words-policy.ts';
 import { needOk } from './message-actions.ts';
 import { Lists } from './policy-lists.tsx';
+import { AlertMail } from './policy-alerts.tsx';
 import { Notify } from './policy-notify.tsx';
 import { SpamFor } from './policy-recipients.tsx';
 import { Rules } from './policy-rules.tsx';
@@ -38,6 +39,7 @@ export function Policy() {
       )}
       <Lists />
       <Notify />
+      <AlertMail />
       <Card title={t(POLICY.later)}>
         <p class="soft">{t(POLICY.laterText)}</p>
       </Card>

@@ -11,6 +11,7 @@ type Row = Answer<'jobs.list'>['jobs'][number];
 const TITLES: Readonly<Record<string, Row['title']>> = {
   'expire-quarantine': { ja: '期限の過ぎた隔離メールの削除', en: 'Delete expired quarantined mail' },
   'expire-history': { ja: '期限の過ぎた記録の削除', en: 'Delete expired history' },
+  'send-alerts': { ja: '管理者への警告メール', en: 'Alert mail to the owner' },
   'send-digest': { ja: '隔離のお知らせメール', en: 'Digest of quarantined mail' },
   certificates: { ja: '証明書の更新', en: 'Renew certificates' },
   'update-signatures': { ja: 'ウイルス定義の更新と確認', en: 'Fetch and prove virus signatures' },

@@ -1,0 +1,13 @@
+/** Alerts to the owner: looked at every minute, written when there is something to tell. */
+import type { Job } from './scheduler.ts';
+
+export function sendAlerts(parts: { run: () => Promise<number>; tell: (mails: number) => void }): Job {
+  return {
+    name: 'send-alerts',
+    schedule: '* * * * *',
+    run: async () => {
+      const mails = await parts.run();
+      if (mails > 0) parts.tell(mails);
+    },
+  };
+}
