@@ -17,8 +17,8 @@ const WORDS = {
       en: 'Degraded: mail is asked to come later (421)',
     },
     remedy: {
-      ja: '理由とログを確かめ、原因を取り除いてから「通常運転に戻す」を選んでください。しばらくすると自動でも試します。',
-      en: 'Read the reason and the log, mend the cause, then end the degraded mode. The box also tries again by itself.',
+      ja: '理由とログを確かめ、原因を取り除いてから「システム」→「機器」の「通常運転に戻す」を選んでください。しばらくすると自動でも試します。',
+      en: 'Read the reason and the log, mend the cause, then choose “Start in full” at System → Machine. The box also tries again by itself.',
     },
   },
   'on-battery': {
@@ -45,8 +45,8 @@ const WORDS = {
       en: 'An update did not hold, and the box went back to the version before',
     },
     remedy: {
-      ja: '前の版で正常に動いています。同じ版は自動では入れません。理由は「システム」→「更新」にあります。続くときはサポートバンドルを作り、開発元に相談してください。',
-      en: 'The version before runs as it did. The same version is not installed again by itself. The reason stands at System → Updates; tell the makers, with a support bundle.',
+      ja: '前の版で正常に動いています。同じ版は自動では入れません。理由は「システム」→「更新と電源」にあります。続くときはサポートバンドルを作り、開発元に相談してください。',
+      en: 'The version before runs as it did. The same version is not installed again by itself. The reason stands at System → Updates and power; tell the makers, with a support bundle.',
     },
   },
   'signatures-unasked': {
@@ -75,8 +75,8 @@ const WORDS = {
       en: 'Too little memory: the antivirus runs with test signatures only',
     },
     remedy: {
-      ja: 'メモリーを 4 GB 以上にするか、「システム」→「ウイルス検査」で別の機械の clamd を使うか、検査なしを選んでください。',
-      en: 'Give the box 4 GB or more, or choose an antivirus on another machine, or none, at System → Antivirus.',
+      ja: 'メモリーを 4 GB 以上にするか、「システム」→「サービス」→「ウイルス検査」で別の機械の clamd を使うか、検査なしを選んでください。',
+      en: 'Give the box 4 GB or more, or choose an antivirus on another machine, or none, at System → Services → Antivirus.',
     },
   },
   'advisory-serious': {
@@ -114,6 +114,16 @@ const WORDS = {
     remedy: {
       ja: '鍵の USB メモリーか TPM を確かめてください。直すまでは、再起動のたびに回復キーの入力が必要です。',
       en: 'Look after the USB stick with the key, or the TPM. Until then each restart asks for the recovery key.',
+    },
+  },
+  'update-waits-for-key': {
+    title: {
+      ja: '更新が、ディスクの鍵の USB メモリーを待っています',
+      en: 'An update waits for the USB stick with the key of the disk',
+    },
+    remedy: {
+      ja: 'USB メモリーを本機に挿してください。次の更新の時間帯に再起動します。挿さっていないと、再起動の途中で止まってしまうため待っています。',
+      en: 'Put the stick in: the box restarts in the next hours for updates. Without it the start would stop and ask for the key.',
     },
   },
   'record-damaged': {

@@ -11,6 +11,7 @@ import { createClaim } from './claim.ts';
 import { createCommandRunner } from './command.ts';
 import { createDiagnostics } from './diagnostics.ts';
 import type { DiskPlaces } from './disk-handlers.ts';
+import { createDiskKeyWatch } from './disk-key.ts';
 import { createFacts } from './facts.ts';
 import { groupId, userIds } from './groups.ts';
 import type { HostParts } from './handlers.ts';
@@ -115,6 +116,7 @@ export async function assembleHost(options: {
   });
   const ownGateway = createOwnGateway(places.gateway);
   const paced = onceIn(PROBE_EVERY_MS, { clock, work: () => ownGateway.probe() });
+  const diskKey = createDiskKeyWatch({ state: path.join(places.disk.run, 'state'), usb, clock });
   const updates = createUpdates({
     rauc: createRauc(run),
     record,
@@ -132,7 +134,7 @@ export async function assembleHost(options: {
         antivirus: record.current().signatures.local,
         probe: onTrial ? () => paced() : undefined,
       }),
-    quiet: () => ownGateway.quiet(),
+    quiet: async () => (await ownGateway.quiet()) && (await diskKey.atHand()),
     timeZone: () => record.current().timeZone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
     reboot: () => services.reboot(),
     log,
@@ -199,6 +201,7 @@ export async function assembleHost(options: {
     bundles,
     usb,
     disk: places.disk,
+    diskKey,
     signatures,
     maps: createSpamMaps({
       record,

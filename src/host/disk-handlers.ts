@@ -109,15 +109,19 @@ export async function diskState({ data, sys, disk }: Pick<HostParts, 'data' | 's
 
 /** Names of `alarms.ts`. */
 export interface DiskTrouble {
-  name: 'recovery-key-unnoted' | 'disk-key-missing';
+  name: 'recovery-key-unnoted' | 'disk-key-missing' | 'update-waits-for-key';
   detail: string;
   since: number;
 }
 
-export function diskTrouble({ key, opened, recoveryKey }: DataDisk, since: number): DiskTrouble[] {
+export function diskTrouble(
+  { key, opened, recoveryKey }: DataDisk,
+  { since, updateWaits }: { since: number; updateWaits: boolean },
+): DiskTrouble[] {
   const troubles: DiskTrouble[] = [];
   if (recoveryKey === 'to-note') troubles.push({ name: 'recovery-key-unnoted', detail: '', since });
   if (opened === 'recovery') troubles.push({ name: 'disk-key-missing', detail: key ?? '', since });
+  if (updateWaits) troubles.push({ name: 'update-waits-for-key', detail: '', since });
   return troubles;
 }
 
@@ -144,7 +148,7 @@ async function tryChip(run: RunCommand): Promise<void> {
   const word = randomBytes(16).toString('hex');
   const chip = ['--tpm2-device=auto', '--name=sekisho-trial'];
   const options = { deadlineMs: 60_000 };
-  const sealed = await run('systemd-creds', ['encrypt', '--with-key=tpm2', '--tpm2-pcrs=16', ...chip, '-', '-'], {
+  const sealed = await run('systemd-creds', ['encrypt', '--with-key=tpm2', '--tpm2-pcrs=', ...chip, '-', '-'], {
     ...options,
     input: word,
   });

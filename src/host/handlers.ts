@@ -16,6 +16,7 @@ import type { Claim } from './claim.ts';
 import { describeResult, type RunCommand } from './command.ts';
 import type { Diagnostics } from './diagnostics.ts';
 import { diskHandlers, type DiskPlaces, diskState, diskTrouble } from './disk-handlers.ts';
+import type { DiskKeyWatch } from './disk-key.ts';
 import { GATEWAY_UNIT, type Listeners } from './listeners.ts';
 import { applySources, mapHandlers } from './map-handlers.ts';
 import type { Network } from './network.ts';
@@ -61,6 +62,7 @@ export interface HostParts {
   advisories: AdvisoryWatch;
   maps: SpamMaps;
   disk: DiskPlaces;
+  diskKey: DiskKeyWatch;
   log: (level: 'info' | 'warn' | 'error', message: string, facts?: Record<string, unknown>) => void;
 }
 
@@ -172,7 +174,10 @@ async function hostStatus(parts: HostParts): Promise<HostStatus> {
               ...(await signatureTrouble(parts)),
               ...advisoryTrouble({ ...parts, synchronised: time.synchronised }),
               ...fallbackTrouble(update, clock.wall()),
-              ...diskTrouble(disk, Date.parse(startedAt)),
+              ...diskTrouble(disk, {
+                since: Date.parse(startedAt),
+                updateWaits: update.phase === 'waiting-for-reboot' && parts.diskKey.missed(),
+              }),
             ]
           : [],
     }),

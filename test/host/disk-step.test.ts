@@ -111,7 +111,7 @@ function newBox(): Box {
     run: (name) => (existsSync(at(`run/${name}`)) ? readFileSync(at(`run/${name}`), 'utf8') : undefined),
     step: (more = {}, verb = 'start') => {
       try {
-        const said = execFileSync('/bin/sh', [STEP, verb], { env: env(more), encoding: 'utf8', timeout: 20_000 });
+        const said = execFileSync('/bin/sh', [STEP, verb], { env: env(more), encoding: 'utf8', timeout: 180_000 });
         return { code: 0, said };
       } catch (error) {
         const { status, stdout, stderr } = error as { status: number | null; stdout: string; stderr: string };
@@ -192,7 +192,7 @@ test('on wish all is erased and encrypted by the key on the stick; the wish goes
   box.powerOff();
   // the next start: opened by the stick, and a recovery key that nobody knows yet
   assert.deepEqual(box.step(), { code: 0, said: 'The data partition was opened by: usb\n' });
-  assert.equal(box.run('state'), 'opened=usb\nkey=usb\n');
+  assert.equal(box.run('state'), `opened=usb\nkey=usb\nid=${ID}\n`);
   const first = box.run('recovery-key') ?? '';
   assert.match(first, /^[0-9A-HJKMNP-TV-Z]{25}$/);
   assert.ok(fits(box, first));
@@ -229,7 +229,11 @@ test('without the stick it says what is missing and waits; the recovery key is h
   box.powerOff();
   const child = await startChild('/bin/sh', [STEP, 'start'], { env: box.env() });
   try {
-    await until('the question', { ms: 20_000 }, () => child.output().includes('recovery key (25 letters') || undefined);
+    await until(
+      'the question',
+      { ms: 120_000 },
+      () => child.output().includes('recovery key (25 letters') || undefined,
+    );
     assert.match(child.output(), new RegExp(`sekisho-${ID}\\.key`));
     const type = (text: string): void => {
       const typed = path.join(box.env()['SEKISHO_RUN'] ?? '', 'typed');
@@ -237,13 +241,13 @@ test('without the stick it says what is missing and waits; the recovery key is h
       execFileSync('mv', [`${typed}.new`, typed]);
     };
     type('AAAAA-BBBBB-CCCCC-DDDDD-EEEEE');
-    await until('the refusal', { ms: 20_000 }, () => child.output().includes('is not the recovery key') || undefined);
+    await until('the refusal', { ms: 120_000 }, () => child.output().includes('is not the recovery key') || undefined);
     type((recovery.match(/.{5}/g) ?? []).join(' - ').toLowerCase());
     assert.equal((await child.ended).code, 0, child.output());
   } finally {
     await child.stop(5_000);
   }
-  assert.equal(box.run('state'), 'opened=recovery\nkey=usb\n');
+  assert.equal(box.run('state'), `opened=recovery\nkey=usb\nid=${ID}\n`);
   // who typed it has it
   assert.equal(box.run('recovery-key'), undefined);
   assert.ok(fits(box, recovery));
@@ -283,7 +287,7 @@ test('the key in the chip: opened without anybody, by the recovery key with anot
   assert.equal(existsSync(box.wish), false);
   box.powerOff();
   assert.equal(box.step().said, 'The data partition was opened by: tpm2\n');
-  assert.equal(box.run('state'), 'opened=tpm2\nkey=tpm2\n');
+  assert.match(box.run('state') ?? '', /^opened=tpm2\nkey=tpm2\nid=[0-9a-f-]{36}\n$/);
   const recovery = box.run('recovery-key') ?? '';
   box.powerOff();
   writeFileSync(chip, 'two\n');
@@ -304,7 +308,7 @@ test('power that goes while all is made anew: the wish stands, and the next star
   chmodSync(bin, 0o755);
   const child = await startChild('/bin/sh', [STEP, 'start'], { env: box.env() });
   try {
-    await until('the file system to be begun', { ms: 20_000 }, () => child.output().includes('making') || undefined);
+    await until('the file system to be begun', { ms: 120_000 }, () => child.output().includes('making') || undefined);
   } finally {
     await child.kill();
   }
@@ -358,7 +362,7 @@ test('a disk that cannot be erased is told, and tried again when somebody asks f
   wishStick(box);
   const child = await startChild('/bin/sh', [STEP, 'start'], { env: box.env({ FAIL_WIPE: 'yes' }) });
   try {
-    await until('the trouble', { ms: 20_000 }, () => child.output().includes('could not be made anew') || undefined);
+    await until('the trouble', { ms: 120_000 }, () => child.output().includes('could not be made anew') || undefined);
     assert.equal(box.rebooted(), 0);
     assert.ok(existsSync(box.wish));
   } finally {

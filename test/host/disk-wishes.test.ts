@@ -1,9 +1,13 @@
 /** What the host asks of the step before the mount, over its sockets: a wish is made only when its key is sure to be there. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
+import { createDiskKeyWatch } from '../../src/host/disk-key.ts';
+import type { UsbSticks } from '../../src/host/usb.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { until } from '../support/process.ts';
 import { type HostWorld, startHost } from './world.ts';
 
@@ -23,7 +27,7 @@ async function plugStick(host: HostWorld, { spoils = false } = {}): Promise<stri
 }
 
 const rebooted = async (host: HostWorld): Promise<true> =>
-  until('the restart', { ms: 10_000 }, async () => (await host.calls('systemctl')).includes('reboot') || undefined);
+  until('the restart', { ms: 60_000 }, async () => (await host.calls('systemctl')).includes('reboot') || undefined);
 
 test('the key is on the stick and read back before the wish to encrypt is left', async () => {
   await using host = await startHost();
@@ -78,4 +82,29 @@ test('the recovery key is told at the console alone, until its last signs were t
   assert.deepEqual(await host.calls('disk-program'), ['noted']);
   assert.deepEqual(await host.console.call('recovery-key.show', {}), {});
   await assert.rejects(host.console.call('recovery-key.noted', { last: 'MNPQR' }), { code: 'WRONG_STATE' });
+});
+
+test('with the key on a stick the box knows whether it could start again, and looks once a minute', async (context) => {
+  const dir = await mkdtemp(path.join(tmpdir(), 'sekisho-key-'));
+  context.after(() => rm(dir, { recursive: true, force: true }));
+  const [state, stick, clock] = [path.join(dir, 'state'), path.join(dir, 'stick'), new FakeClock()];
+  await mkdir(stick);
+  const usb: UsbSticks = {
+    list: () => Promise.resolve([{ device: 'sda', label: '', octets: 1, fileSystem: 'vfat' }]),
+    use: (_device, _access, work) => work(stick),
+  };
+  const newWatch = (): ReturnType<typeof createDiskKeyWatch> => createDiskKeyWatch({ state, usb, clock });
+  assert.equal(await newWatch().atHand(), true, 'not encrypted');
+  const id = '0b9d3f6e-5a41-4c7e-9a55-6a2b8f1c0d3e';
+  await writeFile(state, `opened=tpm2\nkey=tpm2\nid=${id}\n`);
+  assert.equal(await newWatch().atHand(), true, 'the chip has it');
+  await writeFile(state, `opened=usb\nkey=usb\nid=${id}\n`);
+  await writeFile(path.join(stick, 'sekisho-11111111-5a41-4c7e-9a55-6a2b8f1c0d3e.key'), 'of another box');
+  const watch = newWatch();
+  assert.equal(watch.missed(), false);
+  assert.deepEqual([await watch.atHand(), watch.missed()], [false, true]);
+  await writeFile(path.join(stick, `sekisho-${id}.key`), 'ours');
+  assert.equal(await watch.atHand(), false);
+  clock.advance(60_000);
+  assert.deepEqual([await watch.atHand(), watch.missed()], [true, false]);
 });
