@@ -274,7 +274,7 @@ test('keys that end programs are keys like others; a menu that breaks is told, a
   await screen.see(/The menu ended \(130\)[^]*Press a key/);
   screen.type(' ');
   await screen.see(/Number, then Enter: /);
-  screen.type('15\n');
+  screen.type('16\n');
   await screen.see(/番号を入れて Enter: /);
   screen.type('0\n');
   await screen.see(/キーを押すと/);
