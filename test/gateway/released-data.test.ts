@@ -125,6 +125,7 @@ for (const version of VERSIONS) {
       days: 400,
       subjects: true,
       clock,
+      askMs: 60_000,
       onFault: (detail) => assert.equal(detail, undefined),
     });
     const { id, subject, state } = expected.history;

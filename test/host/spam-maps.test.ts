@@ -62,7 +62,7 @@ after(async () => {
 });
 
 const hits = async (sender: string, link: string): Promise<string[]> =>
-  [...(await askRspamd(world.rspamd.socket, { sender, link }, 15_000))]
+  [...(await askRspamd(world.rspamd.socket, { sender, link }, 60_000))]
     .filter((name) => name.startsWith('OWNER_'))
     .toSorted();
 
