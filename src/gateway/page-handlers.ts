@@ -3,13 +3,13 @@ import { configKeys } from '../config/reference.ts';
 import type { GatewayHandlers } from '../control/contract.ts';
 import type { PAGE_VERBS } from '../control/page-verbs.ts';
 import type { HandlerParts } from './handlers.ts';
-import { summaryOf } from './queue-summary.ts';
+import { summaries } from './queue-summary.ts';
 import { asQueueId, mustRead } from './views.ts';
 
 export function pageHandlers(parts: HandlerParts): Pick<GatewayHandlers, keyof typeof PAGE_VERBS> {
   const { spool, history, samples } = parts;
   return {
-    'queue.summary': () => summaryOf(parts),
+    'queue.summary': summaries(parts),
     'message.body': async ({ id, offset, limit }) => {
       const message = await mustRead(spool, asQueueId(id));
       const { size } = message.trailer;

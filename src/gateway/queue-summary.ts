@@ -17,6 +17,9 @@ const FOLDERS = ['incoming', 'queue', 'held', 'corrupt'] as const;
 const AGES_MS = [300_000, 3_600_000, 14_400_000, 86_400_000] as const;
 const MOST_DESTINATIONS = 500;
 const MOST_REASONS = 100;
+/** From so many messages on a summary is kept, and for so long. */
+const LONG = 20_000;
+const KEPT_MS = 5_000;
 /** Destinations whose last reply is read. */
 const MOST_READ = 50;
 
@@ -30,6 +33,20 @@ interface Sum {
   due: number;
   /** The last of them. */
   sample: QueueId;
+}
+
+/**
+ * For pages that ask again with every mail that moves: of a long queue, where a look costs a third of a second and a few
+ * messages more or less are nothing, one look holds for a few seconds. A short one is looked over each time.
+ */
+export function summaries(parts: HandlerParts): () => Promise<Summary> {
+  let kept: { at: number; answer: Summary } | undefined;
+  return async () => {
+    if (kept !== undefined && parts.clock.monotonic() - kept.at < KEPT_MS) return kept.answer;
+    const answer = await summaryOf(parts);
+    kept = answer.total > LONG ? { at: parts.clock.monotonic(), answer } : undefined;
+    return answer;
+  };
 }
 
 export async function summaryOf(parts: HandlerParts): Promise<Summary> {

@@ -8,7 +8,7 @@ import { stampOf } from '../../src/base/clock.ts';
 import { configSchema } from '../../src/config/schema.ts';
 import type { HandlerParts } from '../../src/gateway/handlers.ts';
 import { listQueue } from '../../src/gateway/queue-list.ts';
-import { summaryOf } from '../../src/gateway/queue-summary.ts';
+import { summaries, summaryOf } from '../../src/gateway/queue-summary.ts';
 import { lookOver, SLICE } from '../../src/gateway/waiting.ts';
 import type { ForwardPath } from '../../src/mail/address.ts';
 import { newQueueId, type QueueId } from '../../src/mail/queue-id.ts';
@@ -154,4 +154,15 @@ test('the summary counts every message and reads one a destination', async () =>
   ]);
   assert.equal(oldestMs, 7_200_000);
   assert.ok(count.read <= 2, `${count.read} were read`);
+});
+
+test('of a long queue a summary holds for a few seconds', async () => {
+  const { parts, count } = long();
+  const ask = summaries(parts);
+  await ask();
+  await ask();
+  assert.ok(count.passed <= MESSAGES);
+  clock.advance(6_000);
+  await ask();
+  assert.ok(count.passed > MESSAGES);
 });

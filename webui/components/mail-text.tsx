@@ -52,6 +52,7 @@ export function looksAlike(domain: string): boolean {
 }
 
 export function MailText({ text, clip }: { text: string; clip?: boolean }) {
+  if (text === '') return null; // a cell with nothing in it takes no line on a phone
   const shown = writtenOut(text);
   return (
     <>
