@@ -70,6 +70,8 @@ export function useList<Row>(
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<ApiProblem | undefined>(undefined);
   const page = first.value;
+  const latest = useRef(page);
+  latest.current = page;
   const cursor = page?.cursor;
   const { set, again } = first;
   const refresh = useCallback(() => {
@@ -90,6 +92,11 @@ export function useList<Row>(
         setBusy(false);
         setError(undefined);
         if (shown.current !== asked) return; // the reader has gone elsewhere meanwhile
+        if (!full && latest.current !== page) {
+          // loaded anew meanwhile: what came with it must not go again
+          shown.current = { ...asked, rows: page.entries.length + next.entries.length };
+          return again();
+        }
         const entries = full ? next.entries : [...page.entries, ...next.entries];
         const passed = full ? { from: cursor, before: shown.current.before + page.entries.length } : {};
         shown.current = { ...shown.current, ...passed, rows: entries.length };
@@ -100,7 +107,7 @@ export function useList<Row>(
         setError(problemOf(failure));
       },
     );
-  }, [page, cursor, full, set, load]);
+  }, [page, cursor, full, set, again, load]);
   return {
     rows: page?.entries,
     total: page?.total,

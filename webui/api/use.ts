@@ -27,16 +27,21 @@ export function useLoad<T>(key: string, load: (signal: AbortSignal) => Promise<T
   const loader = useRef(load);
   loader.current = load;
   const again = useCallback(() => setTurn((n) => n + 1), []);
+  const flying = useRef<AbortController | undefined>(undefined);
   useEffect(() => {
     const controller = new AbortController();
+    flying.current = controller;
     setState((before) => (before.key === key ? { ...before, loading: true } : { key, loading: true }));
     loader.current(controller.signal).then(
       (value) => {
-        if (!controller.signal.aborted) setState({ key, value, loading: false });
+        if (controller.signal.aborted) return;
+        flying.current = undefined;
+        setState({ key, value, loading: false });
       },
       (error: unknown) => {
-        if (!controller.signal.aborted)
-          setState((before) => ({ ...before, key, error: problemOf(error), loading: false }));
+        if (controller.signal.aborted) return;
+        flying.current = undefined;
+        setState((before) => ({ ...before, key, error: problemOf(error), loading: false }));
       },
     );
     return () => controller.abort();
@@ -49,7 +54,17 @@ export function useLoad<T>(key: string, load: (signal: AbortSignal) => Promise<T
     error: current ? state.error : undefined,
     loading: state.loading || !current,
     again,
-    set: useCallback((value: T) => setState({ key, value, loading: false }), [key]),
+    set: useCallback(
+      (value: T) => {
+        setState({ key, value, loading: false });
+        if (flying.current === undefined) return;
+        // asked before the action that answered this: what comes of it would put the state before it there
+        flying.current.abort();
+        flying.current = undefined;
+        again();
+      },
+      [key, again],
+    ),
   };
 }
 
