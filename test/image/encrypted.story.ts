@@ -21,6 +21,7 @@ import {
   claimBox,
   consoleSays,
   greeting,
+  imageFolder,
   layOnBootPartition,
   OFFICE_PORT,
   officeConfig,
@@ -32,9 +33,7 @@ interface Told {
   alarms: Array<{ name: string }>;
 }
 
-// before the network is left: it may be built now
-const { out } = await builtImage();
-assert.ok(existsSync(out));
+await imageFolder();
 enterOwnNetwork();
 
 const boxes: Vm[] = [];
