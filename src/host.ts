@@ -189,9 +189,11 @@ async function main({ mode, places, wipe }: Arguments): Promise<void> {
       );
       return;
     }
+    const tryAfter = tryAfterMs(degraded);
+    if (tryAfter === undefined) return;
     const seen = degradedSince.get(degraded.since) ?? clock.monotonic();
     degradedSince.set(degraded.since, seen);
-    if (clock.monotonic() - seen < tryAfterMs(degraded)) return;
+    if (clock.monotonic() - seen < tryAfter) return;
     log.write('warn', 'The gateway is tried again in full');
     parts.brake
       .release('try')

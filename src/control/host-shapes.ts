@@ -52,7 +52,8 @@ export type WatchdogAnswer = z.output<typeof watchdog>;
 /** Set: the gateway answers 421 only, so that a crash at each start does not become an endless reboot. */
 export const degraded = z.object({
   since: time,
-  cause: z.enum(['crashes', 'watchdog-resets', 'operator']),
+  /** no-data: the data partition could not be mounted; only a start that finds it ends that. */
+  cause: z.enum(['crashes', 'watchdog-resets', 'operator', 'no-data']),
   detail: z.string(),
   /** When the gateway is tried again without anybody asking. */
   retryAt: time.optional(),

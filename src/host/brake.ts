@@ -11,6 +11,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomic } from '../base/atomic-file.ts';
 import type { Clock } from '../base/clock.ts';
+import { SekishoError } from '../base/errors.ts';
 
 export const CRASHES = { count: 5, withinMs: 600_000 };
 export const RESETS = { count: 3, withinMs: 3_600_000 };
@@ -29,15 +30,17 @@ export type GatewayEnd = z.output<typeof endSchema>;
 
 const degradedSchema = z.object({
   since: z.number(),
-  cause: z.enum(['crashes', 'watchdog-resets', 'operator']),
+  /** no-data: written at the start of a machine without its data partition (rootfs/usr/libexec/sekisho/no-data). */
+  cause: z.enum(['crashes', 'watchdog-resets', 'operator', 'no-data']),
   detail: z.string(),
   /** How often it was tried in full since the first time. */
   tries: z.number().int().min(0),
 });
 export type DegradedRecord = z.output<typeof degradedSchema>;
 
-/** How long the box stays degraded before the gateway is tried again. */
-export function tryAfterMs(record: DegradedRecord): number {
+/** How long the box stays degraded before the gateway is tried again. Undefined: mail would be taken into memory and lost. */
+export function tryAfterMs(record: DegradedRecord): number | undefined {
+  if (record.cause === 'no-data') return undefined;
   return Math.min(MOST_TRY_MS, FIRST_TRY_MS * 2 ** record.tries);
 }
 
@@ -118,6 +121,10 @@ export function createBrake(options: { folder: string; runFile: string; clock: C
       return true;
     },
     release: async (why) => {
+      if (degraded()?.cause === 'no-data')
+        throw new SekishoError('WRONG_STATE', 'Without its data partition the box takes no mail: it would be lost', {
+          remedy: 'Start it again; if that does not help, erase or replace the disk',
+        });
       const next = why === 'try' ? (degraded()?.tries ?? 0) + 1 : 0;
       await writeFileAtomic(triesFile, String(next));
       await rm(endsFile, { force: true });

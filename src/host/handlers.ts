@@ -129,8 +129,9 @@ export function degradedAnswer(brake: Brake): DegradedAnswer | undefined {
   const record = brake.degraded();
   if (record === undefined) return undefined;
   const { since, cause, detail } = record;
-  const retryAt = new Date(since + tryAfterMs(record)).toISOString();
-  return { since: new Date(since).toISOString(), cause, detail, retryAt };
+  const after = tryAfterMs(record);
+  const retry = after === undefined ? {} : { retryAt: new Date(since + after).toISOString() };
+  return { since: new Date(since).toISOString(), cause, detail, ...retry };
 }
 
 async function hostStatus(parts: HostParts): Promise<HostStatus> {

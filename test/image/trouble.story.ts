@@ -63,6 +63,14 @@ test('with a data partition that is garbage the box says 421 and its console wor
   await until('421', { ms: 900_000, every: 2_000 }, async () =>
     (await greeting(vm)).startsWith('421 ') ? true : undefined,
   );
+  await until('the reason on the console', { ms: 300_000 }, () =>
+    /DEGRADED: The data partition cannot be read/.test(vm.serial()) ? true : undefined,
+  );
+  const { degraded } = await office.status();
+  assert.equal(degraded?.cause, 'no-data');
+  await until('the pages', { ms: 300_000, every: 2_000 }, async () =>
+    (await askPages(vm, { path: '/setup' })).status === 200 ? true : undefined,
+  );
   const from = vm.serial().length;
   await until('the menu of the console', { ms: 300_000, every: 10_000 }, async () => {
     await vm.type(' ');
