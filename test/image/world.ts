@@ -278,12 +278,13 @@ export function askPages(vm: Vm, asked: { path: string; body?: unknown }): Promi
 export async function askHost<T>(vm: Vm, asked: { path: string; body?: unknown }): Promise<T> {
   const method = asked.body === undefined ? 'GET' : 'POST';
   const body = asked.body === undefined ? '' : JSON.stringify(JSON.stringify(asked.body));
-  const program = `const q=require("http").request({socketPath:"/run/sekisho-host/admin.sock",path:"/v1/${asked.path}",method:"${method}",headers:{"content-type":"application/json"}},(r)=>r.on("data",(d)=>process.stdout.write(d)));q.end(${body})`;
+  const program = `const q=require("http").request({socketPath:"/run/sekisho-host/admin.sock",path:"/v1/${asked.path}",method:"${method}",headers:{"content-type":"application/json"}},(r)=>{process.stdout.write(r.statusCode+" ");r.on("data",(d)=>process.stdout.write(d))});q.end(${body})`;
   let said = '';
   return until(`the host's answer to ${asked.path}`, { ms: 180_000, every: 2_000 }, async () => {
     said = (await vm.shell(`/usr/lib/sekisho/node -e '${program}'`, { ms: 300_000 })).output;
-    // it may be starting just now; an error of its own is JSON as well
-    return said.startsWith('{') ? (JSON.parse(said) as T) : undefined;
+    // it may be starting just now, or a slow machine's host may not have come to it; what was to be done may have been begun
+    const [, code, answer = ''] = /^(\d{3}) (\{[^]*)$/.exec(said) ?? [];
+    return code === '200' || (code !== undefined && method === 'POST') ? (JSON.parse(answer) as T) : undefined;
   }).catch((error: unknown) => {
     throw new Error(`${String(error)}: ${said}`);
   });
