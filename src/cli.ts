@@ -5,6 +5,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { runCli } from './control/cli/run.ts';
 import { errorCode, SekishoError } from './base/errors.ts';
+import { createAdminClient } from './control/admin-client.ts';
 import { createControlClient } from './control/client.ts';
 import { createHostClient } from './control/host-client.ts';
 
@@ -24,7 +25,14 @@ process.exitCode = await runCli(process.argv.slice(2), {
   err: (text) => void process.stderr.write(text),
   connect: createControlClient,
   host: createHostClient,
+  admin: createAdminClient,
   textFile,
+  octets,
+  exists: (file) =>
+    stat(file).then(
+      () => true,
+      () => false,
+    ),
   spool: async () => (await import('./spool/offline/tools.ts')).spoolTools,
   // Only this command needs the whole schema: the others start without it.
   checkFile: async (file) => (await import('./config/check-file.ts')).checkConfigFile(file),
@@ -40,9 +48,13 @@ function nameOfUser(): string {
 }
 
 async function textFile(file: string): Promise<{ text: string; writtenAt: number } | undefined> {
+  const read = await octets(file);
+  return read === undefined ? undefined : { text: read.toString('utf8'), writtenAt: (await stat(file)).mtimeMs };
+}
+
+async function octets(file: string): Promise<Buffer | undefined> {
   try {
-    const [text, { mtimeMs }] = await Promise.all([readFile(file, 'utf8'), stat(file)]);
-    return { text, writtenAt: mtimeMs };
+    return await readFile(file);
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined;
     if (errorCode(error) === 'EACCES')

@@ -23,6 +23,7 @@ import { isClaimed, type OwnJobs, type RouteParts } from './routes/parts.ts';
 import { createApp } from './server/app.ts';
 import { openPageCertificates } from './server/certificate.ts';
 import type { DispatchParts } from './server/dispatch.ts';
+import { openLocalDoor } from './server/local-door.ts';
 import { openDoors } from './server/server.ts';
 import { openAdminDatabase } from './store/database.ts';
 
@@ -143,10 +144,9 @@ export async function openAdmin(options: AdminOptions): Promise<Admin> {
   const { names } = box;
   const { changed } = feed;
   const dispatch: DispatchParts = { sessions, tokens, audit, names, claimed, gateway, host, changed, now, log };
-  const app = createApp(dispatch, {
-    handlers: createApiHandlers(routes, feed, { inbox: path.join(data, 'inbox') }),
-    pages: options.pages,
-  });
+  const handlers = createApiHandlers(routes, feed, { inbox: path.join(data, 'inbox') });
+  const app = createApp(dispatch, { handlers, pages: options.pages });
+  stack.use(await openLocalDoor(path.join(data, 'run', 'cli.sock'), dispatch, handlers));
   const doors = await openDoors({
     app,
     certificate: certificates.current(),

@@ -37,7 +37,7 @@ export function createControlClient(options: ControlClientOptions): ControlClien
 }
 
 /** Who is called, as codes and sentences name it. */
-type Owner = 'gateway' | 'host';
+type Owner = 'gateway' | 'host' | 'admin';
 
 export function createClientOf<T extends VerbTable>(
   verbs: T,
@@ -151,6 +151,8 @@ const START_REMEDY: Readonly<Record<Owner, string>> = {
   gateway:
     'On the box it starts by itself within seconds; on a trial machine start it with ./scripts/start; if it runs elsewhere, name its data folder with --data or its socket with --socket',
   host: 'On the box it starts by itself within seconds; on a trial machine start it with ./scripts/start',
+  admin:
+    'It is the process of the pages: on the box it starts by itself within seconds; on a trial machine start it with ./scripts/start; name its socket with --admin-socket',
 };
 
 function unreachable({ socket, owner }: { socket: string; owner: Owner }, error: unknown): SekishoError {

@@ -86,7 +86,7 @@ export async function createControlServer(options: ControlServerOptions): Promis
 /** The same for another process's table; `owner` names that process in words a caller reads. */
 export async function createServerOf<T extends VerbTable>(
   verbs: T,
-  options: ControlServerOptions<T> & { owner: 'gateway' | 'host' },
+  options: ControlServerOptions<T> & { owner: 'gateway' | 'host' | 'admin' },
 ): Promise<ControlServer> {
   const limits = { ...LIMITS, ...options.limits };
   const { caller, owner, observe } = options;

@@ -1,11 +1,12 @@
 /** What a command of the CLI is, and what it gets to work with. */
 import type { Language, Text } from '../../base/i18n.ts';
+import type { AdminClient } from '../admin-client.ts';
 import type { ControlClient } from '../client.ts';
 import type { HostClient } from '../host-client.ts';
 import type { ConfigProblemAnswer } from '../shapes.ts';
 import type { OptionDefinition, ParsedArguments } from './arguments.ts';
-import type { SpoolTools } from './commands-spool.ts';
 import type { Look } from './output.ts';
+import type { SpoolTools } from './spool-tools.ts';
 
 /** Documented in `sekisho help exit-codes`. */
 export const EXIT = { ok: 0, negative: 1, usage: 2, notFound: 3, unreachable: 4, refused: 5 } as const;
@@ -25,8 +26,13 @@ export interface CliIo {
   err: (text: string) => void;
   connect: (options: { socket: string; by: string }) => ControlClient;
   host: (options: { socket: string; by: string }) => HostClient;
+  /** The process of the pages. */
+  admin: (options: { socket: string; by: string }) => AdminClient;
   /** A small file; undefined: there is none. Throws when it may not be read. */
   textFile: (file: string) => Promise<{ text: string; writtenAt: number } | undefined>;
+  /** A small file as it is; undefined: there is none. */
+  octets: (file: string) => Promise<Buffer | undefined>;
+  exists: (file: string) => Promise<boolean>;
   /** Loaded when it is needed: no other command opens a database. */
   spool: () => Promise<SpoolTools>;
   /** Throws NOT_FOUND. */

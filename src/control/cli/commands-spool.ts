@@ -8,40 +8,7 @@ import type { Language } from '../../base/i18n.ts';
 import { UsageError } from './arguments.ts';
 import { argument, type Command, type CommandContext, EXIT } from './command.ts';
 import { block, showSize } from './output.ts';
-
-const EXPORTABLE = ['incoming', 'queue', 'held', 'quarantine'] as const;
-type Exportable = (typeof EXPORTABLE)[number];
-
-interface DatabaseAnswer {
-  state: 'whole' | 'damaged' | 'behind' | 'missing';
-  why?: string;
-}
-
-/** What the entry hands in: the work itself is the spool's. `onProgress` is told after each message. */
-export interface SpoolTools {
-  check(
-    root: string,
-    onProgress: (done: number, total: number) => void,
-  ): Promise<{
-    cleanStop: boolean;
-    database: DatabaseAnswer;
-    folders: Record<Exportable | 'corrupt', { files: number; octets: number }>;
-    drafts: number;
-    damaged: string[];
-    lost: string[];
-    requeued: number;
-    ok: boolean;
-  }>;
-  rebuild(root: string): Promise<{ files: number; requeued: number; corrupt: number; elapsedMs: number }>;
-  exportTo(
-    root: string,
-    options: { to: string; folders?: Exportable[]; onProgress: (done: number, total: number) => void },
-  ): Promise<{ exported: number; damaged: string[]; finished: number; database: DatabaseAnswer }>;
-  importFrom(
-    root: string,
-    options: { from: string; onProgress: (done: number, total: number) => void },
-  ): Promise<{ imported: number; already: number; refused: string[] }>;
-}
+import { EXPORTABLE, type Exportable, type SpoolTools } from './spool-tools.ts';
 
 const SPOOL_OPTION = {
   name: 'spool',

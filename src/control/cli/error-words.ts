@@ -26,6 +26,19 @@ const JAPANESE: Readonly<Record<string, { message: string; remedy?: string }>> =
     remedy: 'sudo を付けてお試しください',
   },
   HOST_SILENT: { message: 'host プロセスが応答しません', remedy: 'しばらくしてからもう一度お試しください' },
+  ADMIN_NOT_RUNNING: {
+    message: '管理画面のプロセスが動いていません',
+    remedy:
+      '機器では数秒以内に自動で起動します。試用環境では ./scripts/start で起動してください。別の場所にある場合は --admin-socket でソケットを指定してください',
+  },
+  ADMIN_NOT_PERMITTED: {
+    message: '管理画面のプロセスのソケットを使う権限がありません',
+    remedy: 'sudo を付けてお試しください',
+  },
+  ADMIN_SILENT: {
+    message: '管理画面のプロセスが応答しません',
+    remedy: 'しばらくしてからもう一度お試しください。操作は実行された可能性があります',
+  },
   GATEWAY_MISMATCH: {
     message: 'ゲートウェイの応答を解釈できません',
     remedy: 'ゲートウェイと同じ版の sekisho コマンドを使ってください',

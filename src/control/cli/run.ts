@@ -9,6 +9,7 @@ import { escapeForTerminal, jsonForTerminal } from '../../base/terminal.ts';
 import { type ParsedArguments, parseArguments, unknownOption, UsageError } from './arguments.ts';
 import { type CliIo, type Command, EXIT, type ExitCode } from './command.ts';
 import { ADMIN_COMMANDS } from './commands-admin.ts';
+import { CERTIFICATE_COMMANDS } from './commands-certificate.ts';
 import { CONFIG_COMMANDS } from './commands-config.ts';
 import { HISTORY_COMMANDS } from './commands-history.ts';
 import { MESSAGE_COMMANDS } from './commands-message.ts';
@@ -26,6 +27,7 @@ export const COMMANDS: readonly Command[] = [
   ...MESSAGE_COMMANDS,
   ...HISTORY_COMMANDS,
   ...CONFIG_COMMANDS,
+  ...CERTIFICATE_COMMANDS,
   ...ADMIN_COMMANDS,
   ...SPOOL_COMMANDS,
   ...STATUS_COMMANDS.slice(1),
@@ -170,6 +172,9 @@ function exitCodeOf(error: SekishoError): ExitCode {
     case 'HOST_NOT_RUNNING':
     case 'HOST_NOT_PERMITTED':
     case 'HOST_SILENT':
+    case 'ADMIN_NOT_RUNNING':
+    case 'ADMIN_NOT_PERMITTED':
+    case 'ADMIN_SILENT':
       return EXIT.unreachable;
     default:
       return EXIT.refused;
