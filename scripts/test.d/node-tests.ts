@@ -9,6 +9,9 @@ import { runCommand } from './command.ts';
 import type { Tally } from './parts.ts';
 import type { Told } from './tell.ts';
 
+/** What takes that long is told, so that whoever looks for time knows where it went. */
+const LONG_MS = 20_000;
+
 export interface NodeTestOptions {
   root: string;
   guardMs: number;
@@ -34,6 +37,7 @@ export async function runNodeTests(files: readonly string[], options: NodeTestOp
     const told = parseTold(text);
     if (told === undefined) return say(`        | ${text}\n`);
     const file = path.relative(options.root, told.file);
+    if (told.ms >= LONG_MS) say(`        | ${(told.ms / 1_000).toFixed(0)} s: ${told.name}\n`);
     if (told.result === 'passed') tally.passed += 1;
     else fail(`${file}:${told.line}\n        ${told.name}\n${indent(told.detail)}`);
   };

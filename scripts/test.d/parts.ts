@@ -74,7 +74,8 @@ export const PARTS: readonly Part[] = [
   },
   {
     name: 'image',
-    proves: 'the image of the box in a virtual machine: claim, mail, units, doors, console, power cuts, UPS, updates',
+    proves:
+      'the image of the box in a virtual machine: claim, mail, units, doors, console, power cuts, clocks, watchdogs, UPS, UEFI, updates',
     minutes: 25,
     slow: true,
     folders: ['image'],

@@ -13,6 +13,7 @@ export interface Told {
   line: number;
   /** What went wrong, for people. */
   detail: string;
+  ms: number;
 }
 
 const { values, positionals } = parseArgs({
@@ -61,13 +62,21 @@ stream.on('test:stderr', ({ file, message }) => {
 });
 for await (const event of stream) void event;
 
-function tell(data: { result: Told['result']; name: string; file?: string; line?: number; detail: string }): void {
+function tell(data: {
+  result: Told['result'];
+  name: string;
+  file?: string;
+  line?: number;
+  detail: string;
+  details: { duration_ms: number };
+}): void {
   const told: Told = {
     result: data.result,
     name: data.name,
     file: data.file ?? '',
     line: data.line ?? 0,
     detail: data.detail,
+    ms: data.details.duration_ms,
   };
   process.stdout.write(`${JSON.stringify({ told })}\n`);
 }

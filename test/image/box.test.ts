@@ -30,6 +30,8 @@ await imageFolder();
 enterOwnNetwork();
 
 const from = 'hanako@example.com';
+/** A code of whoever sets up many boxes, on the boot partition. */
+const LAID_CODE = 'HK7WP-Q3M9T';
 let image: BuiltImage;
 let sink: SmtpSink;
 let vm: Vm;
@@ -38,6 +40,7 @@ before(async () => {
   image = await builtImage();
   sink = await startSmtpSink({ port: OFFICE_PORT });
   layOnBootPartition(image.disk, { name: 'sekisho/config.json', content: JSON.stringify(officeConfig()) });
+  layOnBootPartition(image.disk, { name: 'sekisho/setup-code', content: `${LAID_CODE}\n` });
   vm = new Vm({ folder: `${image.folder}/box`, image: image.disk });
 });
 after(async () => {
@@ -56,6 +59,15 @@ test('a flashed disk starts by BIOS, keeps port 25 shut until it is claimed, and
   );
   t.diagnostic(`power to the pages: ${((performance.now() - vm.poweredAt) / 1_000).toFixed(1)} s`);
   assert.equal((await vm.shell('ss -Hlnt sport = :25')).output.trim(), '');
+  // the only code there is, on the screen and nowhere else
+  await until('the code on the serial line', { ms: 120_000 }, () =>
+    vm.serial().includes(`    ${LAID_CODE}`) ? true : undefined,
+  );
+  assert.equal((await vm.shell('test -e /efi/sekisho/setup-code')).code, 1, 'The code stayed on the boot partition');
+  assert.equal(
+    (await vm.shell('stat -c "%a %U %G" /run/sekisho-host/banner.en')).output.trim(),
+    '640 root sekisho-console',
+  );
   await claimBox(vm);
   await untilBanner(vm);
 });

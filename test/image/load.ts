@@ -5,22 +5,25 @@ import { plainMail } from '../support/mime-samples.ts';
 import { until } from '../support/process.ts';
 import { sendMail } from '../support/smtp-client.ts';
 import type { SmtpSink } from '../support/smtp-sink.ts';
+import type { Vm } from '../support/vm.ts';
 import { type Office, untilBanner } from './world.ts';
 
 const from = 'hanako@example.com';
 /** So many mails, and up to nine more, are taken before a cut: so that cuts come at different moments. */
 const LEAST = 4;
 
+/** `next`: the machine that starts after that cut, when it is another one. */
 export async function cutsUnderLoad(
   office: Office,
-  { cuts, told }: { cuts: number; told: (line: string) => void },
+  { cuts, told, next }: { cuts: number; told: (line: string) => void; next?: (round: number) => Vm },
 ): Promise<void> {
-  const { vm, sink } = office;
+  const { sink } = office;
   const has = (id: string): boolean => office.has(id);
   const kept = new Map<string, Buffer>();
   let sent = 0;
   for (let round = 1; round <= cuts; round += 1) {
     let cut = false;
+    let { vm } = office;
     const sender = async (): Promise<void> => {
       while (!cut) {
         const id = `cut-${round}-${(sent += 1)}@x`;
@@ -39,6 +42,7 @@ export async function cutsUnderLoad(
     cut = true;
     await load;
     const arrived = idsAt(sink);
+    vm = next?.(round) ?? vm;
     await vm.start();
     const inBox = [...kept.keys()].filter((id) => !arrived.has(id)).length;
     const up = (await untilBanner(vm)).toFixed(1);
