@@ -254,8 +254,10 @@ test('a queued mail: deletion says what will happen first, and deleting and hold
   const queued = async (): Promise<string[]> =>
     (await world.mail.gateway.call('queue.list', {})).entries.map(({ state }) => state);
   await until('the mail to wait', { ms: 60_000 }, async () => {
-    const [state] = await queued();
-    return state === 'deferred' ? true : undefined; // before that the page shows it on its way
+    const [state = 'incoming'] = await queued();
+    const { alarms } = await world.mail.gateway.call('status', {});
+    // untouched, for its server is away: before that it may be on its way
+    return state !== 'incoming' && alarms.some(({ name }) => name === 'mail-server-down') ? true : undefined;
   });
   const { page, context, person, complaints } = await at('/queue');
   const row = page.locator('tr[data-row]').filter({ hasText: 'suzuki' }).first();
