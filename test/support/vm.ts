@@ -33,12 +33,15 @@ export interface ShellResult {
 const OVMF = ['/usr/share/OVMF/OVMF_CODE_4M.fd', '/usr/share/OVMF/OVMF_CODE.fd'];
 const OVMF_VARS = ['/usr/share/OVMF/OVMF_VARS_4M.fd', '/usr/share/OVMF/OVMF_VARS.fd'];
 
+/** No machine comes up and goes down again in so many seconds. */
+const SAME_S = 8;
+
 export class Vm {
   readonly #options: VmOptions;
   #child: Child | undefined;
   #shell: Socket | undefined;
   #qmp: Socket | undefined;
-  #events: Array<{ event: string }> = [];
+  #events: Array<{ event: string; at: number }> = [];
   #counter = 0;
   #answered: ((answer: unknown) => void) | undefined;
   poweredAt = 0;
@@ -107,8 +110,8 @@ export class Vm {
       const lines = (rest + chunk.toString('utf8')).split('\n');
       rest = lines.pop() ?? '';
       for (const line of lines) {
-        const said = JSON.parse(line) as { event?: string; return?: unknown };
-        if (said.event !== undefined) this.#events.push({ event: said.event });
+        const said = JSON.parse(line) as { event?: string; timestamp?: { seconds: number }; return?: unknown };
+        if (said.event !== undefined) this.#events.push({ event: said.event, at: said.timestamp?.seconds ?? 0 });
         else if ('return' in said) this.#answered?.(said.return);
       }
     });
@@ -165,9 +168,13 @@ export class Vm {
     return ['-nodefaults', '-no-user-config', ...options.flat(), ...extra];
   }
 
-  /** What happened to the machine since its start: RESET, WATCHDOG, POWERDOWN, SHUTDOWN… */
+  /**
+   * How often it happened to the machine since its start: RESET, WATCHDOG, POWERDOWN, SHUTDOWN… A kernel that restarts asks for it
+   * in more than one way, and two processors may be heard twice: what comes within seconds is one.
+   */
   events(name: string): number {
-    return this.#events.filter(({ event }) => event === name).length;
+    const times = this.#events.filter(({ event }) => event === name).map(({ at }) => at);
+    return times.filter((at, index) => index === 0 || at - (times[index - 1] ?? 0) > SAME_S).length;
   }
 
   qmp(execute: string): void {
