@@ -1,6 +1,7 @@
 /**
- * ARC (RFC 8617) as a finding: mailauth's verdict on the chain, and, when the chain passes, who sealed each hop and what that
- * hop said it had seen. Whom to believe is policy and decided elsewhere (decide/trust.ts): anybody can seal anything.
+ * ARC (RFC 8617) as a finding: mailauth's verdict on the chain, and, when the chain passes and covers the whole message, who
+ * sealed each hop and what that hop said it had seen. Whom to believe is policy and decided elsewhere (decide/trust.ts):
+ * anybody can seal anything.
  */
 import type { AuthenticateResult } from 'mailauth';
 import { type Domain, parseDomain } from '../mail/address.ts';
@@ -19,6 +20,8 @@ const MAX_SETS = 10;
 interface ChainEntry {
   'arc-seal'?: { parsed?: { d?: { value?: unknown } } };
   'arc-authentication-results'?: { original?: unknown };
+  /** Of the newest set only: the one that is verified. */
+  messageSignature?: { canonBodyLengthLimited?: boolean };
 }
 
 export function arcFinding(result: AuthenticateResult, resolver: RecordingResolver): Finding {
@@ -31,10 +34,12 @@ export function arcFinding(result: AuthenticateResult, resolver: RecordingResolv
   // mailauth calls every trouble a fail; a key that could not be fetched proves nothing
   if (word === 'fail' && [...resolver.failed].some((name) => name.includes('._domainkey.'))) word = 'temperror';
   const finding = { kind: 'arc', result: word, chain: chain.length } as const;
+  // RFC 6376 §8.2: behind l= a stranger may have written the rest of the body; no hop saw that, so none is heard
+  const whole = chain.at(-1)?.messageSignature?.canonBodyLengthLimited === false;
   return {
     ...finding,
     ...(sealer === undefined ? {} : { sealer }),
-    ...(word === 'pass' ? { sets: chain.slice(-MAX_SETS).map((entry) => setOf(entry)) } : {}),
+    ...(word === 'pass' && whole ? { sets: chain.slice(-MAX_SETS).map((entry) => setOf(entry)) } : {}),
   };
 }
 

@@ -29,7 +29,7 @@ export type Finding =
   | { kind: 'spf'; result: SpfResult; domain: string; helo: string; explanation?: string }
   | { kind: 'dkim'; result: DkimResult; domain: Domain; selector: string; aligned: boolean; explanation?: string }
   | { kind: 'dmarc'; result: DmarcResult; policy: DmarcPolicy; domain: string; explanation?: string }
-  /** `sealer`: of the newest set. `sets`: of a chain that passes, the newest ten, oldest first. */
+  /** `sealer`: of the newest set. `sets`: of a chain that passes and covers the whole body, the newest ten, oldest first. */
   | { kind: 'arc'; result: ArcResult; chain: number; sealer?: string; sets?: ArcSet[] }
   /** The author's domain(s) of the header From, and what is odd about the field. `domains` are lower-case A-labels. */
   | { kind: 'from'; count: number; domains: string[]; malformed: boolean; text: string }

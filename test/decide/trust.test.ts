@@ -75,6 +75,12 @@ describe('trust, on real chains', () => {
       assert.equal(outcome(await found(name), policy).decision, 'reject dmarc-reject', name);
     }
   });
+
+  it('a chain that passes, but whose newest signature covers the beginning of the body only (l=), moves nothing', async () => {
+    const findings = await found('arc-partial-body');
+    assert.ok(findings.some((finding) => finding.kind === 'arc' && finding.result === 'pass'));
+    assert.equal(outcome(findings, { trustedSealers: ['list.example'] }).decision, 'reject dmarc-reject');
+  });
 });
 
 describe('trust, told', () => {
