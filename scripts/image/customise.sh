@@ -3,7 +3,7 @@
 # does, the small system of the start, and then everything away that a gateway has no use for.
 
 # Debian's own units that are not wanted: ours run the same programs with less rights, or nothing does.
-MASKED='apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer
+MASKED='apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service
   clamav-daemon.service clamav-daemon.socket clamav-freshclam.service clamav-freshclam-once.timer rspamd.service unbound.service
   unbound-resolvconf.service grub-common.service nut-driver-enumerator.service nut-driver-enumerator.path
   nut-driver-enumerator-daemon.service getty@tty1.service serial-getty@ttyS0.service serial-getty@ttyAMA0.service
@@ -156,7 +156,8 @@ choose_units() {
   done
   # the screen, and the serial line of this kind of machine
   inside systemctl --quiet enable sekisho-console@tty1.service "sekisho-console@$(serial_line).service"
-  inside systemctl --quiet enable chrony.service nftables.service systemd-networkd.service
+  # fstrim: a flash disk that is told each week what is free lives longer and stays fast; others say nothing to it
+  inside systemctl --quiet enable chrony.service nftables.service systemd-networkd.service fstrim.timer
   ln -sfn multi-user.target "$TREE/usr/lib/systemd/system/default.target"
   if [ "$DEV" = yes ]; then
     install -m 644 "$IMAGE/dev-shell.service" "$TREE/usr/lib/systemd/system/sekisho-dev-shell.service"

@@ -3,7 +3,8 @@
  * a virus or miss EICAR, waiting for the quiet hours where there is memory for one instance only.
  */
 import assert from 'node:assert/strict';
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -321,4 +322,21 @@ test('the clean set is mail of many kinds, the same at each build', () => {
   assert.ok(files.length >= 12);
   assert.deepEqual(hamFiles(), files);
   assert.ok(files.some(({ octets }) => octets.includes(ADVERT)));
+});
+
+test('what a fetch that was cut off left on the disk goes before the next one', async (context) => {
+  const dir = await mkdtemp(path.join(tmpdir(), 'sekisho-fetch-'));
+  context.after(() => rm(dir, { recursive: true, force: true }));
+  // as a real freshclam leaves it (seen after SIGTERM and SIGKILL)
+  await mkdir(path.join(dir, 'tmp.2ca2ee5b41/clamav-1'), { recursive: true });
+  await writeFile(path.join(dir, 'tmp.2ca2ee5b41/clamav-1/part'), 'a hundred megabytes');
+  for (const name of ['daily.cvd', 'main.cvd', 'freshclam.dat']) await writeFile(path.join(dir, name), 'kept');
+  const unit = await readFile(path.join(ROOT, 'rootfs/usr/lib/systemd/system/sekisho-freshclam.service'), 'utf8');
+  const [program = '', ...args] = (/^ExecStartPre=(.+)$/m.exec(unit)?.[1] ?? '').split(' ');
+  const result = spawnSync(
+    program,
+    args.map((arg) => arg.replace('/var/lib/clamav/fetch', dir)),
+  );
+  assert.equal(result.status, 0, result.stderr.toString());
+  assert.deepEqual((await readdir(dir)).toSorted(), ['daily.cvd', 'freshclam.dat', 'main.cvd']);
 });
