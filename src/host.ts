@@ -6,8 +6,8 @@
  *     --gateway-ended: an end of the gateway was written down (ExecStopPost): decides about the brake, then exits
  *     --open-bundle FILE: prints a support bundle; the passphrase comes on stdin
  *     --clamav, --clamav-run, --ham, --starter, --clamd-socket, --proof-socket, --memory-mib: the same for signatures
- *     --units, --networkd, --unbound, --chrony, --sys, --inbox, --nut, --nut-rules, --maps, --rspamd-socket, --sbom, --setup-code, --update-roots,
- *     --disk-run, --disk-wish, --disk-program, --wipe (several): other places than the box's
+ *     --units, --networkd, --links, --unbound, --chrony, --sys, --inbox, --nut, --nut-rules, --maps, --rspamd-socket, --sbom,
+ *     --setup-code, --update-roots, --disk-run, --disk-wish, --disk-program, --wipe (several): other places than the box's
  *
  * One socket a caller in --run: admin.sock, console.sock, gateway.sock. Exit: 0 clean stop · 64 usage · 70 a bug · 75 trouble.
  */
@@ -29,8 +29,9 @@ import { createBrake, RESETS, tryAfterMs } from './host/brake.ts';
 import { openBundle } from './host/bundle.ts';
 import { createCommandRunner } from './host/command.ts';
 import { carryOutFactoryReset, isFactoryResetWished } from './host/factory-reset.ts';
+import { applyListeners } from './host/doors.ts';
 import { groupId } from './host/groups.ts';
-import { applyListeners, createHostHandlers, type HostParts } from './host/handlers.ts';
+import { createHostHandlers, type HostParts } from './host/handlers.ts';
 import { GATEWAY_UNIT } from './host/listeners.ts';
 import { createSetupStick } from './host/setup-stick.ts';
 import { checkAdvisories } from './jobs/check-advisories.ts';
@@ -43,6 +44,8 @@ import { createLog } from './observe/log.ts';
 const USAGE = 'Usage: host --mode appliance|trial --data DIR --run DIR [--gateway-ended] | --open-bundle FILE';
 const PING_MS = 5_000;
 const LOOK_MS = 10_000;
+/** From one sign of life to the next, while everything is wiped. */
+const WIPE_MS = 180_000;
 /** After the start: the network may need its time. */
 const CATCH_UP_MS = 300_000;
 const GROUPS: Readonly<Record<HostCaller, string>> = {
@@ -68,12 +71,21 @@ async function main({ mode, places, wipe }: Arguments): Promise<void> {
     end(70);
   });
   const appliance = mode === 'appliance';
+  const notify = createServiceNotifier({
+    socket: process.env['NOTIFY_SOCKET'],
+    onTrouble: (detail) => log.write('warn', 'The service manager cannot be told', { detail }),
+  });
+  stack.defer(() => notify.close());
 
   // 1 · a factory reset comes before anything is read
   if (appliance && isFactoryResetWished(places.data)) {
     log.write('warn', 'Factory reset: everything is wiped');
     const folders = wipe ?? (await ownFolders(places.data));
+    // a hundred thousand mails take longer than a start may; ended half-way the gateway would begin among them
+    notify.extend(WIPE_MS);
+    const longer = setInterval(() => notify.extend(WIPE_MS), PING_MS);
     await carryOutFactoryReset({ data: places.data, folders, run: createCommandRunner(places.path) });
+    clearInterval(longer);
   }
 
   // 2 · the parts
@@ -136,11 +148,6 @@ async function main({ mode, places, wipe }: Arguments): Promise<void> {
   stack.defer(() => banner.stop());
 
   // 4 · watched by systemd; watching the trial of an update and the brake
-  const notify = createServiceNotifier({
-    socket: process.env['NOTIFY_SOCKET'],
-    onTrouble: (detail) => log.write('warn', 'The service manager cannot be told', { detail }),
-  });
-  stack.defer(() => notify.close());
   const timers = [setInterval(() => notify.watchdog(), PING_MS), setInterval(look, LOOK_MS)];
   stack.defer(() => timers.forEach((timer) => clearInterval(timer)));
   // before READY: the gateway waits for it, and starts with its sockets in place
@@ -172,6 +179,9 @@ async function main({ mode, places, wipe }: Arguments): Promise<void> {
     if (!appliance) return;
     setupStick.look().catch((error: unknown) => {
       log.write('warn', 'USB sticks cannot be looked at', { error: describeError(error) });
+    });
+    parts.officeTime.look().catch((error: unknown) => {
+      log.write('warn', 'The time servers of the office were not taken over', { error: describeError(error) });
     });
     parts.updates.watchTrial().catch((error: unknown) => {
       log.write('warn', 'The trial of the update cannot be watched', { error: describeError(error) });
@@ -214,11 +224,12 @@ async function settleMachine(parts: HostParts, resets: number): Promise<void> {
   });
 }
 
-/** All of ours beside the host's own data folder: `/var/lib/sekisho*`. */
+/** All of ours beside the host's own data folder, `/var/lib/sekisho*`, and the spam filter's history of who wrote. */
 async function ownFolders(data: string): Promise<string[]> {
   const parent = path.dirname(data);
   const names = await readdir(parent);
-  return names.filter((name) => name.startsWith('sekisho')).map((name) => path.join(parent, name));
+  const ours = (name: string): boolean => name.startsWith('sekisho') || name === 'rspamd';
+  return names.filter(ours).map((name) => path.join(parent, name));
 }
 
 async function gatewayEnded({ places }: Arguments): Promise<void> {
@@ -242,6 +253,7 @@ function readArguments(): Arguments | { bundle: string } | undefined {
         run: place,
         units: place,
         networkd: place,
+        links: place,
         unbound: place,
         chrony: place,
         sys: place,
@@ -282,6 +294,7 @@ function readArguments(): Arguments | { bundle: string } | undefined {
         run: path.resolve(run),
         units: values.units ?? '/run/systemd/system',
         networkd: values.networkd ?? '/run/systemd/network',
+        links: values.links ?? '/run/systemd/netif/links',
         unbound: values.unbound ?? '/run/sekisho-unbound',
         chrony: values.chrony ?? '/run/sekisho-ntp',
         sys: values.sys ?? '/sys',

@@ -10,6 +10,8 @@ export interface ServiceNotifier {
   /** True when somebody listens. */
   readonly active: boolean;
   ready(): void;
+  /** Before `ready`: the start goes on and may take this much longer from now on. */
+  extend(ms: number): void;
   watchdog(): void;
   /** One line for `systemctl status`. */
   status(text: string): void;
@@ -64,6 +66,7 @@ export function createServiceNotifier(options: {
   return {
     active: socket !== undefined && socket !== '',
     ready: () => say('READY=1'),
+    extend: (ms) => say(`EXTEND_TIMEOUT_USEC=${ms * 1_000}`),
     watchdog: () => say('WATCHDOG=1'),
     status: (text) => say(`STATUS=${text.replaceAll(/[^\P{Cc}]/gu, ' ').slice(0, 200)}`),
     stopping: () => say('STOPPING=1'),

@@ -17,6 +17,7 @@ import { groupId, userIds } from './groups.ts';
 import type { HostParts } from './handlers.ts';
 import { createListeners } from './listeners.ts';
 import { createNetwork } from './network.ts';
+import { createOfficeTime } from './office-time.ts';
 import { createOwnGateway } from './own-gateway.ts';
 import { createPortalUnit } from './portal-unit.ts';
 import { createRauc } from './rauc.ts';
@@ -37,6 +38,8 @@ export interface HostPlaces {
   /** systemd's and networkd's run-time units; unbound's and chrony's pieces; sysfs; where uploads are laid. */
   units: string;
   networkd: string;
+  /** What networkd knows of each link. */
+  links: string;
   unbound: string;
   chrony: string;
   sys: string;
@@ -187,6 +190,7 @@ export async function assembleHost(options: {
     portal: createPortalUnit({ run, log }),
     services,
     time,
+    officeTime: createOfficeTime({ record, run, links: places.links, chrony: places.chrony }),
     facts,
     diagnostics: createDiagnostics({
       run,

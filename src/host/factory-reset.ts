@@ -1,8 +1,9 @@
 /**
  * Everything the owner put into the box goes: mail, keys, certificates, users, history, settings. The wish is left durably on
  * record and the machine restarts; the host, which starts before gateway and admin, then overwrites and removes every file
- * below the named folders, trims the disk, looks whether anything is left, and only then takes the wish back: a power cut in
- * between begins again. What a flash drive keeps in worn-out cells nobody can reach; disposal is in docs/appliance.md.
+ * below the named folders, trims the disk, looks whether anything is left, makes the empty folders that a start finds, and only
+ * then takes the wish back: a power cut in between begins again. What a flash drive keeps in worn-out cells nobody can reach;
+ * disposal is in docs/appliance.md.
  */
 import { existsSync } from 'node:fs';
 import { lstat, open, readdir, rm } from 'node:fs/promises';
@@ -47,6 +48,8 @@ export async function carryOutFactoryReset(options: {
       if (path.join(folder, name) !== path.join(data, WISH)) left.push(path.join(folder, name));
   if (left.length > 0)
     throw new SekishoError('WIPE_INCOMPLETE', `The factory reset left ${left.length} entries, first "${left[0]}"`);
+  // those below the wiped ones (config, run) were made before we came: without them nothing could be written until the next start
+  await run('systemd-tmpfiles', ['--create', '--prefix=/var/lib', 'sekisho.conf'], { deadlineMs: 60_000 });
   await rm(path.join(data, WISH));
   await syncDirectory(data);
 }

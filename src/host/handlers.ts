@@ -18,9 +18,11 @@ import type { Diagnostics } from './diagnostics.ts';
 import { diskHandlers, type DiskPlaces, diskState, diskTrouble } from './disk-handlers.ts';
 import type { DiskKeyWatch } from './disk-key.ts';
 import { GATEWAY_UNIT, type Listeners } from './listeners.ts';
+import { applyListeners, applyPortal, refillFilter } from './doors.ts';
 import { applySources, mapHandlers } from './map-handlers.ts';
 import type { Network } from './network.ts';
-import { challengeSets, portSet } from './network-files.ts';
+import { challengeSets } from './network-files.ts';
+import type { OfficeTime } from './office-time.ts';
 import type { PortalUnit } from './portal-unit.ts';
 import type { RecordFile } from './record.ts';
 import type { Services } from './services.ts';
@@ -51,6 +53,7 @@ export interface HostParts {
   portal: PortalUnit;
   services: Services;
   time: MachineTime;
+  officeTime: OfficeTime;
   facts: () => Promise<FactsAnswer>;
   diagnostics: Diagnostics;
   ups: Ups;
@@ -226,6 +229,7 @@ function machineHandlers(
     'services.list': async () => ({ services: await services.list() }),
     'services.restart': async ({ name }) => {
       await services.restart(name);
+      if (name === 'nftables') await refillFilter(parts);
       return DONE;
     },
     'logs.read': (request) => services.logs(request),
@@ -380,19 +384,4 @@ function mailHandlers(
       return { power, ...(since === undefined ? {} : { since }), ...(status === undefined ? {} : { detail: status }) };
     },
   };
-}
-
-/** At the start, after the claim, after each change. Never throws: a port that does not open must not stop the host. */
-export async function applyListeners(parts: HostParts): Promise<void> {
-  const { listeners } = parts.record.current();
-  const open = parts.claim.claimed();
-  await parts.run('nft', ['-f', '-'], { input: portSet(open ? listeners.map(({ port }) => port) : []) });
-  await applySources(parts);
-  await applyPortal(parts);
-  await parts.listeners.apply(listeners, open).catch(() => false); // told by listeners.ts's log and by `systemctl`
-}
-
-/** Nobody reaches the recipients' page before the box has an owner. */
-async function applyPortal({ record, claim, portal }: HostParts): Promise<void> {
-  await portal.apply(claim.claimed() ? record.current().portal : 'off');
 }

@@ -52,12 +52,23 @@ export function createListeners(options: {
     return result.stdout.trim() === 'inactive';
   }
 
+  /** Written is not opened: a start that failed, or a host that ended in between, leaves files and no sockets. */
+  async function standing(names: readonly string[]): Promise<boolean> {
+    if (names.length === 0) return true;
+    const result = await run('systemctl', ['is-active', ...names]);
+    return !/^(?:inactive|failed)$/m.test(result.stdout);
+  }
+
   return {
     apply: async (places, open) => {
       const wanted = new Map(open ? places.map((place) => [`sekisho-${place.name}.socket`, unitOf(place)]) : []);
       const before = await present();
       const same = wanted.size === before.size && [...wanted].every(([name, text]) => before.get(name) === text);
-      if (same) return false;
+      if (same && (await standing([...wanted.keys()]))) {
+        // stopped by a host that ended before it could start it again; while the machine starts this waits for nothing
+        if (await atRest()) await systemctl('start', '--no-block', GATEWAY_UNIT);
+        return false;
+      }
       await mkdir(folder, { recursive: true });
       // A socket cannot start while its service runs: the gateway stops first. Its clients are idle ones told 421, the
       // others get their replies; who connects in these seconds is refused and comes again.
@@ -73,7 +84,7 @@ export function createListeners(options: {
             options.log('A mail port cannot be opened', { unit: name, error: describeError(error) }),
           );
       } finally {
-        if (!rests) await systemctl('start', GATEWAY_UNIT);
+        await systemctl('start', ...(rests ? ['--no-block'] : []), GATEWAY_UNIT);
       }
       return true;
     },

@@ -25,6 +25,8 @@ export interface Network {
   set(settings: NetworkSettings): Promise<{ id: string; since: string; revertsAt: string }>;
   confirm(id: string): Promise<void>;
   revert(): Promise<void>;
+  /** Who is inside, to a packet filter that was loaded anew. */
+  filter(): Promise<void>;
   /** At the start of the host: what is confirmed, and nothing else. */
   restore(): Promise<void>;
   stop(): void;
@@ -162,6 +164,11 @@ export function createNetwork(options: NetworkOptions): Network {
       clearTimeout(timer);
     },
     revert: back,
+    filter: async () => {
+      const { pending, network } = record.current();
+      const settings = pending?.settings ?? network;
+      if (settings !== undefined) await attempt('nft', ['-f', '-'], networkFiles(settings).inside);
+    },
     restore: async () => {
       const { pending, network } = record.current();
       if (pending !== undefined) {

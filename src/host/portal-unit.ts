@@ -13,6 +13,8 @@ export const PORTAL_PORT = 8_443;
 export interface PortalUnit {
   /** Never throws: a page that does not start must stop nothing else. */
   apply(reach: PortalReach): Promise<void>;
+  /** The packet filter was loaded anew and knows no portal. */
+  refill(): Promise<void>;
 }
 
 export function createPortalUnit(options: {
@@ -29,6 +31,9 @@ export function createPortalUnit(options: {
   }
 
   return {
+    refill: async () => {
+      if (standing !== undefined) await did('nft', ['-f', '-'], portalSets(standing, PORTAL_PORT));
+    },
     apply: async (reach) => {
       if (reach === standing) return;
       // while the machine starts the unit waits for others that wait for us: nobody waits for it here

@@ -71,6 +71,50 @@ test('at the start of the machine the sockets stand before the gateway, which is
   assert.ok(!calls.some((call) => /^(?:stop|start) sekisho-gateway/.test(call)), calls.join('; '));
 });
 
+test('a host that ended between stopping the gateway and starting it again leaves no box without mail', async () => {
+  await using host = await startHost();
+  await host.gateway.call('listeners.apply', { listeners: [...LISTENERS] });
+  await host.admin.call('claim.done', {});
+  await host.cut(); // /run stays
+  await rm(path.join(host.dir, 'systemctl.calls'));
+  await host.fake('systemctl', 'if [ "$1" = is-active ]; then shift; for unit; do echo inactive; done; exit 3; fi');
+  await host.start();
+  const calls = await host.calls('systemctl');
+  const [socket, gateway] = ['start sekisho-mx.socket', 'start --no-block sekisho-gateway.service'].map((call) =>
+    calls.lastIndexOf(call),
+  );
+  assert.ok(socket !== undefined && socket >= 0, calls.join('; '));
+  assert.ok(gateway !== undefined && gateway > socket, 'the gateway takes sockets that stand');
+  // the sockets stand, the gateway was not started any more
+  await host.cut();
+  await rm(path.join(host.dir, 'systemctl.calls'));
+  await host.fake(
+    'systemctl',
+    'case "$*" in "is-active sekisho-gateway.service") echo inactive ;; is-active*) echo active ;; esac',
+  );
+  await host.start();
+  const after = await host.calls('systemctl');
+  assert.ok(after.includes('start --no-block sekisho-gateway.service'), after.join('; '));
+  assert.ok(!after.some((call) => /^(?:stop|start) sekisho-/.test(call)), after.join('; '));
+});
+
+test('a packet filter that is started again gets the owner’s networks and ports back', async () => {
+  await using host = await startHost();
+  await host.gateway.call('listeners.apply', { listeners: [{ name: 'mx', address: '::', port: 2525 }] });
+  await host.admin.call('claim.done', {});
+  const { id } = await host.admin.call('network.set', { settings: { ...SETTINGS, inside: ['198.51.100.0/24'] } });
+  await host.admin.call('network.confirm', { id });
+  const told = path.join(host.dir, 'nft.told');
+  await host.fake('nft', `cat >>"${told}"`);
+  await host.admin.call('services.restart', { name: 'nftables' });
+  const calls = await host.calls('systemctl');
+  assert.ok(calls.includes('restart nftables.service'));
+  const text = await readFile(told, 'utf8');
+  assert.match(text, /^add element inet sekisho inside4 \{ 198\.51\.100\.0\/24 \}$/m);
+  assert.match(text, /^add element inet sekisho mail_ports \{ 2525 \}$/m);
+  assert.match(text, /^flush set inet sekisho own_sources$/m);
+});
+
 test('ten wrong setup codes lock the right one out, too', async () => {
   await using host = await startHost({ mode: 'trial' });
   const { code = '' } = await host.console.call('setup-code.show', {});
@@ -195,6 +239,9 @@ test('a factory reset leaves nothing of mail, keys or claim, and asks for the wo
   await mkdir(admin, { recursive: true });
   await writeFile(path.join(spool, 'mail'), 'Subject: secret\r\n');
   await writeFile(path.join(admin, 'key.pem'), 'PRIVATE');
+  const filter = path.join(host.dir, 'data/rspamd');
+  await mkdir(filter);
+  await writeFile(path.join(filter, 'history.ucl'), 'from: boss@office.example');
   await assert.rejects(host.console.call('factory-reset', { confirmation: 'yes' as 'ERASE EVERYTHING' }));
   await assert.rejects(host.admin.call('factory-reset', { confirmation: 'ERASE EVERYTHING' }), {
     code: 'NOT_PERMITTED',
@@ -206,9 +253,14 @@ test('a factory reset leaves nothing of mail, keys or claim, and asks for the wo
     async () => (await host.calls('systemctl')).includes('reboot') || undefined,
   );
   await host.cut();
+  // as systemd-tmpfiles would make it; the wish stands until it is there
+  const config = path.join(host.dir, 'data/sekisho/config');
+  await host.fake('systemd-tmpfiles', `test -e "${host.data}/factory-reset" && mkdir "${config}"`);
   await host.start();
-  assert.deepEqual(await readdir(path.join(host.dir, 'data/sekisho')), []);
+  assert.deepEqual(await readdir(path.join(host.dir, 'data/sekisho')), ['config'], 'first-boot writes there');
+  assert.deepEqual(await host.calls('systemd-tmpfiles'), ['--create --prefix=/var/lib sekisho.conf']);
   assert.deepEqual(await readdir(admin), []);
+  assert.deepEqual(await readdir(filter), [], 'who wrote to whom');
   const shown = await host.console.call('setup-code.show', {});
   assert.equal(shown.claimed, false);
   assert.ok(shown.code);

@@ -41,9 +41,18 @@ export async function startHost(options: { mode?: 'appliance' | 'trial'; flags?:
   const at = (name: string): string => path.join(dir, name);
   await mkdir(at('bin'));
   await mkdir(at('sys'));
-  const places = ['units', 'networkd', 'unbound', 'chrony', 'sys', 'inbox', 'nut', ...SIGNATURES, ...DISK].flatMap(
-    (name) => [`--${name}`, at(name)],
-  );
+  const places = [
+    'units',
+    'networkd',
+    'links',
+    'unbound',
+    'chrony',
+    'sys',
+    'inbox',
+    'nut',
+    ...SIGNATURES,
+    ...DISK,
+  ].flatMap((name) => [`--${name}`, at(name)]);
   const base = [
     '--mode',
     options.mode ?? 'appliance',

@@ -74,9 +74,7 @@ async function says(vm: Vm, what: RegExp, ms = 400_000): Promise<void> {
 /** At the serial line: the menu, disk encryption, this way, the words. */
 async function encrypt(vm: Vm, way: 'stick' | 'chip'): Promise<void> {
   // what it wipes would take the configuration along
-  await vm.shell(
-    'test ! -e /efi/sekisho/config.json.taken || mv /efi/sekisho/config.json.taken /efi/sekisho/config.json',
-  );
+  await vm.shell('cp /var/lib/sekisho/config/config.json /efi/sekisho/config.json');
   await consoleSays(vm, ' ', { expected: /Number, then Enter/ });
   await consoleSays(vm, '15\r', { expected: /2 {2}Encrypt, key in the TPM/ });
   if (way === 'stick') {
