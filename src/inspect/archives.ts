@@ -18,11 +18,17 @@ configure({ useWebWorkers: false });
 const inflate = promisify(inflateRaw);
 const unzipHead = promisify(gunzip);
 
+/** A file embedded in OneNote notes: FileDataStoreObject (MS-ONESTORE §2.6.13). */
+const ONENOTE_FILE = Buffer.from('e716e3bd65261145a4c48d4d0b7a9eac', 'hex');
+/** Info-ZIP Unicode Path (APPNOTE §4.6.9): version, CRC-32 of the other name, then the name. */
+const UNICODE_PATH = 0x7075;
+const UNICODE_PATH_HEAD = 5;
 /** Below this a high ratio is only a small text that repeats itself. */
 const RATIO_MATTERS_FROM: Bytes = 1024 * 1024;
 /** Compressed octets that are inflated to see how a file begins; they cannot make more than about 8 MiB. */
 const PEEK: Bytes = 8_192;
 const LOCAL_HEADER = 30;
+const LOCAL_SIGNATURE = Buffer.from('PK\x03\x04', 'latin1');
 const STORED = 0;
 const DEFLATED = 8;
 /** The DEFAULTS' 30 s are of CPU; less when the whole inspection has less. */
@@ -58,6 +64,7 @@ export async function listZip(
   const traits = new Set<AttachmentTrait>();
   const findings: Finding[] = [];
   const names = new Set<string>();
+  const covered: Entry[] = [];
   const reader = new ZipReader(new Uint8ArrayReader(bytes), { useWebWorkers: false, checkSignature: false });
   try {
     for await (const entry of reader.getEntriesGenerator()) {
@@ -66,12 +73,15 @@ export async function listZip(
         break;
       }
       names.add(entry.filename.toLowerCase());
-      if (entry.directory) continue;
+      covered.push(entry);
+      // "directory" may be no more than a bit that unpackers read differently: what has content is looked at
+      if (entry.directory && entry.compressedSize === 0 && entry.uncompressedSize === 0) continue;
       const looked = await lookAt(entry, { ...options, bytes });
       for (const trait of looked.archive) traits.add(trait);
       findings.push(...looked.findings);
       await turn(); // others have mail too
     }
+    if (!traits.has('unscannable') && hidesEntries(bytes, covered)) traits.add('unscannable');
   } catch {
     traits.add('unscannable'); // no zip after all, cut off, or made to confuse
   } finally {
@@ -80,6 +90,22 @@ export async function listZip(
   const office = officeType(names);
   if (office === undefined) traits.add('archive');
   return { traits: [...traits], findings, ...(office === undefined ? {} : { trueType: office }) };
+}
+
+/**
+ * Is there a file in it that its directory does not name, or one octet in two files? Two zips joined are one to some programs
+ * and the other to others: who reads from the front finds what the directory at the end is silent about.
+ */
+function hidesEntries(bytes: Buffer, entries: readonly Entry[]): boolean {
+  let at = 0;
+  for (const entry of [...entries].sort((one, other) => one.offset - other.offset)) {
+    const header = bytes.indexOf(LOCAL_SIGNATURE, at);
+    if (header !== entry.offset) return true;
+    if (header + LOCAL_HEADER > bytes.length) return true;
+    const names = bytes.readUInt16LE(header + 26) + bytes.readUInt16LE(header + 28);
+    at = header + LOCAL_HEADER + names + entry.compressedSize;
+  }
+  return bytes.indexOf(LOCAL_SIGNATURE, at) >= 0;
 }
 
 function withinBudget(entry: Entry, budget: ArchiveBudget): boolean {
@@ -117,7 +143,8 @@ async function lookAt(
   entry: Entry,
   options: { bytes: Buffer; inside: string[]; depth: number; budget: ArchiveBudget },
 ): Promise<Looked> {
-  const name = entryName(entry);
+  const [name = '', ...otherNames] = entryNames(entry);
+  const byName = (): AttachmentTrait[] => [name, ...otherNames].flatMap(traitsByName);
   const report = (traits: AttachmentTrait[], trueType?: string): Finding => ({
     kind: 'attachment',
     name: displayText(name, 255),
@@ -125,20 +152,22 @@ async function lookAt(
     declaredType: '',
     ...(trueType === undefined ? {} : { trueType }),
     size: entry.uncompressedSize,
-    traits,
+    traits: [...new Set(traits)],
   });
   if (entry.encrypted) {
-    return { archive: ['encrypted'], findings: [report(['encrypted', ...traitsByName(name)])] };
+    return { archive: ['encrypted'], findings: [report(['encrypted', ...byName()])] };
   }
   const packed = dataOf(entry, options.bytes);
   const head = packed === undefined ? undefined : await headOf(entry, packed);
   if (packed === undefined || head === undefined) {
-    return { archive: ['unscannable'], findings: [report(['unscannable', ...traitsByName(name)])] };
+    return { archive: ['unscannable'], findings: [report(['unscannable', ...byName()])] };
   }
   const kind = await kindOf({ name, declaredType: '', head });
+  kind.traits.push(...otherNames.flatMap(traitsByName));
   if (!kind.zip) {
     const inner = kind.trueType === 'application/gzip' ? await gzipTraits(head, name) : [];
-    const traits = [...new Set([...kind.traits, ...inner])];
+    const notes = kind.oneNote ? await notesTraits(entry, packed, options.budget) : [];
+    const traits = [...new Set([...kind.traits, ...inner, ...notes])];
     return { archive: [], findings: traits.length === 0 ? [] : [report(traits, kind.trueType)] };
   }
   const nested = await listNested(entry, packed, options);
@@ -158,7 +187,11 @@ async function listNested(
   const room = Math.min(budget.limits.archiveOctets, entry.uncompressedSize);
   const bytes = await unpack(entry, packed, { maxOutputLength: Math.max(1, room) });
   if (bytes === undefined) return { traits: ['unscannable'], findings: [] };
-  return await listZip(bytes, { budget, depth: depth + 1, inside: [...inside, displayText(entryName(entry), 255)] });
+  return await listZip(bytes, {
+    budget,
+    depth: depth + 1,
+    inside: [...inside, displayText(entryNames(entry)[0] ?? '', 255)],
+  });
 }
 
 /**
@@ -208,9 +241,33 @@ export async function gzipTraits(head: Buffer, name: string): Promise<Attachment
   }
 }
 
-/** Without the UTF-8 flag the name is in the packer's own code page: CP932 on the Windows of this country. */
-function entryName(entry: Entry): string {
+/**
+ * Without the UTF-8 flag the name is in the packer's own code page: CP932 on the Windows of this country. Beside it there may be
+ * one in Unicode (extra field 0x7075), which some programs believe and others do not read.
+ */
+function entryNames(entry: Entry): string[] {
   const raw = Buffer.from(entry.rawFilename);
-  const text = entry.filenameUTF8 ? entry.filename : guessCharset(raw, ['utf-8', 'shift_jis', 'euc-jp']);
-  return text.slice(Math.max(text.lastIndexOf('/'), text.lastIndexOf('\\')) + 1);
+  const plain = entry.filenameUTF8 ? raw.toString('utf8') : guessCharset(raw, ['utf-8', 'shift_jis', 'euc-jp']);
+  const stated = entry.filenameUTF8 ? [plain, entry.filename] : [plain];
+  const unicode = entry.extraField?.get(UNICODE_PATH)?.data;
+  if (unicode !== undefined) stated.push(Buffer.from(unicode.subarray(UNICODE_PATH_HEAD)).toString('utf8'));
+  return [...new Set(stated.map(lastOf))];
+}
+
+/** Of a path; the slash at the end of a directory's is not part of its name. */
+function lastOf(path: string): string {
+  const bare = /[/\\]$/.test(path) ? path.slice(0, -1) : path;
+  return bare.slice(Math.max(bare.lastIndexOf('/'), bare.lastIndexOf('\\')) + 1);
+}
+
+/** Of the notes of OneNote: is there a file to be started in them? */
+export function notesHold(octets: Buffer): boolean {
+  return octets.includes(ONENOTE_FILE);
+}
+
+async function notesTraits(entry: Entry, packed: Buffer, budget: ArchiveBudget): Promise<AttachmentTrait[]> {
+  const room = Math.min(budget.limits.archiveOctets, entry.uncompressedSize);
+  const notes = await unpack(entry, packed, { maxOutputLength: Math.max(1, room) });
+  if (notes === undefined) return ['unscannable'];
+  return notesHold(notes) ? ['script'] : [];
 }

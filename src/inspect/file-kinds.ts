@@ -11,12 +11,18 @@ export const HEAD_OCTETS = 40_960;
 const words = (list: string): ReadonlySet<string> => new Set(list.split(' '));
 
 const EXECUTABLE_EXTENSIONS = words(
-  'exe scr com pif cpl msi msp mst msix msixbundle appx appxbundle dll ocx sys drv jar apk app application gadget xll wll ax',
+  'exe scr com pif cpl msi msp mst msu msix msixbundle appx appxbundle appinstaller dll ocx sys drv jar apk app application ' +
+    'gadget xll wll ax xbap',
 );
+/** Also what makes a computer do something on opening: remote desktops, settings, sandboxes, themes that fetch. */
 const SCRIPT_EXTENSIONS = words(
-  'bat cmd js jse vb vbs vbe ps1 psm1 psd1 ps1xml hta wsf wsh wsc sct lnk url scf reg msc chm hlp inf inx isp ins job shb shs ' +
-    'appref-ms settingcontent-ms library-ms search-ms searchconnector-ms diagcab iqy rgs ws sh csh ksh command jnlp workflow',
+  'bat cmd js jse vb vbs vbe vbscript ps1 ps2 ps1xml ps2xml psc1 psc2 psm1 psd1 psdm1 msh msh1 msh2 mshxml hta htc wsf wsh wsc ' +
+    'sct lnk url website scf reg msc chm hlp inf inx isp ins its job shb shs rdp wsb theme themepack deskthemepack ' +
+    'appref-ms appcontent-ms settingcontent-ms library-ms search-ms searchconnector-ms diagcab diagcfg diagpkg iqy slk rgs ws ' +
+    'sh csh ksh command terminal jnlp workflow py pyc pyw pyz pyzw ade adp mde accde printerexport xnk vsmacros',
 );
+/** Windows opens these as a drive, macOS mounts them; a VHD of fixed size says what it is at its end only. */
+const DISK_EXTENSIONS = words('iso img udf vhd vhdx vmdk dmg');
 /** What people open without a thought. */
 const HARMLESS_EXTENSIONS = words(
   'pdf doc docx docm dot dotx xls xlsx xlsm xlsb csv ppt pptx pptm rtf odt ods odp txt log md htm html xml json eml msg ' +
@@ -74,8 +80,9 @@ function isMz(head: Buffer): boolean {
   return hasMz(head) && head.subarray(2, 64).includes(0);
 }
 
+/** ISO 9660, or UDF without it (ECMA-167 §2/9.2). */
 function isIso(head: Buffer): boolean {
-  return head.toString('latin1', 32_769, 32_774) === 'CD001';
+  return /^(?:CD001|BEA01|NSR0[23])$/.test(head.toString('latin1', 32_769, 32_774));
 }
 
 export interface FileFacts {
@@ -101,13 +108,17 @@ export async function kindOf(file: FileFacts, { typeWanted = true } = {}): Promi
   const oneNote = isOneNote(head);
   const traits = traitsOf(file, { nature: magic?.nature, shebang: head.toString('latin1', 0, 2) === '#!' });
   if (isLockedArchive(head)) traits.push('encrypted');
-  const zip = isZip(head) || isEmptyZip(head) || ZIP_EXTENSIONS.has(extensionOf(file.name));
+  const zip = isZip(head) || isEmptyZip(head) || isZipName(file.name);
   const known = magic?.type ?? (oneNote ? 'application/onenote' : undefined);
   const matters = typeWanted || zip || traits.length > 0 || isGzip(head);
   return { trueType: known ?? (matters ? await detect(head) : undefined), traits, zip, oneNote };
 }
 
 const ZIP_EXTENSIONS = words('zip jar docx docm xlsx xlsm pptx pptm');
+
+export function isZipName(name: string): boolean {
+  return ZIP_EXTENSIONS.has(extensionOf(name));
+}
 
 /** Names and declared types alone: for entries whose octets are locked or beyond reach. */
 export function traitsByName(name: string): AttachmentTrait[] {
@@ -124,7 +135,7 @@ function traitsOf(file: FileFacts, seen: { nature: Nature | undefined; shebang: 
   if (traits.length > 0 && (isTrickName(file.name) || (byOctets && claimsHarmless(file, extension))))
     traits.push('disguised');
   // A disk image is a container that none of us opens; mail has no honest use for one.
-  if (seen.nature === 'image-of-a-disk') traits.push('unscannable');
+  if (seen.nature === 'image-of-a-disk' || DISK_EXTENSIONS.has(extension)) traits.push('unscannable');
   return traits;
 }
 

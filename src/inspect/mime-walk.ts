@@ -6,8 +6,7 @@
  */
 import type { Bytes } from '../base/brand.ts';
 import { SekishoError } from '../base/errors.ts';
-import { type HeaderField, type HeaderSection, parseHeader } from '../mail/header.ts';
-import { parseStructured, type StructuredValue } from '../mail/words.ts';
+import { isMultipart, type MimePart, readPartHeader } from './part-header.ts';
 
 export const TOO_COMPLEX = 'TOO_COMPLEX';
 
@@ -19,20 +18,6 @@ const NOTHING = Buffer.alloc(0);
 /** A delimiter line is not longer than this, its padding included. */
 const MAX_DELIMITER: Bytes = 65_536;
 
-/** So much of a Content-Type is searched for its boundary as it stands there. */
-const MAX_TYPE: Bytes = 8_192;
-
-export interface MimePart {
-  /** Multiparts around it. */
-  depth: number;
-  type: StructuredValue;
-  disposition: StructuredValue;
-  /** Of Content-Transfer-Encoding, as it stands there. */
-  encoding: string;
-  /** Its content is to be looked at: it is no multipart, or one that forgot its boundary. */
-  leaf: boolean;
-}
-
 /** `content` is that of the last part, until its `end`; without one before it nobody is shown it. */
 export type MimeEvent = { part: MimePart } | { content: Buffer } | { end: true };
 
@@ -40,6 +25,10 @@ export type MimeEvent = { part: MimePart } | { content: Buffer } | { end: true }
 interface Container {
   delimiters: Buffer[];
   hasChild: boolean;
+  /** A boundary on what is no multipart: some programs see parts where others see a file. */
+  odd: boolean;
+  /** Its delimiters are encoded with all that lies between them, which RFC 2045 §6.4 forbids and some programs undo. */
+  encoded: boolean;
 }
 
 interface Delimiter {
@@ -57,9 +46,15 @@ export class MimeWalk {
   #carry: Buffer = NOTHING;
   /** The next octet (of the carry, if there is one) is the first of a line. */
   #lineStart = true;
+  #doubt: string | undefined;
 
   constructor(options: { headerOctets: Bytes }) {
     this.#headerOctets = options.headerOctets;
+  }
+
+  /** Why two programs may find different parts in this message; known at its end. */
+  get doubt(): string | undefined {
+    return this.#doubt;
   }
 
   *feed(chunk: Buffer): Generator<MimeEvent> {
@@ -81,6 +76,7 @@ export class MimeWalk {
     } else if (delimiter === undefined && rest.length > 0) yield { content: rest };
     if (delimiter !== undefined) yield* this.#pass(delimiter);
     if (this.#header !== undefined) yield* this.#endHeader();
+    this.#leave(0);
   }
 
   /** Lines up to the empty one. Returns where it stopped. */
@@ -186,59 +182,45 @@ export class MimeWalk {
     return undefined;
   }
 
+  /**
+   * What is behind the end of a multipart is nobody's (RFC 2046 §5.1.1), but there are programs that go on where its delimiter
+   * comes once more. So it counts until a delimiter of the multipart around it comes.
+   */
   *#pass({ container, closes }: Delimiter): Generator<MimeEvent> {
     const own = this.#open[container] as Container;
     const within = container < this.#open.length - 1;
     this.#lineStart = true;
-    this.#open.length = container + 1;
+    this.#leave(container + 1);
     // what closes before the first part is text that nobody is shown
     if (closes && !own.hasChild && !within) return;
+    if (own.odd) this.#doubt ??= 'There are parts in what is no multipart';
     yield { end: true };
-    if (closes) {
-      this.#open.length = container;
-      return;
-    }
+    if (closes) return;
     own.hasChild = true;
     this.#header = [];
     this.#headerLength = 0;
+  }
+
+  #leave(length: number): void {
+    for (const { encoded, hasChild } of this.#open.slice(length))
+      if (encoded && !hasChild) this.#doubt ??= 'A multipart is encoded as a whole';
+    this.#open.length = length;
   }
 
   *#endHeader(): Generator<MimeEvent> {
     const octets = Buffer.concat(this.#header ?? []);
     this.#header = undefined;
     this.#lineStart = true;
-    // messages within messages may come with any line end
-    const text = octets.toString('latin1').replaceAll(/(?<!\r)\r*\n/g, '\r\n');
-    const header = parseHeader(Buffer.from(text, 'latin1'));
-    const typeField = fieldOf(header, 'content-type');
-    const type = parseStructured(typeField?.raw ?? '');
-    const delimiters = delimitersOf(type, typeField);
-    const part: MimePart = {
-      depth: this.#open.length,
-      type,
-      disposition: parseStructured(fieldOf(header, 'content-disposition')?.raw ?? ''),
-      encoding: fieldOf(header, 'content-transfer-encoding')?.raw ?? '',
-      leaf: delimiters.length === 0 || !type.value.startsWith('multipart/'),
-    };
-    if (delimiters.length > 0) this.#open.push({ delimiters, hasChild: false });
+    const { delimiters, doubt, ...read } = readPartHeader(octets);
+    this.#doubt ??= doubt;
+    const part: MimePart = { depth: this.#open.length, ...read };
+    if (delimiters.length > 0) {
+      const multipart = isMultipart(read.type.value);
+      const encoded = multipart && read.encoding === 'base64';
+      this.#open.push({ delimiters, hasChild: false, odd: !multipart, encoded });
+    }
     yield { part };
   }
-}
-
-function fieldOf(header: HeaderSection, key: string): HeaderField | undefined {
-  return header.fields.find((field) => field.key === key);
-}
-
-/** `--` and the boundary: as it stands there, and as it reads when encoded words or RFC 2231 were meant. */
-function delimitersOf(type: StructuredValue, field: HeaderField | undefined): Buffer[] {
-  const raw = (field?.raw ?? '').slice(0, MAX_TYPE).replaceAll(/\r\n(?=[ \t])/g, '');
-  const match = /;\s*boundary\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s"]+))/i.exec(raw);
-  const plain = (match?.[1]?.replaceAll(/\\(.)/g, '$1') ?? match?.[2] ?? '').trimEnd();
-  const decoded = (type.parameters.get('boundary') ?? '').trimEnd();
-  const forms = [Buffer.from(plain, 'latin1'), Buffer.from(decoded, 'utf8')].filter((form) => form.length > 0);
-  const [first, second] = forms;
-  const distinct = first !== undefined && second?.equals(first) === true ? [first] : forms;
-  return distinct.map((form) => Buffer.concat([DASHES, form]));
 }
 
 /** The next line that begins with two dashes; `from` is the start of a line. A line of many costs one search for its end. */

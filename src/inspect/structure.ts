@@ -7,18 +7,17 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { Bytes, Milliseconds } from '../base/brand.ts';
 import { errorCode, SekishoError } from '../base/errors.ts';
 import type { AttachmentTrait, Finding } from '../mail/finding.ts';
-import { displayText, stripComments } from '../mail/words.ts';
-import { type ArchiveBudget, gzipTraits, listZip, newBudget } from './archives.ts';
-import { extensionOf, type FileKind, HEAD_OCTETS, kindOf, traitsByName } from './file-kinds.ts';
-import { type MimeEvent, type MimePart, MimeWalk, TOO_COMPLEX } from './mime-walk.ts';
+import { displayText } from '../mail/words.ts';
+import { type ArchiveBudget, gzipTraits, listZip, newBudget, notesHold } from './archives.ts';
+import { extensionOf, type FileKind, HEAD_OCTETS, isZipName, kindOf, traitsByName } from './file-kinds.ts';
+import { type MimeEvent, MimeWalk, TOO_COMPLEX } from './mime-walk.ts';
+import type { MimePart } from './part-header.ts';
 import type { InspectLimits } from './settings.ts';
 import { tooComplex } from './summary.ts';
 import { type Decoder, decoderFor } from './transfer-decoding.ts';
 
 /** A zip larger than this is not held in memory: it is *unscannable*. Above our message size, so mail that fits is read. */
 const MAX_ZIP: Bytes = 64 * 1024 * 1024;
-/** A file embedded in OneNote notes: FileDataStoreObject (MS-ONESTORE §2.6.13). */
-const ONENOTE_FILE = Buffer.from('e716e3bd65261145a4c48d4d0b7a9eac', 'hex');
 /** Others have mail too: after so many octets they have a turn. */
 const TURN: Bytes = 1024 * 1024;
 const SOURCE_BROKE = 'SOURCE_BROKE';
@@ -27,6 +26,8 @@ interface Walk {
   limits: InspectLimits;
   budget: ArchiveBudget;
   findings: Finding[];
+  /** Two programs may find different parts in the message; told once. */
+  doubt: string | undefined;
   parts: number;
   signal: AbortSignal;
 }
@@ -43,7 +44,7 @@ export async function inspectStructure(
 ): Promise<Finding[]> {
   const { limits, signal } = options;
   const budget = newBudget(limits, { ms: options.archiveMs ?? Number.POSITIVE_INFINITY, signal });
-  const walk: Walk = { limits, budget, findings: [], parts: 0, signal };
+  const walk: Walk = { limits, budget, findings: [], doubt: undefined, parts: 0, signal };
   try {
     const message = new Message(walk, { depth: 0, inside: [] });
     let octets = 0;
@@ -55,6 +56,7 @@ export async function inspectStructure(
       if (octets > TURN) octets = 0;
     }
     await message.end();
+    if (walk.doubt !== undefined) walk.findings.push({ kind: 'structure', problem: 'malformed', detail: walk.doubt });
   } catch (error) {
     const code = errorCode(error);
     if (signal.aborted || code === SOURCE_BROKE) throw error;
@@ -94,6 +96,7 @@ class Message {
   async end(): Promise<void> {
     for (const event of this.#mime.end()) await this.#take(event);
     await this.#leaf?.end();
+    this.#walk.doubt ??= this.#mime.doubt;
   }
 
   async #take(event: MimeEvent): Promise<void> {
@@ -120,10 +123,12 @@ class Leaf {
   readonly #walk: Walk;
   readonly #place: Place;
   readonly #name: string;
-  /** Content-Disposition and Content-Type may name it differently, and programs differ in which they believe. */
-  readonly #otherName: string;
+  /** All it may be called, by one program or another. */
+  readonly #names: readonly string[];
   readonly #type: string;
   readonly #attached: boolean;
+  /** Somebody will take it for a zip, whatever it is. */
+  readonly #zip: boolean;
   readonly #decoder: Decoder | undefined;
   #head: Buffer[] = [];
   #headLength = 0;
@@ -137,16 +142,15 @@ class Leaf {
     this.#walk = walk;
     this.#place = place;
     const { type, disposition } = part;
-    const names = [disposition.parameters.get('filename') ?? '', type.parameters.get('name') ?? ''].filter(
-      (name) => name !== '',
-    );
-    this.#name = (names[0] ?? '').slice(0, 1_000);
-    this.#otherName = (names[1] ?? '').slice(0, 1_000);
+    this.#names = part.names;
+    this.#name = part.names[0] ?? '';
     this.#type = type.value.slice(0, 200);
     this.#attached =
       this.#name !== '' || disposition.value === 'attachment' || !/^(?:text\/|multipart\/|$)/.test(this.#type);
-    this.#decoder = decoderFor(stripComments(part.encoding).trim().toLowerCase());
-    const isMessage = /^message\/(?:rfc822|global|news)$/.test(this.#type) || extensionOf(this.#name) === 'eml';
+    this.#zip = /^application\/(?:x-)?zip/.test(this.#type) || this.#names.some(isZipName);
+    this.#decoder = decoderFor(part.encoding);
+    const isMessage =
+      /^message\/(?:rfc822|global|news)$/.test(this.#type) || this.#names.some((name) => extensionOf(name) === 'eml');
     if (isMessage && this.#decoder !== undefined) this.#enter();
   }
 
@@ -161,14 +165,16 @@ class Leaf {
 
   async write(chunk: Buffer): Promise<void> {
     if (this.#decoder === undefined) this.#size += chunk.length;
-    else if (this.#kind !== undefined && this.#whole === undefined) this.#size += this.#decoder.count(chunk);
+    else if (this.#kind !== undefined && this.#whole === undefined && this.#message === undefined)
+      this.#size += this.#decoder.count(chunk);
     else await this.#take(this.#decoder.write(chunk));
   }
 
   async #take(octets: Buffer): Promise<void> {
     if (octets.length === 0) return;
     this.#size += octets.length;
-    if (this.#message !== undefined) return await this.#message.write(octets);
+    // one program opens it as a message, the next one saves it under its name
+    await this.#message?.write(octets);
     if (this.#headLength < HEAD_OCTETS) {
       const wanted = octets.subarray(0, HEAD_OCTETS - this.#headLength);
       this.#head.push(wanted);
@@ -179,38 +185,38 @@ class Leaf {
     if (this.#kind === undefined && this.#headLength === HEAD_OCTETS) {
       // by now it is known whether all of it will be wanted
       this.#kind = await this.#kindOfHead();
-      if (!this.#kind.zip && !this.#kind.oneNote && !/zip/.test(this.#type)) this.#whole = undefined;
+      if (!this.#kind.zip && !this.#kind.oneNote && !this.#zip) this.#whole = undefined;
     } else if (this.#size > MAX_ZIP) this.#whole = undefined;
   }
 
   async #kindOfHead(): Promise<FileKind> {
     this.#head = [joined(this.#head)];
     const file = { name: this.#name, declaredType: this.#type, head: this.#head[0] as Buffer };
-    return await kindOf(file, { typeWanted: this.#attached });
+    return await kindOf(file, { typeWanted: this.#attached && this.#message === undefined });
   }
 
   async end(): Promise<void> {
     if (this.#decoder !== undefined) await this.#take(this.#decoder.end());
-    if (this.#message !== undefined) return await this.#message.end();
+    await this.#message?.end();
     const kind = this.#kind ?? (await this.#kindOfHead());
     const head = this.#head[0] as Buffer;
     const traits = new Set<AttachmentTrait>(kind.traits);
-    if (this.#otherName !== this.#name) for (const trait of traitsByName(this.#otherName)) traits.add(trait);
+    for (const name of this.#names.slice(1)) for (const trait of traitsByName(name)) traits.add(trait);
     let trueType = kind.trueType;
     const inner: Finding[] = [];
     // An encoding we cannot undo, or a piece of a message to be joined elsewhere, was not looked into.
     if ((this.#decoder === undefined && this.#attached) || this.#type === 'message/partial') traits.add('unscannable');
-    if (kind.zip || /^application\/(?:x-)?zip/.test(this.#type)) {
+    if (kind.zip || this.#zip) {
       const result = await this.#listZip();
       for (const trait of result.traits) traits.add(trait);
       inner.push(...result.findings);
       trueType = result.trueType ?? trueType;
     } else if (kind.trueType === 'application/gzip') {
       for (const trait of await gzipTraits(head, this.#name)) traits.add(trait);
-    } else if (kind.oneNote && this.#whole !== undefined && joined(this.#whole).includes(ONENOTE_FILE)) {
+    } else if (kind.oneNote && this.#whole !== undefined && notesHold(joined(this.#whole))) {
       traits.add('script'); // a file to be started lies in the notes
     }
-    if (this.#attached || traits.size > 0) this.#report([...traits], trueType);
+    if ((this.#attached && this.#message === undefined) || traits.size > 0) this.#report([...traits], trueType);
     this.#walk.findings.push(...inner);
   }
 

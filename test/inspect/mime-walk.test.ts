@@ -148,7 +148,8 @@ for (const [sentence, text, expected] of [
   ['the last line needs no end', `${MIXED}--o\n\nx\n--o--`, ['x']],
   ['without a closing delimiter the last line end stays', `${MIXED}--o\n\nx\n`, ['x\r\n']],
   ['a delimiter in a header ends it', `${MIXED}--o\nContent-Type: a/b\n--o\n\ny\n--o--\n`, ['', 'y']],
-  ['what stands behind the end is not shown', `${MIXED}--o\n\nx\n--o--\n--o\n\nz\n`, ['x']],
+  ['text behind the end is not shown', `${MIXED}--o\n\nx\n--o--\nz\n`, ['x']],
+  ['a part behind the end is: some programs go on there', `${MIXED}--o\n\nx\n--o--\ny\n--o\n\nz\n`, ['x', 'z\r\n']],
   ['an end before the first part is text', `${MIXED}--o--\n--o\n\nx\n--o--\n`, ['x']],
   [
     'a boundary as encoded word counts as it stands',
