@@ -51,6 +51,7 @@ interface State {
 }
 
 const MOST_ITEMS = 50;
+const AHEAD_MS = 2 * 86_400_000;
 const PAGE = 200;
 /** Nobody gets a virus by himself, so nobody is told of one. */
 const UNTOLD: ReadonlySet<Reason> = new Set(['virus', 'poison']);
@@ -66,7 +67,12 @@ export async function runDigestIfDue(parts: DigestParts, signal?: AbortSignal): 
     await writeState(parts.stateFile, { slot, told: [] });
     return undefined;
   }
-  if (slot <= state.slot) return undefined;
+  if (slot <= state.slot) {
+    // A clock that was far ahead is right again: nobody waits until its hour comes. (A zone's change is no such clock.)
+    if (Date.parse(state.slot.slice(0, 10)) - Date.parse(slot.slice(0, 10)) > AHEAD_MS)
+      await writeState(parts.stateFile, { slot, told: state.told });
+    return undefined;
+  }
   return run(parts, { slot, told: new Set(state.told), signal });
 }
 

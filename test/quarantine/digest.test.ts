@@ -159,6 +159,18 @@ it('tells each recipient once, at the hours, only what is new, and of no virus',
   }),
 );
 
+it('a clock that was years ahead costs an hour, not years', { timeout: 60_000 }, () =>
+  inWorld(async ({ at, digest, put }) => {
+    at('2056-11-22', '08:31');
+    await runDigestIfDue(digest);
+    await put('spam-quarantine', [ALICE]);
+    at('2026-11-22', '08:31');
+    assert.equal(await runDigestIfDue(digest), undefined);
+    at('2026-11-22', '16:31');
+    assert.deepEqual(await runDigestIfDue(digest), { digests: 1, messages: 1 });
+  }),
+);
+
 it(
   'is made up for after a stop, told again after a lost record, and waits for a clock that is right',
   { timeout: 60_000 },

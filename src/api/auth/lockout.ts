@@ -2,7 +2,8 @@
  * Slows down guessing without locking anybody out for good. Failures are counted for each pair of account and client
  * address (IPv6: /64), or, where the browser carries the mark of an earlier login to that account, for that mark: somebody
  * else's guesses, even from behind the same address, then cost its owner nothing. Besides, each address has a budget over all
- * accounts. Five failures are free; then the pause doubles from 30 s up to 15 min. Kept over restarts.
+ * accounts. Five failures are free; then the pause doubles from 30 s up to 15 min. Kept over restarts; a pause longer than any
+ * we make was counted by a clock that has been set back since, and is over.
  */
 import type { AdminDatabase } from '../store/database.ts';
 
@@ -36,8 +37,10 @@ export function createLockout(store: AdminDatabase, now: () => number): Lockout 
   const sweep = database.prepare('DELETE FROM failures WHERE last_at < ?');
   const take = database.prepare('UPDATE failures SET count = max(0, count - 1), locked_until = 0 WHERE bucket = ?');
   return {
-    waitMs: (buckets) =>
-      Math.max(0, ...buckets.map((bucket) => Number(read.get(bucket)?.['locked_until'] ?? 0) - now())),
+    waitMs: (buckets) => {
+      const waits = buckets.map((bucket) => Number(read.get(bucket)?.['locked_until'] ?? 0) - now());
+      return Math.max(0, ...waits.filter((wait) => wait <= MOST_MS));
+    },
     failed: (buckets) => {
       sweep.run(now() - FORGET_MS);
       for (const bucket of buckets) {

@@ -14,6 +14,8 @@ export const CONFIRM_MS = 5 * 60_000;
 /** A step of the idle clock that is worth a write. */
 const SEEN_STEP_MS = 10_000;
 const MOST_PER_USER = 20;
+/** A clock may be set back by so much under a session. One from further ahead would never grow idle: it is over. */
+const AHEAD_MS = 5 * 60_000;
 
 export interface Session {
   id: string;
@@ -40,8 +42,8 @@ export interface Sessions {
 
 export function createSessions(store: AdminDatabase, users: Users, now: () => number): Sessions {
   const { database } = store;
-  const alive = (): [number, number] => [now() - IDLE_MS, now() - TOTAL_MS];
-  const living = 'seen_at > ? AND created_at > ?';
+  const alive = (): [number, number, number] => [now() - IDLE_MS, now() - TOTAL_MS, now() + AHEAD_MS];
+  const living = 'seen_at > ? AND created_at > ? AND seen_at <= ?';
   const sweep = (): void => void database.prepare(`DELETE FROM sessions WHERE NOT (${living})`).run(...alive());
   const ofUser = (userId: string): Session[] =>
     database

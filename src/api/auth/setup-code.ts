@@ -54,10 +54,11 @@ export function createSetupCode(options: SetupCodeOptions): SetupCode {
   const tries = (): Tries => (store.fact('setup-tries') as Tries | undefined) ?? { count: 0, restUntil: 0 };
   const keep = (next: Tries): void => store.setFact('setup-tries', next);
 
-  /** After the rest the count begins again. */
+  /** After the rest the count begins again. A rest longer than any we make was set by a clock that has gone back since. */
   function current(): Tries {
     const known = tries();
-    return known.restUntil > 0 && known.restUntil <= now() ? { count: 0, restUntil: 0 } : known;
+    const left = known.restUntil - now();
+    return known.restUntil > 0 && (left <= 0 || left > CODE_REST_MS) ? { count: 0, restUntil: 0 } : known;
   }
 
   function state(): SetupCodeState {
