@@ -98,7 +98,12 @@ async function main({ mode, places, wipe }: Arguments): Promise<void> {
     log: (level, message, facts) => log.write(level, message, facts),
     root: process.getuid?.() === 0,
   });
-  const resets = await noteBoot({ record: parts.record, clock, sys: places.sys });
+  const resets = await noteBoot({
+    record: parts.record,
+    clock,
+    sys: places.sys,
+    panic: appliance ? path.join(places.data, 'last-panic.txt') : undefined,
+  });
   if (appliance) await settleMachine(parts, resets);
   if (appliance) await parts.advisories.restore();
   parts.ups.start();

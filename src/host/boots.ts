@@ -1,22 +1,30 @@
 /**
  * Why the machine started: told apart by a marker the host leaves when it is asked to stop, by what the watchdog chip and the
  * kernel's crash store remember, and otherwise a power cut. Kept for the last 50 boots; three watchdog resets within an hour
- * engage the brake. A restart of the host alone is no boot.
+ * engage the brake. A restart of the host alone is no boot. The crash store is emptied once it was read (the last words stay in a
+ * file): what stays there would call each later power cut a panic, and its few places are in the firmware's own memory.
  */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { writeFileAtomic } from '../base/atomic-file.ts';
 import type { Clock } from '../base/clock.ts';
 import { RESET_REASONS, type ResetReason, type WatchdogAnswer } from '../control/host-shapes.ts';
 import { RESETS } from './brake.ts';
 import type { HostRecord, RecordFile } from './record.ts';
 
 const KEPT_BOOTS = 50;
+const KEPT_PANIC = 65_536;
 /** WDIOF_CARDRESET of linux/watchdog.h: the card caused the last reset. */
 const CARD_RESET = 0x20;
 
-/** Notes this boot, once. Returns how many watchdog resets the last hour saw. */
-export async function noteBoot(options: { record: RecordFile; clock: Clock; sys: string }): Promise<number> {
-  const { record, clock, sys } = options;
+/** Notes this boot, once. Returns how many watchdog resets the last hour saw. `panic`: where the kernel's last words are kept. */
+export async function noteBoot(options: {
+  record: RecordFile;
+  clock: Clock;
+  sys: string;
+  panic: string | undefined;
+}): Promise<number> {
+  const { record, clock, sys, panic } = options;
   const { boots, cleanStop } = record.current();
   if (boots.at(-1)?.bootId !== clock.bootId) {
     const reason = await reasonOf(boots, { cleanStop, sys });
@@ -28,7 +36,18 @@ export async function noteBoot(options: { record: RecordFile; clock: Clock; sys:
     // only the host was restarted: the marker would hide a power cut that comes later
     await record.change(({ cleanStop: _early, ...state }) => state);
   }
+  if (panic !== undefined) await emptyCrashStore(path.join(sys, 'fs/pstore'), panic).catch(() => undefined);
   return recentResets(record.current(), clock);
+}
+
+/** After the boot is on record: a cut in between tells of the same panic again. */
+async function emptyCrashStore(folder: string, file: string): Promise<void> {
+  const names = (await readdir(folder).catch(() => [])).filter((name) => name.startsWith('dmesg-')).toSorted();
+  if (names.length === 0) return;
+  const words = await Promise.all(names.map((name) => readFile(path.join(folder, name), 'utf8').catch(() => '')));
+  // a full disk keeps no last words, and empties the store all the same
+  await writeFileAtomic(file, words.join('\n').slice(0, KEPT_PANIC)).catch(() => undefined);
+  for (const name of names) await rm(path.join(folder, name), { force: true });
 }
 
 export function recentResets(record: HostRecord, clock: Clock): number {

@@ -37,7 +37,7 @@ export interface Updates {
   watchTrial(): Promise<void>;
   /** Looks at the source and, when the owner wants that, installs what is newer. Once a day, by its job. */
   daily(): Promise<void>;
-  /** Restarts into what was installed: in the owner's hours, at the first quiet moment. Every few seconds. */
+  /** Restarts into what was installed: in the owner's hours, at the first quiet moment, or when none comes. Every few seconds. */
   watchWindow(): Promise<void>;
 }
 
@@ -54,6 +54,8 @@ const MAX_BUNDLE = 2 * 1024 ** 3;
 const GRACE_MS = 300_000;
 /** What is hopeless for this long is not waited for: mail stays uninspected meanwhile. */
 const HOPELESS_MS = 60_000;
+/** So long into the owner's hours a moment without any session is waited for: whoever holds one open must not keep holes open, too. */
+export const UNQUIET_MS = 2_700_000;
 
 export function createUpdates(options: {
   rauc: Rauc;
@@ -70,6 +72,8 @@ export function createUpdates(options: {
   checks: (onTrial: boolean) => Promise<TrialCheck[]>;
   /** Nothing is under way that a restart would cut. */
   quiet: () => Promise<boolean>;
+  /** The box would come back by itself. */
+  mayRestart: () => Promise<boolean>;
   /** IANA name; the hours of the window are its. */
   timeZone: () => string;
   reboot: () => void;
@@ -86,6 +90,7 @@ export function createUpdates(options: {
   let heldFrom: number | undefined;
   let hopelessFrom: number | undefined;
   let proven = false;
+  let unquietFrom: number | undefined;
   let installing: Promise<void> = Promise.resolve();
   const bundle = path.join(folder, 'update.raucb');
   const get = options.fetch ?? fetch;
@@ -267,8 +272,11 @@ export function createUpdates(options: {
   async function watchWindow(): Promise<void> {
     if (phase !== 'waiting-for-reboot') return;
     const { window } = record.current().update;
-    if (!inWindow(clock.wall(), { window, timeZone: options.timeZone() })) return;
-    if (!(await options.quiet())) return;
+    if (!inWindow(clock.wall(), { window, timeZone: options.timeZone() })) return void (unquietFrom = undefined);
+    // what is cut then is tried again by its sender, what was taken is on the disk
+    unquietFrom ??= clock.monotonic();
+    if (clock.monotonic() - unquietFrom < UNQUIET_MS && !(await options.quiet())) return;
+    if (!(await options.mayRestart())) return;
     phase = 'idle'; // once
     log('warn', 'The box restarts into its update', { version: detail ?? '' });
     options.reboot();

@@ -16,6 +16,8 @@ export const DRAIN_PERCENT = 50;
 export const DRAIN_RUNTIME_MS = 600_000;
 /** upsmon acts within seconds; later than this we do it ourselves. */
 const UPSMON_MS = 20_000;
+/** Silent for so long and the box still runs: the power is there, and mail must not be turned away for ever. */
+export const SILENT_MS = 600_000;
 const KEPT_EVENTS = 50;
 const NUT_PORT = 3_493;
 
@@ -67,6 +69,7 @@ export function createUps(options: UpsOptions): Ups {
   let detail: string | undefined;
   let batteryFrom: number | undefined;
   let shutdownFrom: number | undefined;
+  let silentFrom: number | undefined;
   let poweredOff = false;
   let looking: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -93,6 +96,7 @@ export function createUps(options: UpsOptions): Ups {
       if (next === undefined) return lost('The UPS server knows no UPS');
       if (!isTold(next)) return lost('The driver of the UPS has not told its state yet');
       detail = undefined;
+      silentFrom = undefined;
       reading = next;
     } catch (error) {
       return lost(describeError(error));
@@ -109,7 +113,12 @@ export function createUps(options: UpsOptions): Ups {
   function lost(why: string): void {
     detail = why;
     if (reading === undefined) return;
-    become({ state: 'unreachable', power: power === 'normal' ? 'normal' : power }, why);
+    silentFrom ??= clock.monotonic();
+    const over = power !== 'shutdown' && clock.monotonic() - silentFrom >= SILENT_MS;
+    if (over) batteryFrom = undefined;
+    become({ state: 'unreachable', power: over ? 'normal' : power }, why);
+    // a server that went down with its own battery says nothing more
+    insist();
   }
 
   function insist(): void {

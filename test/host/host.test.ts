@@ -329,6 +329,18 @@ test('why the machine started: a stop in order, an update, a watchdog, a power c
   await pretendOtherBoot();
   await host.start();
   assert.equal(await reason(), 'power-loss');
+  const store = path.join(host.dir, 'sys/fs/pstore');
+  await mkdir(store, { recursive: true });
+  await writeFile(path.join(store, 'dmesg-erst-1'), 'Oops#1 Part1');
+  await host.cut();
+  await pretendOtherBoot();
+  await host.start();
+  assert.equal(await reason(), 'panic');
+  assert.equal(await readFile(path.join(host.data, 'last-panic.txt'), 'utf8'), 'Oops#1 Part1');
+  await host.cut();
+  await pretendOtherBoot();
+  await host.start();
+  assert.equal(await reason(), 'power-loss', 'a panic is told once');
   const record = path.join(host.data, 'state.json');
   const installed = { slot: 'B', from: 'A', since: 0, bootId: boot, version: '1.1.0' };
   await host.cut();

@@ -14,7 +14,7 @@ import { createCommandRunner } from '../../src/host/command.ts';
 import { compareVersions, createRauc, type Rauc, type RaucSlot } from '../../src/host/rauc.ts';
 import { openRecord, type RecordFile } from '../../src/host/record.ts';
 import { trialChecks } from '../../src/host/trial-checks.ts';
-import { createUpdates, type TrialCheck, type Updates } from '../../src/host/update.ts';
+import { createUpdates, type TrialCheck, type Updates, UNQUIET_MS } from '../../src/host/update.ts';
 import { inWindow } from '../../src/host/update-window.ts';
 import type { UsbSticks } from '../../src/host/usb.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -39,7 +39,14 @@ interface Box {
   calls: string[];
   dir: string;
   rauc: Rauc;
-  world: { booted: 'A' | 'B'; checks: TrialCheck[]; quiet: boolean; asked: boolean[]; bundleVersion: string };
+  world: {
+    booted: 'A' | 'B';
+    checks: TrialCheck[];
+    quiet: boolean;
+    atHand: boolean;
+    asked: boolean[];
+    bundleVersion: string;
+  };
 }
 
 /** `from`: the host of the same machine before; its record and slots go on. */
@@ -50,6 +57,7 @@ function box(options: { from?: Box; bootId?: string; rauc?: Rauc; usb?: UsbStick
     booted: 'A' as const,
     checks: [{ name: 'gateway', ok: true, detail: 'running' }],
     quiet: true,
+    atHand: true,
     asked: [],
     bundleVersion: '1.1.0',
   };
@@ -88,6 +96,7 @@ function box(options: { from?: Box; bootId?: string; rauc?: Rauc; usb?: UsbStick
       return Promise.resolve(world.checks);
     },
     quiet: () => Promise.resolve(world.quiet),
+    mayRestart: () => Promise.resolve(world.atHand),
     timeZone: () => 'Asia/Tokyo',
     reboot: () => void calls.push('reboot'),
     log: () => undefined,
@@ -301,6 +310,31 @@ test('the restart waits for the owner’s hours, in the box’s zone, and for a 
   assert.ok(!one.calls.includes('reboot'));
   one.world.quiet = true;
   await one.updates.watchWindow();
+  await one.updates.watchWindow();
+  assert.equal(one.calls.filter((call) => call === 'reboot').length, 1);
+});
+
+test('a box that is never quiet restarts into its update all the same, late in its hours; never without the key of its disk', async () => {
+  const one = box();
+  await one.record.change((state) => ({ ...state, timeZone: 'Asia/Tokyo' }));
+  await installed(one);
+  one.clock.step(Date.parse('2026-11-23T02:00:00+09:00') - one.clock.wall());
+  one.world.quiet = false;
+  await one.updates.watchWindow();
+  one.clock.advance(UNQUIET_MS - 1_000);
+  await one.updates.watchWindow();
+  assert.ok(!one.calls.includes('reboot'));
+  // out of its hours the waiting begins anew
+  one.clock.advance(4 * 3_600_000);
+  await one.updates.watchWindow();
+  one.clock.advance(20 * 3_600_000 - UNQUIET_MS + 1_000);
+  await one.updates.watchWindow();
+  assert.ok(!one.calls.includes('reboot'));
+  one.world.atHand = false;
+  one.clock.advance(UNQUIET_MS);
+  await one.updates.watchWindow();
+  assert.ok(!one.calls.includes('reboot'), 'it would wait for its key all night');
+  one.world.atHand = true;
   await one.updates.watchWindow();
   assert.equal(one.calls.filter((call) => call === 'reboot').length, 1);
 });

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
-import { createUps, judge, type Ups } from '../../src/host/ups.ts';
+import { createUps, judge, SILENT_MS, type Ups } from '../../src/host/ups.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { freePort } from '../support/net.ts';
 import { hasNut, startDummyUps } from '../support/nut.ts';
@@ -81,6 +81,35 @@ test('a driver that has not told its state yet is no mains, and a low battery do
   assert.deepEqual(await look(), ['low-battery', 'shutdown']);
   list = ['VAR one battery.charge "8"'];
   assert.deepEqual(await look(), ['unreachable', 'shutdown'], 'a driver that was started again says nothing of mains');
+});
+
+test('a UPS that falls silent on battery: drained for a while, then mail again; with a low battery off', async () => {
+  let list: readonly string[] = ['VAR one ups.status "OB DISCHRG"', 'VAR one battery.charge "40"'];
+  await using nut = await startList(() => list);
+  const clock = new FakeClock();
+  const { ups, poweredOff } = watch(nut.port, clock);
+  await ups.look();
+  assert.equal(ups.show().power, 'drain');
+  const told = list;
+  list = [];
+  await ups.look();
+  clock.advance(SILENT_MS - 1);
+  await ups.look();
+  assert.deepEqual([ups.show().state, ups.show().power], ['unreachable', 'drain']);
+  clock.advance(1);
+  await ups.look();
+  assert.deepEqual([ups.show().state, ups.show().power], ['unreachable', 'normal'], 'the box still runs');
+  list = told;
+  await ups.look();
+  assert.equal(ups.show().power, 'drain', 'what it says again counts again');
+  list = ['VAR one ups.status "OB DISCHRG LB"'];
+  await ups.look();
+  list = [];
+  await ups.look();
+  assert.equal(poweredOff(), 0);
+  clock.advance(25_000);
+  await ups.look();
+  assert.deepEqual([ups.show().power, poweredOff()], ['shutdown', 1]);
 });
 
 test('mains fail, last, come back, fail for good: told, drained, back to normal, powered off once', {
