@@ -28,13 +28,15 @@ const PRIVATE = {
 export function networkFiles(settings: NetworkSettings): NetworkFiles {
   const networkd = new Map<string, string>();
   for (const one of settings.interfaces) {
-    const name = one.vlan === undefined ? one.name : `${one.name}.${one.vlan}`;
+    const name = nameOf(one);
     if (one.vlan !== undefined) {
       networkd.set(`50-sekisho-${name}.netdev`, `${HEAD}[NetDev]\nName=${name}\nKind=vlan\n\n[VLAN]\nId=${one.vlan}\n`);
-      networkd.set(
-        `40-sekisho-${one.name}-parent.network`,
-        `${HEAD}[Match]\nName=${one.name}\n\n[Network]\nVLAN=${name}\nLinkLocalAddressing=no\n`,
-      );
+      // a cable that carries nothing untagged
+      if (!settings.interfaces.some((other) => other.name === one.name && other.vlan === undefined))
+        networkd.set(
+          `40-sekisho-${one.name}-parent.network`,
+          `${HEAD}[Match]\nName=${one.name}\n\n[Network]\n${vlansOn(one.name, settings).join('\n')}\nLinkLocalAddressing=no\n`,
+        );
     }
     networkd.set(`50-sekisho-${name}.network`, networkOf(name, one, settings));
   }
@@ -49,7 +51,14 @@ export function networkFiles(settings: NetworkSettings): NetworkFiles {
   };
 }
 
-function networkOf(name: string, one: InterfaceSettings, { dns, ntp }: NetworkSettings): string {
+const nameOf = ({ name, vlan }: InterfaceSettings): string => (vlan === undefined ? name : `${name}.${vlan}`);
+
+function vlansOn(name: string, { interfaces }: NetworkSettings): string[] {
+  return interfaces.filter((one) => one.name === name && one.vlan !== undefined).map((one) => `VLAN=${nameOf(one)}`);
+}
+
+function networkOf(name: string, one: InterfaceSettings, settings: NetworkSettings): string {
+  const { dns, ntp } = settings;
   const { ipv4, ipv6 } = one;
   const dhcp4 = ipv4.method === 'dhcp';
   const lines = [
@@ -70,6 +79,7 @@ function networkOf(name: string, one: InterfaceSettings, { dns, ntp }: NetworkSe
     ...(ipv6.method === 'static' ? addressLines(ipv6) : []),
     ...dns.map((address) => `DNS=${address}`),
     ...ntp.map((source) => `NTP=${source}`),
+    ...(one.vlan === undefined ? vlansOn(one.name, settings) : []),
     '',
     '[DHCPv4]',
     'UseHostname=no',

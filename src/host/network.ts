@@ -78,7 +78,7 @@ export function createNetwork(options: NetworkOptions): Network {
     await writeFileAtomic(sources, files?.chrony ?? '', { mode: 0o644 });
     if (settings !== undefined) await setHostName(settings.hostname);
     await attempt('networkctl', ['reload']);
-    for (const name of settings?.interfaces.map((one) => one.name) ?? [])
+    for (const name of new Set(settings?.interfaces.map((one) => one.name)))
       await attempt('networkctl', ['reconfigure', name]);
     if (files !== undefined) await attempt('nft', ['-f', '-'], files.inside);
     await attempt('systemctl', ['try-reload-or-restart', UNITS.unbound]);

@@ -168,3 +168,25 @@ test('whatever address the owner gives, the one the handbook names stays beside 
   assert.match(files({ method: 'static', addresses: ['192.0.2.10/24'], gateway: '192.0.2.1' }), kept);
   assert.match(files({ method: 'off' }), /^LinkLocalAddressing=no$/m);
 });
+
+test('two networks on one cable, and one beside the untagged: each has its address', () => {
+  const on = (vlan?: number): NetworkSettings['interfaces'][number] => ({
+    name: 'eth0',
+    ipv4: { method: 'dhcp' },
+    ipv6: { method: 'off' },
+    ...(vlan === undefined ? {} : { vlan }),
+  });
+  const files = (interfaces: NetworkSettings['interfaces']): ReadonlyMap<string, string> =>
+    networkFiles({ hostname: 'mail', interfaces, dns: [], ntp: [], inside: [] }).networkd;
+  const tagged = files([on(5), on(7)]);
+  assert.match(
+    tagged.get('40-sekisho-eth0-parent.network') ?? '',
+    /^VLAN=eth0\.5\nVLAN=eth0\.7\nLinkLocalAddressing=no$/m,
+  );
+  assert.match(tagged.get('50-sekisho-eth0.7.network') ?? '', /^Name=eth0\.7$/m);
+  const both = files([on(), on(5)]);
+  assert.ok(!both.has('40-sekisho-eth0-parent.network'), 'it would come first and leave eth0 without an address');
+  assert.match(both.get('50-sekisho-eth0.network') ?? '', /^VLAN=eth0\.5$/m);
+  assert.match(both.get('50-sekisho-eth0.network') ?? '', /^DHCP=ipv4$/m);
+  assert.doesNotMatch(both.get('50-sekisho-eth0.5.network') ?? '', /VLAN/);
+});
