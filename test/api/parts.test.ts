@@ -1,5 +1,8 @@
 /** The parts of the pages' server that hold without a server: audit, second factor, passwords, tables, days of a zone. */
 import assert from 'node:assert/strict';
+import { mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { test } from 'node:test';
 import { Secret, TOTP } from 'otpauth';
 import { createAudit } from '../../src/api/audit/audit.ts';
@@ -9,6 +12,7 @@ import { createUsers } from '../../src/api/auth/users.ts';
 import { cleanHtml } from '../../src/api/content/read-mail.ts';
 import { spanOf } from '../../src/api/live/zone.ts';
 import { csvLine } from '../../src/api/routes/csv.ts';
+import { forgetUploads } from '../../src/api/routes/system.ts';
 import { disposition } from '../../src/api/server/send.ts';
 import { openAdminDatabase } from '../../src/api/store/database.ts';
 
@@ -107,4 +111,21 @@ test('nothing of a mail’s HTML runs, loads, covers the page or leads anywhere'
     '<p style="color:red;position:fixed;background:url(//e)">a</p><a href="https://e.example/?x">b</a><img src=x onerror=y><svg onload=z><math><mtext><style><img src=x onerror=alert(1)></style>',
   );
   assert.equal(clean, '<p style="color:red">a</p><a title="https://e.example/?x">b</a>');
+});
+
+test('uploads that were given up go after a day; what is being brought stays', async (context) => {
+  const inbox = await mkdtemp(path.join(tmpdir(), 'sekisho-inbox-'));
+  context.after(() => rm(inbox, { recursive: true, force: true }));
+  const now = Date.parse('2026-11-22T12:00:00Z');
+  for (const [name, hours] of [
+    ['given-up.raucb', 25],
+    ['main.cvd', 23],
+    ['daily.cvd', 0],
+  ] as const) {
+    const file = path.join(inbox, name);
+    await writeFile(file, 'x');
+    await utimes(file, new Date(now - hours * 3_600_000), new Date(now - hours * 3_600_000));
+  }
+  await forgetUploads(inbox, now);
+  assert.deepEqual((await readdir(inbox)).toSorted(), ['daily.cvd', 'main.cvd']);
 });

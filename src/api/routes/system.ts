@@ -1,5 +1,5 @@
 /** The box besides mail and machine: what leaves the box, what is kept of people, uploads of updates. */
-import { mkdir, open } from 'node:fs/promises';
+import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { HostClient } from '../../control/host-client.ts';
 import type { Answer } from '../contract/client.ts';
@@ -13,6 +13,8 @@ type Ids = 'outward.list' | `privacy.${'show' | 'update'}` | 'update.upload';
 const CLAMAV = 'database.clamav.net';
 /** Of one uploaded update, in all. */
 const MOST_UPDATE_OCTETS = 2 * 1024 * 1024 * 1024;
+/** One that nobody wrote on for so long was given up, or was no use: each may be as large as a system. */
+const GIVEN_UP_MS = 86_400_000;
 
 export function systemHandlers(parts: RouteParts, inbox: string): Some<Ids> {
   const { desk } = parts;
@@ -61,6 +63,7 @@ export function systemHandlers(parts: RouteParts, inbox: string): Some<Ids> {
       const octets = Buffer.from(body.data, 'base64');
       if (body.offset + octets.length > MOST_UPDATE_OCTETS) throw new ApiProblem(413, 'TOO_LARGE');
       await mkdir(inbox, { recursive: true, mode: 0o750 });
+      if (body.offset === 0) await forgetUploads(inbox, parts.now());
       // the name is checked by the contract: one plain component
       const file = await open(path.join(inbox, body.file), body.offset === 0 ? 'w' : 'r+', 0o640);
       try {
@@ -75,6 +78,14 @@ export function systemHandlers(parts: RouteParts, inbox: string): Some<Ids> {
       return { octets: body.offset + octets.length };
     },
   };
+}
+
+/** What was laid there and never used. */
+export async function forgetUploads(inbox: string, now: number): Promise<void> {
+  for (const name of await readdir(inbox)) {
+    const about = await stat(path.join(inbox, name)).catch(() => undefined);
+    if (about !== undefined && now - about.mtimeMs > GIVEN_UP_MS) await rm(path.join(inbox, name), { force: true });
+  }
 }
 
 /** Where the machine itself reads; while the host does not answer, what a new box does. */
