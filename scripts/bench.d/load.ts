@@ -1,13 +1,14 @@
 /**
- * One round: smtp-source against one system until everything has arrived at the sink, with what it cost. Throws when not
- * all arrives in time, which is worse than slow.
+ * One round: smtp-source (or, when every mail is another one, our own feeder) against one system until everything has arrived at
+ * the sink, with what it cost. Throws when not all arrives in time, which is worse than slow.
  */
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { peerEnvironment, peersPrefix } from '../../test/support/peers.ts';
 import { type Child, startChild } from '../../test/support/process.ts';
 import { usageOf } from './account.ts';
+import { feed, wireForm } from './feeder.ts';
 import { htmlMail } from './messages.ts';
 import { RECIPIENT_DOMAIN, type Sink, type System } from './systems.ts';
 import type { Workload } from './workloads.ts';
@@ -53,13 +54,13 @@ async function measuredRound(options: LoadOptions): Promise<Round> {
   const roots = [...system.roots, ...options.engines];
   if (workload.down) await sink.stop();
   const before = { ...usageOf(roots), arrived: workload.down ? 0 : sink.count(), at: performance.now() };
-  const sent = sendAll(options, mails.files);
+  const sent = sendAll(options, mails);
   const times: { done: number; drainMs?: number } = workload.down
     ? await acceptThenDrain(options, sent)
     : await arriveAll(options, { sent, count: before.arrived + messages });
   await sleep(SETTLE_MS);
   const after = usageOf(roots);
-  await rm(mails.folder, { recursive: true, force: true });
+  if (mails.file !== undefined) await rm(mails.file, { force: true });
   return {
     rate: perSecond(messages, times.done - before.at),
     ...(times.drainMs === undefined ? {} : { drain: perSecond(messages, times.drainMs) }),
@@ -104,45 +105,39 @@ function perSecond(messages: number, ms: number): number {
 }
 
 interface Mails {
-  folder: string;
-  files: string[];
+  /** The one mail of all sessions. */
+  file?: string;
+  /** One for each message, as it goes over the line. */
+  each?: readonly Buffer[];
   octets: number;
 }
 
 async function prepareMails({ workload, messages, dir, seed }: LoadOptions): Promise<Mails> {
-  const folder = path.join(dir, `mails-${seed}`);
-  if (typeof workload.content === 'number') return { folder, files: [], octets: workload.content };
-  await mkdir(folder);
-  const count = workload.content === 'one mail' ? 1 : messages;
-  const files: string[] = [];
-  for (let at = 0; at < count; at += 1) {
-    const file = path.join(folder, `${at}.eml`);
-    await writeFile(file, htmlMail(seed * 10_000 + at));
-    files.push(file);
-  }
-  return { folder, files, octets: 65_536 };
+  if (typeof workload.content === 'number') return { octets: workload.content };
+  const octets = 65_536;
+  const mail = (at: number): string => htmlMail(seed * 10_000 + at);
+  if (workload.content === 'many mails')
+    return { each: Array.from({ length: messages }, (_, at) => wireForm(mail(at))), octets };
+  const file = path.join(dir, `mail-${seed}.eml`);
+  await writeFile(file, mail(0));
+  return { file, octets };
 }
 
-async function sendAll(options: LoadOptions, files: readonly string[]): Promise<void> {
-  const { workload, messages } = options;
-  if (files.length <= 1) {
-    const content = typeof workload.content === 'number' ? ['-l', String(workload.content)] : ['-F', files[0] ?? ''];
-    await source(options, ['-s', String(workload.sessions), '-m', String(messages), ...content]);
-    return;
-  }
-  // every mail another file: a process each, as many at a time as there are sessions
-  const waiting = [...files];
-  const lane = async (): Promise<void> => {
-    for (let file = waiting.shift(); file !== undefined; file = waiting.shift())
-      await source(options, ['-s', '1', '-m', '1', '-F', file]);
-  };
-  await Promise.all(Array.from({ length: workload.sessions }, lane));
+const ENVELOPE = { from: `sender@${RECIPIENT_DOMAIN}`, to: `taro@${RECIPIENT_DOMAIN}` };
+
+async function sendAll(options: LoadOptions, mails: Mails): Promise<void> {
+  const { workload, messages, system } = options;
+  const { sessions } = workload;
+  if (mails.each !== undefined)
+    return feed({ port: system.port, sessions, ...ENVELOPE, mails: mails.each, ms: ROUND_MS });
+  const content = mails.file === undefined ? ['-l', String(workload.content)] : ['-F', mails.file];
+  await source(options, ['-s', String(sessions), '-m', String(messages), ...content]);
 }
 
 /** smtp-source(1); it ends when its messages are accepted. */
 async function source({ workload, system }: LoadOptions, args: readonly string[]): Promise<void> {
   const reuse = workload.reuse ? ['-d'] : [];
-  const envelope = ['-f', `sender@${RECIPIENT_DOMAIN}`, '-t', `taro@${RECIPIENT_DOMAIN}`];
+  const envelope = ['-f', ENVELOPE.from, '-t', ENVELOPE.to];
   const command = [...reuse, ...args, ...envelope, `127.0.0.1:${system.port}`];
   const child: Child = await startChild(path.join(peersPrefix(), 'usr/sbin/smtp-source'), command, {
     env: peerEnvironment(),

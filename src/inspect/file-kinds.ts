@@ -80,6 +80,11 @@ function isMz(head: Buffer): boolean {
   return hasMz(head) && head.subarray(2, 64).includes(0);
 }
 
+/** `#!` are also the first octets of one in 65,536 files of packed or encrypted data: a script names its program by a path. */
+function isShebang(head: Buffer): boolean {
+  return /^#![\t ]*\/[^\u0000-\u001f\u007f]*(?:[\t\r\n]|$)/.test(head.toString('latin1', 0, 256));
+}
+
 /** ISO 9660, or UDF without it (ECMA-167 §2/9.2). */
 function isIso(head: Buffer): boolean {
   return /^(?:CD001|BEA01|NSR0[23])$/.test(head.toString('latin1', 32_769, 32_774));
@@ -106,7 +111,7 @@ export async function kindOf(file: FileFacts, { typeWanted = true } = {}): Promi
   const { head } = file;
   const magic = MAGICS.find((candidate) => candidate.matches(head));
   const oneNote = isOneNote(head);
-  const traits = traitsOf(file, { nature: magic?.nature, shebang: head.toString('latin1', 0, 2) === '#!' });
+  const traits = traitsOf(file, { nature: magic?.nature, shebang: isShebang(head) });
   if (isLockedArchive(head)) traits.push('encrypted');
   const zip = isZip(head) || isEmptyZip(head) || isZipName(file.name);
   const known = magic?.type ?? (oneNote ? 'application/onenote' : undefined);

@@ -87,6 +87,8 @@ const names: Array<[name: string, bytes: Buffer, type: string, traits: string]> 
   ['folder.pdf', LNK, 'application/octet-stream', 'script disguised'],
   ['fix.sh', Buffer.from('#!/bin/sh\n'), 'application/x-sh', 'script'],
   ['notes.txt', Buffer.from('#!/bin/sh\n'), 'text/plain', ''],
+  ['fix', Buffer.from('#! /usr/bin/env -S node\r\n'), 'application/octet-stream', 'script'],
+  ['packed.bin', Buffer.from('#!\u0013\u0000/ packed or encrypted', 'latin1'), 'application/octet-stream', ''],
   [
     'notes.txt',
     Buffer.from('MZ is how this text begins, and it goes on for more than sixty-four octets of plain words'),
