@@ -7,8 +7,11 @@ import type { Reply } from '../mail/reply.ts';
 
 /** One message on its way through the pipeline. Exactly one of `finish` and `abort` ends it. */
 export interface Intake {
-  /** CRLF-clean octets, dots undone. Backpressure by the promise; throws SekishoError (answer `ownTrouble`, or 452 for SPOOL_FULL). */
-  write(chunk: Buffer): Promise<void>;
+  /**
+   * CRLF-clean octets, dots undone; lent: nothing of `chunk` is kept when it returns. Backpressure by the promise, if there is one;
+   * throws or rejects with SekishoError (answer `ownTrouble`, or 452 for SPOOL_FULL).
+   */
+  write(chunk: Buffer): Promise<void> | undefined;
   /** After the final dot: inspects, decides, commits. Resolves with the reply to give; a 250 is durable. Never rejects. */
   finish(): Promise<Reply>;
   /** After `finish`: it goes to all its recipients, and nothing was found that the policy minds. */

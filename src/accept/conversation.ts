@@ -18,7 +18,8 @@ export interface Peer {
 
 /** Where the octets of one message go; neither method rejects. */
 export interface DataSink {
-  write(content: Buffer): Promise<void>;
+  /** Keeps nothing of `content` when it returns: its memory is used again. A promise: more when it resolves. */
+  write(content: Buffer): Promise<void> | undefined;
   end(): Promise<Reply>;
   /** The client sends far more than it may: cut it. */
   readonly excessive: boolean;

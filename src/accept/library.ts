@@ -17,6 +17,7 @@ import type { SMTPStream } from 'smtp-server/lib/smtp-stream.js';
 import { inNetworks } from '../base/network.ts';
 import { ownTrouble, REPLY_STOPPING, type Reply, reply, replyText } from '../mail/reply.ts';
 import type { Conversation, DataSink, Gate, Peer } from './conversation.ts';
+import { readDirectly } from './direct-reads.ts';
 import { GateStream } from './gate-stream.ts';
 import { RateWatch } from './rate-watch.ts';
 import { parseXclient, XCLIENT_OFFER } from './xclient.ts';
@@ -45,6 +46,8 @@ export class GateConnection extends SMTPConnection implements Peer {
   #rate: RateWatch | undefined;
   /** Between the final dot and its reply. */
   #finishing = false;
+  /** The socket whose octets come without a stream; after STARTTLS it is another one. */
+  #direct: Socket | undefined;
   /** A command of ours waits for somebody. */
   #busy = false;
 
@@ -91,6 +94,7 @@ export class GateConnection extends SMTPConnection implements Peer {
   }
 
   override init(): void {
+    this.#readDirectly();
     this._setListeners(() => {
       const refusal = this.#conversation.connected();
       if (refusal !== undefined) {
@@ -248,6 +252,7 @@ export class GateConnection extends SMTPConnection implements Peer {
         write: (content) => this.#receive(begun, content),
         end: () => this.#finish(begun),
       });
+      this.#readDirectly();
       this.send(GO_AHEAD, 'End data with <CR><LF>.<CR><LF>');
       return undefined;
     });
@@ -323,9 +328,16 @@ export class GateConnection extends SMTPConnection implements Peer {
     this.say(answer);
   }
 
-  async #receive(sink: DataSink, content: Buffer): Promise<void> {
-    await sink.write(content);
+  #readDirectly(): void {
+    if (this.#direct === this._socket) return;
+    this.#direct = this._socket;
+    readDirectly(this._socket, () => (this._parser instanceof GateStream ? this._parser : undefined));
+  }
+
+  #receive(sink: DataSink, content: Buffer): Promise<void> | undefined {
+    const writing = sink.write(content);
     if (sink.excessive) this.cut();
+    return writing;
   }
 
   async #finish(sink: DataSink): Promise<void> {

@@ -61,14 +61,16 @@ export class Reception {
     return this.#octets > this.#options.messageOctets * 2;
   }
 
-  async write(chunk: Buffer): Promise<void> {
+  /** `chunk` is lent until it returns; a promise is there only when somebody has to wait. */
+  write(chunk: Buffer): Promise<void> | undefined {
     this.#octets += chunk.length;
-    if (this.#refusal !== undefined || this.#ended || chunk.length === 0) return;
+    if (this.#refusal !== undefined || this.#ended || chunk.length === 0) return undefined;
     const content = this.#lines.feed(chunk);
     const problem = this.#examine(content);
     if (problem !== undefined) return this.#refuse(problem);
-    this.#writing = this.#hand(content);
-    await this.#writing;
+    const writing = this.#hand(content);
+    if (writing !== undefined) this.#writing = writing;
+    return writing;
   }
 
   async end(): Promise<Reply> {
@@ -110,14 +112,24 @@ export class Reception {
     return undefined;
   }
 
-  async #hand(content: Buffer): Promise<void> {
+  #hand(content: Buffer): Promise<void> | undefined {
+    let writing: Promise<void> | undefined;
     try {
-      await withDeadline('Storing a message', { ms: this.#options.writeMs }, () => this.#intake.write(content));
+      writing = this.#intake.write(content);
     } catch (error) {
-      const full = errorCode(error) === 'SPOOL_FULL' || errorCode(error) === 'ENOSPC';
-      if (!full) this.#complain('Storing a message failed', error);
-      await this.#refuse(full ? REPLY_FULL : ownTrouble());
+      return this.#notStored(error);
     }
+    if (writing === undefined) return undefined;
+    const written = writing;
+    return withDeadline('Storing a message', { ms: this.#options.writeMs }, () => written).catch((error: unknown) =>
+      this.#notStored(error),
+    );
+  }
+
+  async #notStored(error: unknown): Promise<void> {
+    const full = errorCode(error) === 'SPOOL_FULL' || errorCode(error) === 'ENOSPC';
+    if (!full) this.#complain('Storing a message failed', error);
+    await this.#refuse(full ? REPLY_FULL : ownTrouble());
   }
 
   async #refuse(refusal: Reply): Promise<void> {

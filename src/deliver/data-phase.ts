@@ -7,6 +7,7 @@
 import type { Writable } from 'node:stream';
 import type { Milliseconds } from '../base/brand.ts';
 import { withDeadline } from '../base/deadline.ts';
+import type { BodyOctets } from '../spool/api.ts';
 
 const LINE_FEED_DOT = Buffer.from('\n.');
 const LINE_FEED = 10;
@@ -69,7 +70,7 @@ function doubled(chunk: Buffer, from: number): Buffer {
  */
 export async function writeData(
   socket: Writable,
-  body: AsyncIterable<Buffer>,
+  body: BodyOctets,
   options: { blockMs: Milliseconds; signals: readonly AbortSignal[]; onEnd: () => void },
 ): Promise<number> {
   const stuffer = createDotStuffer();
@@ -83,28 +84,37 @@ export async function writeData(
   const flush = async (): Promise<void> => {
     throwIfStopped();
     socket.cork();
-    let roomy = true;
-    for (const piece of gathered) roomy = socket.write(piece);
+    for (const piece of gathered) socket.write(piece);
     socket.uncork();
     const ms = options.blockMs * Math.ceil(size / BLOCK);
     gathered = [];
     size = 0;
-    if (roomy) return;
-    stop ??= AbortSignal.any([...options.signals]); // made only for who waits, and once: it is dear
-    await drained(socket, { ms, signal: stop });
+    // mostly the kernel has taken all of it by now, however much it was
+    if (socket.writableNeedDrain && socket.writableLength > 0) {
+      stop ??= AbortSignal.any([...options.signals]); // made only for who waits, and once: it is dear
+      await drained(socket, { ms, signal: stop });
+    }
+  };
+  /** Nothing that was given is in our hands, and the kernel has its own copy of it. */
+  const letGo = (): void => {
+    if (gathered.length === 0 && socket.writableLength === 0) body.taken?.();
   };
   // leaving the loop early ends the source: it closes its file, or is destroyed
   for await (const chunk of body) {
     const piece = stuffer.next(chunk);
     octets += piece.length;
-    if (size > 0 && size + piece.length > GATHER) await flush();
+    if (size > 0 && size + piece.length > GATHER + BLOCK) await flush();
     gathered.push(piece);
     size += piece.length;
+    if (size < GATHER) continue;
+    await flush(); // before the next one is read, perhaps into the same memory
+    letGo();
   }
   gathered.push(stuffer.end());
   throwIfStopped();
   options.onEnd();
   await flush();
+  letGo();
   return octets;
 }
 

@@ -7,6 +7,7 @@ import { describeError, errorCode } from '../base/errors.ts';
 import type { Config } from '../config/schema.ts';
 import { type ForwardPath, needsSmtpUtf8, type ReversePath } from '../mail/address.ts';
 import type { Recipient } from '../mail/envelope.ts';
+import type { BodyOctets } from '../spool/api.ts';
 import { type Classified, classifyReply, connectionLost, type HopReply, ownWord } from './classify.ts';
 import type { Session } from './connect.ts';
 import { writeData } from './data-phase.ts';
@@ -27,7 +28,7 @@ export interface Outgoing {
   ret?: 'FULL' | 'HDRS';
   envid?: string;
   /** Opened only when the peer wants the data. */
-  body: () => AsyncIterable<Buffer>;
+  body: () => BodyOctets;
 }
 
 export type RecipientResult = Classified & { address: ForwardPath };

@@ -124,6 +124,12 @@ export interface BodySource {
   stream(): Readable;
 }
 
+/** A message on its way out. */
+export interface BodyOctets extends AsyncIterable<Buffer> {
+  /** Nothing that was given so far is looked at any more, by nobody: its memory may be used again. Need not be said. */
+  taken?(): void;
+}
+
 /** What was decided for some recipients, or for all. */
 export interface DecidedPart {
   folder: 'queue' | 'held' | 'quarantine';
@@ -133,8 +139,8 @@ export interface DecidedPart {
 /** A message on its way in. Exactly one of `commit` and `abort` ends it. */
 export interface Draft {
   readonly id: QueueId;
-  /** Resolves when more may come (backpressure). Throws SPOOL_FULL, SPOOL_FAULT. */
-  write(chunk: Buffer): Promise<void>;
+  /** Keeps nothing of `chunk` when it returns. A promise: more may come when it resolves; it rejects with SPOOL_FULL, SPOOL_FAULT. */
+  write(chunk: Buffer): Promise<void> | undefined;
   /** The last octet was written; the source is readable until the draft ends. */
   seal(): Promise<BodySource>;
   /** Durable when it resolves: the 250 may go out. */
@@ -219,7 +225,7 @@ export interface Spool {
    * the last chunk is emitted; on a mismatch the stream errors with code `CORRUPT` (cut the connection) and the file moves
    * to corrupt/.
    */
-  openVariant(message: StoredMessage, variant: number): AsyncIterable<Buffer>;
+  openVariant(message: StoredMessage, variant: number): BodyOctets;
   /** The original octets (for release previews, export, re-inspection), verified likewise. */
   openBody(message: StoredMessage): Readable;
 

@@ -4,12 +4,27 @@
  * the connection can be cut before the final dot.
  */
 import { createHash, hash } from 'node:crypto';
-import { Readable } from 'node:stream';
-import type { Variant } from './api.ts';
+import type { BodyOctets, Variant } from './api.ts';
+import { BLOCK, type BodyMemory } from './body-memory.ts';
 import type { FileLayer, ReadableFile } from './files.ts';
 import { corrupt, type MessageLayout, openMessageFile } from './message-file.ts';
 
-const BLOCK = 256 * 1024;
+/** Where a body is: in its file, and perhaps in memory as well. */
+export interface BodyPlace {
+  bodyOffset: number;
+  body?: readonly Buffer[];
+}
+
+export interface FileBodyOptions {
+  shape: Shape;
+  expectedSha256: string;
+  path: string;
+  /** When it is not known the file says it. */
+  bodyOffset: number | undefined;
+  size: number;
+  memory: BodyMemory;
+  onCorrupt: () => Promise<void>;
+}
 
 export type Shape = Pick<Variant, 'prefix' | 'cuts'>;
 const UNCHANGED: Shape = { prefix: '', cuts: [] };
@@ -55,7 +70,7 @@ export async function* memoryBody(
   }
 }
 
-function sha256Of(body: readonly Buffer[]): string {
+export function sha256Of(body: readonly Buffer[]): string {
   const [only] = body;
   if (only !== undefined && body.length === 1) return hash('sha256', only);
   const sum = createHash('sha256');
@@ -63,27 +78,85 @@ function sha256Of(body: readonly Buffer[]): string {
   return sum.digest('hex');
 }
 
-/** A stream of the same; `onCorrupt` is told before the stream errors. Closes the file in every case. */
-export function bodyStream(
-  files: FileLayer,
-  path: string,
-  options: { shape: Shape; expectedSha256: string; onCorrupt: () => Promise<void> },
-): Readable {
-  async function* octets(): AsyncGenerator<Buffer> {
+/**
+ * The same from the file, block by block, in memory that is lent: whoever has let go of all he was given says so (`taken`), and
+ * it is used again; who never says so keeps it. `onCorrupt` is told before it throws. Closes the file in every case. To be read once.
+ */
+export class FileBody implements BodyOctets {
+  readonly #files: FileLayer;
+  readonly #options: FileBodyOptions;
+  /** Given out whole since the last `taken`. */
+  #given: Buffer[] = [];
+  /** Not given out, or not all of it. */
+  #held: Buffer | undefined;
+  #ended = false;
+
+  constructor(files: FileLayer, options: FileBodyOptions) {
+    this.#files = files;
+    this.#options = options;
+  }
+
+  taken(): void {
+    const { memory } = this.#options;
+    for (const block of this.#given.splice(0)) {
+      if (this.#ended) memory.recycle(block);
+      else memory.give(block);
+    }
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer> {
+    const { memory } = this.#options;
     let file: ReadableFile | undefined;
     try {
-      const opened = await openMessageFile(files, path);
+      const opened = await this.#open();
       file = opened.file;
-      if (opened.layout.trailer.sha256 !== options.expectedSha256) throw corrupt(path, 'not the message it was');
-      yield* readBody(file, opened.layout, { shape: options.shape, path });
+      yield* this.#blocks(file, opened.bodyOffset);
     } catch (error) {
-      if ((error as { code?: string }).code === 'CORRUPT') await options.onCorrupt();
+      if ((error as { code?: string }).code === 'CORRUPT') await this.#options.onCorrupt();
       throw error;
     } finally {
+      this.#ended = true;
+      for (const _block of this.#given) memory.lose();
+      if (this.#held !== undefined) memory.lose();
       await file?.close();
     }
   }
-  return Readable.from(octets(), { objectMode: false, highWaterMark: BLOCK });
+
+  async #open(): Promise<{ file: ReadableFile; bodyOffset: number }> {
+    const { path, bodyOffset, expectedSha256 } = this.#options;
+    if (bodyOffset !== undefined) return { file: await this.#files.open(path), bodyOffset };
+    const { file, layout } = await openMessageFile(this.#files, path);
+    if (layout.trailer.sha256 === expectedSha256) return { file, bodyOffset: layout.bodyOffset };
+    await file.close();
+    throw corrupt(path, 'not the message it was');
+  }
+
+  /** The last block is held back until the hash of all is right. */
+  async *#blocks(file: ReadableFile, bodyOffset: number): AsyncGenerator<Buffer> {
+    const { shape, size, expectedSha256, path, memory } = this.#options;
+    const sum = createHash('sha256');
+    let held: Buffer[] = shape.prefix === '' ? [] : [Buffer.from(shape.prefix, 'latin1')];
+    for (let at = 0; at < size; at += BLOCK) {
+      if (at > 0) {
+        yield* this.#give(held);
+        held = [];
+      }
+      const block = memory.take();
+      this.#held = block;
+      const wanted = Math.min(BLOCK, size - at);
+      const octets = await file.read(bodyOffset + at, wanted, block === undefined ? {} : { into: block });
+      sum.update(octets);
+      held.push(...withoutCuts(octets, at, shape.cuts));
+    }
+    if (sum.digest('hex') !== expectedSha256) throw corrupt(path, 'body hash');
+    yield* this.#give(held);
+  }
+
+  *#give(pieces: readonly Buffer[]): Generator<Buffer> {
+    yield* pieces;
+    if (this.#held !== undefined) this.#given.push(this.#held);
+    this.#held = undefined;
+  }
 }
 
 function withoutCuts(block: Buffer, at: number, cuts: Shape['cuts']): Buffer[] {

@@ -9,6 +9,7 @@ import type { ForwardPath } from '../mail/address.ts';
 import { folderOf, newQueueId, type QueueId } from '../mail/queue-id.ts';
 import type { Observe } from '../observe/events.ts';
 import type { Folder, QueuedMessage } from './api.ts';
+import { BodyMemory } from './body-memory.ts';
 import { Census } from './census.ts';
 import { isFull, type Workshop } from './draft.ts';
 import { type Entry, newEntry, retire, toQueued, withOutcomes } from './entry.ts';
@@ -57,6 +58,8 @@ export abstract class SpoolCore {
   protected readonly spares: Spares;
   protected readonly upkeep: Upkeep;
   protected readonly shop: Workshop;
+  /** Blocks for bodies on their way out. */
+  protected readonly leaving: BodyMemory;
   protected readonly mover: Mover;
   protected nextSequence: number;
   protected faultSeen: SekishoError | undefined;
@@ -83,10 +86,11 @@ export abstract class SpoolCore {
       space,
       groups,
       spares,
-      memory: { used: 0 },
+      memory: new BodyMemory(),
       fault: (what, error) => this.fault(what, error),
       assertSound: () => this.assertSound(),
     };
+    this.leaving = new BodyMemory(this.shop.memory);
     this.mover = { ...this.shop, progress, clock: options.clock };
     this.upkeep = new Upkeep({
       ...options,

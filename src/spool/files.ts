@@ -15,8 +15,8 @@ export interface WritableFile {
 
 export interface ReadableFile {
   readonly size: number;
-  /** Up to `length` octets from `position`; shorter only at the end of the file. */
-  read(position: number, length: number): Promise<Buffer>;
+  /** Up to `length` octets from `position`; shorter only at the end of the file. `into`: memory that may be used for them. */
+  read(position: number, length: number, options?: { into?: Buffer }): Promise<Buffer>;
   close(): Promise<void>;
 }
 
@@ -133,7 +133,8 @@ export function diskFiles(): FileLayer {
       const { size } = fs.fstatSync(fd);
       return {
         size,
-        read: (position, length) => readFully(fd, { position, length: Math.max(0, Math.min(length, size - position)) }),
+        read: (position, length, { into } = {}) =>
+          readFully(fd, { position, length: Math.max(0, Math.min(length, size - position)), into }),
         close: async () => fs.closeSync(fd),
       };
     },
@@ -240,8 +241,11 @@ async function writeAll(fd: number, buffers: readonly Buffer[]): Promise<void> {
   }
 }
 
-async function readFully(fd: number, range: { position: number; length: number }): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafe(range.length);
+async function readFully(
+  fd: number,
+  range: { position: number; length: number; into: Buffer | undefined },
+): Promise<Buffer> {
+  const buffer = range.into?.subarray(0, range.length) ?? Buffer.allocUnsafe(range.length);
   let filled = 0;
   while (filled < range.length) {
     const count = await new Promise<number>((resolve, reject) => {

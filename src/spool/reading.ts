@@ -6,15 +6,15 @@ import { Readable } from 'node:stream';
 import type { Stamp } from '../base/clock.ts';
 import { describeError, errorCode } from '../base/errors.ts';
 import type { QueueId } from '../mail/queue-id.ts';
-import type { Folder, Sketch, Spool, SpoolListEntry, StoredMessage } from './api.ts';
-import { bodyStream, memoryBody } from './body.ts';
+import type { BodyOctets, Folder, Sketch, Spool, SpoolListEntry, StoredMessage } from './api.ts';
+import { type BodyPlace, FileBody, memoryBody } from './body.ts';
 import { SpoolCore } from './core.ts';
 import { newEntry } from './entry.ts';
 import { readMessageLayout } from './message-file.ts';
 
 export abstract class SpoolReading extends SpoolCore {
-  /** Bodies of small messages that were read whole, for as long as whoever read them needs them. */
-  readonly #bodies = new WeakMap<StoredMessage, readonly Buffer[]>();
+  /** Where bodies are, the small ones in memory, for as long as whoever read the message needs it. */
+  readonly #bodies = new WeakMap<StoredMessage, BodyPlace>();
 
   async read(id: QueueId): Promise<StoredMessage | undefined> {
     const place = this.census.get(id);
@@ -22,7 +22,8 @@ export abstract class SpoolReading extends SpoolCore {
     try {
       const known = place.folder === 'queue' ? this.fresh.get(id) : undefined;
       const { files, layout } = this.options;
-      const { preamble, trailer, body } = known ?? (await readMessageLayout(files, layout.message(id, place)));
+      const read = known ?? (await readMessageLayout(files, layout.message(id, place)));
+      const { preamble, trailer } = read;
       const entry = (await this.options.progress.get(id)) ?? newEntry(preamble, trailer);
       const progress = {
         recipients: entry.recipients,
@@ -31,7 +32,7 @@ export abstract class SpoolReading extends SpoolCore {
         ...(entry.via === undefined ? {} : { via: entry.via }),
       };
       const message = { id, folder: place.folder, preamble, trailer, progress };
-      if (body !== undefined) this.#bodies.set(message, body);
+      this.#bodies.set(message, read);
       return message;
     } catch (error) {
       if (this.census.get(id) !== place) return this.read(id); // it moved meanwhile
@@ -85,24 +86,25 @@ export abstract class SpoolReading extends SpoolCore {
     return this.census.get(id)?.folder;
   }
 
-  openVariant(message: StoredMessage, variant: number): AsyncIterable<Buffer> {
+  openVariant(message: StoredMessage, variant: number): BodyOctets {
     const shape = message.trailer.variants[variant];
     if (shape === undefined) throw new RangeError(`Message "${message.id}" has no variant ${variant}`);
     return this.#octets(message, shape);
   }
 
   openBody(message: StoredMessage): Readable {
-    const octets = this.#octets(message, { prefix: '', cuts: [] });
-    return octets instanceof Readable ? octets : Readable.from(octets, { objectMode: false });
+    return Readable.from(this.#octets(message, { prefix: '', cuts: [] }), { objectMode: false });
   }
 
-  #octets(message: StoredMessage, shape: { prefix: string; cuts: Array<[number, number]> }): AsyncIterable<Buffer> {
+  #octets(message: StoredMessage, shape: { prefix: string; cuts: Array<[number, number]> }): BodyOctets {
     const place = this.census.where(message.id);
     const path = this.options.layout.message(message.id, place);
     const expectedSha256 = message.trailer.sha256;
     const onCorrupt = (): Promise<void> => this.setAside(message.id, 'Body hash does not match');
-    const body = this.#bodies.get(message);
-    if (body !== undefined) return memoryBody(body, { shape, expectedSha256, path, onCorrupt });
-    return bodyStream(this.options.files, path, { shape, expectedSha256, onCorrupt });
+    const lies = this.#bodies.get(message);
+    const shared = { shape, expectedSha256, path, onCorrupt };
+    if (lies?.body !== undefined) return memoryBody(lies.body, shared);
+    const { size } = message.trailer;
+    return new FileBody(this.options.files, { ...shared, bodyOffset: lies?.bodyOffset, size, memory: this.leaving });
   }
 }

@@ -4,6 +4,7 @@
  * between by what we write. Below the floor new mail gets 452 long before a write could fail.
  */
 import type { Clock } from '../base/clock.ts';
+import { SekishoError } from '../base/errors.ts';
 import type { FileLayer, Space } from './files.ts';
 
 const REFRESH_MS = 1_000;
@@ -82,4 +83,11 @@ export class SpaceGuard {
       () => (this.#asking = false), // the old figure stands; a real fault shows at the next write
     );
   }
+}
+
+export function noRoom(): SekishoError {
+  return new SekishoError('SPOOL_FULL', 'Free space is below the floor', {
+    retryable: true,
+    remedy: 'Make room on the data disk, or lower spool.floorOctets',
+  });
 }

@@ -4,7 +4,7 @@
  * promised in this process: every method throws SPOOL_FAULT, and `onFault` tells the entry to stop and start anew.
  */
 import { stampOf } from '../base/clock.ts';
-import { describeError, SekishoError } from '../base/errors.ts';
+import { describeError } from '../base/errors.ts';
 import type { ForwardPath } from '../mail/address.ts';
 import type { Transaction } from '../mail/envelope.ts';
 import { dsnQueueId, newQueueId, type QueueId } from '../mail/queue-id.ts';
@@ -21,12 +21,15 @@ import {
   type Trailer,
   type Via,
 } from './api.ts';
+import type { BodyPlace } from './body.ts';
+import type { BodyMemory } from './body-memory.ts';
 import { wrongState } from './core.ts';
-import { MessageDraft } from './draft.ts';
+import { MessageDraft, preambleOf } from './draft.ts';
 import { type Entry, isSettled, newEntry, retire, withOutcomes, withRecipients } from './entry.ts';
 import { moveMessage, type Part, replaceIncoming, splitIncoming } from './move.ts';
 import { SpoolReading } from './reading.ts';
 import { placeOf } from './sketch.ts';
+import { noRoom } from './space.ts';
 
 export class SpoolStore extends SpoolReading implements Spool {
   // — taking mail —
@@ -34,7 +37,7 @@ export class SpoolStore extends SpoolReading implements Spool {
   async begin(transaction: Transaction, { belowFloor = false }: { belowFloor?: boolean } = {}): Promise<Draft> {
     this.assertSound();
     const announced = transaction.announcedSize ?? 0;
-    if (!belowFloor && !this.hasRoom(announced)) throw full();
+    if (!belowFloor && !this.hasRoom(announced)) throw noRoom();
     const id = newQueueId(this.nextSequence, this.options.random);
     this.nextSequence += 1;
     return this.#draft(preambleOf(id, 'mail', transaction), announced);
@@ -45,14 +48,14 @@ export class SpoolStore extends SpoolReading implements Spool {
   }
 
   #draft(preamble: Preamble, announced: number): MessageDraft {
-    const onCommit = (folder: Folder, trailer: Trailer, body: readonly Buffer[] | undefined): void => {
+    const onCommit = (folder: Folder, trailer: Trailer, lies: BodyPlace): void => {
       const entry = newEntry(preamble, trailer);
       const to = preamble.envelope.recipients.map(({ address }) => address);
       this.census.put(preamble.id, placeOf({ folder, size: trailer.size }));
       this.census.describe(preamble.id, entry, to);
       if (preamble.kind === 'dsn') return; // its entry comes with its parent's batch
       this.options.progress.begin(preamble.id, entry);
-      if (folder === 'queue' && body !== undefined) this.fresh.put(preamble.id, { preamble, trailer, body });
+      if (folder === 'queue') this.fresh.put(preamble.id, { preamble, trailer, ...lies });
       this.announce(preamble.id, folder, entry);
     };
     return new MessageDraft(this.shop, { preamble, announced, onCommit });
@@ -301,20 +304,13 @@ export class SpoolStore extends SpoolReading implements Spool {
     };
   }
 
-  /** Directory syncs and synced batches made so far, for the figures. */
+  /** Octets of bodies in memory: coming in, going out, and of messages just committed. For the figures. */
+  bodies(): { coming: BodyMemory; leaving: BodyMemory; fresh: number } {
+    return { coming: this.shop.memory, leaving: this.leaving, fresh: this.fresh.octets };
+  }
+
+  /** Directory syncs and synced batches made so far, likewise. */
   syncs(): { directories: number; batches: number } {
     return { directories: this.groups.count, batches: this.options.progress.syncs };
   }
-}
-
-function preambleOf(id: QueueId, kind: 'mail' | 'dsn', transaction: Transaction): Preamble {
-  const { envelope, origin, arrival } = transaction;
-  return { version: 1, id, kind, envelope, origin, arrival };
-}
-
-function full(): SekishoError {
-  return new SekishoError('SPOOL_FULL', 'Free space is below the floor', {
-    retryable: true,
-    remedy: 'Make room on the data disk, or lower spool.floorOctets',
-  });
 }

@@ -47,8 +47,9 @@ export class FakePipeline implements Pipeline {
     return {
       clean: () => true,
       write: async (chunk) => {
-        await this.onWrite?.(chunk);
-        message.content = Buffer.concat([message.content, chunk]);
+        const octets = Buffer.from(chunk); // lent
+        await this.onWrite?.(octets);
+        message.content = Buffer.concat([message.content, octets]);
       },
       finish: async () => {
         message.state = 'finished';
