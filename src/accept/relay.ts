@@ -45,8 +45,10 @@ export function judgeRecipient(
     if (listener === 'relay') return { address, reserved: false };
     return reply(550, '5.7.1', `We do not relay to ${shown(address)}, relay denied`);
   }
-  // percent hack, UUCP path, a route in quotes: an address within an address, for the server behind us to unpack
-  if (/[%!@]/.test(localpartOf(address))) return reply(550, '5.7.1', 'An address inside an address, relay denied');
+  // percent hack, UUCP path, a route in quotes: an address within an address, for the server behind us to unpack; also in the
+  // wide and small forms that become the plain ones where it folds names (RFC 8265 §3.3 is one way to)
+  if (/[%!@]/.test(localpartOf(address).normalize('NFKC')))
+    return reply(550, '5.7.1', 'An address inside an address, relay denied');
   return { address, domain, reserved: RESERVED.test(localpartOf(address)) };
 }
 

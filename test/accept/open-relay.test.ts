@@ -74,6 +74,16 @@ for (const form of FORMS) {
   });
 }
 
+test('full-width and small forms of the marks are the marks: a server that folds names would unpack them', async () => {
+  await using bench = await openBench({ config: { limits: { errorsPerSession: 50 } } });
+  const client = await bench.hello();
+  await client.command('MAIL FROM:<x@elsewhere.example> SMTPUTF8', 250);
+  for (const mark of ['\uff05', '\ufe6a', '\uff20', '\ufe6b', '\uff01'])
+    await client.command(`RCPT TO:<victim${mark}elsewhere.example@office.example>`, 550);
+  assert.deepEqual(bench.directory.asked, []);
+  await client.command('RCPT TO:<\u5c71\u7530\uff1f@office.example>', 250);
+});
+
 test('the relay listener takes none of the forms from a stranger, not even a word', async () => {
   await using bench = await openBench({
     listener: 'relay',

@@ -26,9 +26,10 @@ async function found(message: string): Promise<Finding[]> {
 
 describe('a message built in too complex a way', () => {
   for (const [name, message, complex] of [
-    ['990 parts', manyParts(990), false],
-    ['1,001 parts', manyParts(1_001), true],
-    ['depth 15', deep(15), false],
+    ['1,000 parts, the whole among them', manyParts(999), false],
+    ['1,001 parts, the whole among them', manyParts(1_000), true],
+    ['depth 20', deep(20), false],
+    ['depth 21', deep(21), true],
     ['depth 25', deep(25), true],
     ['1,001 header fields', `${'X-A: b\r\n'.repeat(1_001)}${PLAIN}`, true],
   ] as const) {
