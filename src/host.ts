@@ -103,6 +103,10 @@ async function main({ mode, places, wipe }: Arguments): Promise<void> {
     clock,
     sys: places.sys,
     panic: appliance ? path.join(places.data, 'last-panic.txt') : undefined,
+  }).catch((error: unknown) => {
+    // a full disk: ports, pages and console come first
+    log.write('error', 'This start was not written down', { error: describeError(error) });
+    return 0;
   });
   if (appliance) await settleMachine(parts, resets);
   if (appliance) await parts.advisories.restore();

@@ -102,8 +102,14 @@ export function openSignatureSets(options: { root: string; starterFile: string }
     const draft = path.join(sets, `${number}.new`);
     await rm(draft, { recursive: true, force: true });
     await mkdir(draft, { recursive: true, mode: 0o755 });
-    await fill(draft);
-    await writeSynced(path.join(draft, MARK_FILE), `${markName(number)}:0:*:${hex(markText(number))}\n`);
+    try {
+      await fill(draft);
+      await writeSynced(path.join(draft, MARK_FILE), `${markName(number)}:0:*:${hex(markText(number))}\n`);
+    } catch (error) {
+      // on a full disk the half of it would take root's last reserve from the machine's own records
+      await rm(draft, { recursive: true, force: true });
+      throw error;
+    }
     // the host's own mask keeps files from others; the antivirus is another
     await chmod(draft, 0o755);
     await syncDirectory(draft);

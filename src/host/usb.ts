@@ -1,6 +1,7 @@
 /**
  * USB sticks: found in the kernel's own tables, mounted for one action only (nosuid, nodev, noexec) and let go at once. Only
- * partitions of removable disks; a stick is hostile input, so nothing of it is run and names are taken as plain file names.
+ * partitions of removable disks, and never the one the box itself runs from, which may be a stick as well; a stick is hostile
+ * input, so nothing of it is run and names are taken as plain file names.
  */
 import { mkdir, readdir, readFile, rmdir } from 'node:fs/promises';
 import path from 'node:path';
@@ -27,9 +28,11 @@ const lsblk = z.object({
       tran: z.string().nullish(),
       rm: z.boolean(),
       pkname: z.string().nullish(),
+      mountpoints: z.array(z.string().nullable()).nullish(),
     }),
   ),
 });
+type Devices = z.output<typeof lsblk>['blockdevices'];
 const FILE_SYSTEMS = ['vfat', 'exfat', 'ext4', 'iso9660'];
 
 export function createUsbSticks(options: { run: RunCommand; sys: string; runFolder: string }): UsbSticks {
@@ -41,15 +44,16 @@ export function createUsbSticks(options: { run: RunCommand; sys: string; runFold
       '--bytes',
       '--list',
       '--output',
-      'NAME,LABEL,SIZE,FSTYPE,TRAN,RM,PKNAME',
+      'NAME,LABEL,SIZE,FSTYPE,TRAN,RM,PKNAME,MOUNTPOINTS',
     ]);
     const parsed = lsblk.safeParse(result.code === 0 ? JSON.parse(result.stdout) : undefined);
     if (!parsed.success) return [];
     const sticks: Stick[] = [];
+    const own = ownDevices(parsed.data.blockdevices);
     for (const { name, label, size, fstype, pkname } of parsed.data.blockdevices) {
       if (typeof fstype !== 'string' || !FILE_SYSTEMS.includes(fstype) || !/^sd[a-z]+\d*$/.test(name)) continue;
       const disk = parsed.data.blockdevices.find((one) => one.name === (pkname ?? name));
-      if (disk?.tran !== 'usb' || !(await isRemovable(disk.name))) continue;
+      if (disk?.tran !== 'usb' || own.has(disk.name) || !(await isRemovable(disk.name))) continue;
       sticks.push({ device: name, label: label ?? '', octets: size, fileSystem: fstype });
     }
     return sticks;
@@ -105,6 +109,19 @@ export function createUsbSticks(options: { run: RunCommand; sys: string; runFold
   }
 
   return { list, use };
+}
+
+/** What lies below root and data, through device-mapper down to the disk. */
+function ownDevices(devices: Devices): Set<string> {
+  const own = new Set<string>();
+  const add = (name: string | null | undefined): void => {
+    if (typeof name !== 'string' || own.has(name)) return;
+    own.add(name);
+    for (const one of devices) if (one.name === name) add(one.pkname);
+  };
+  for (const { name, mountpoints } of devices)
+    if (mountpoints?.some((place) => place === '/' || place === '/var') === true) add(name);
+  return own;
 }
 
 /** Plain files in the stick's first folder whose name ends so. */

@@ -82,3 +82,51 @@ test('what is no code, and any code for a box with an owner, is left alone', asy
   assert.equal(state.mounts, before);
   assert.deepEqual(claim.show(), { claimed: true });
 });
+
+test('the disk the box runs from is no stick, though it may be one: not its boot partition, not its data', async (context) => {
+  const dir = await mkdtemp(path.join(tmpdir(), 'sekisho-stick-'));
+  context.after(() => rm(dir, { recursive: true, force: true }));
+  for (const disk of ['sda', 'sdb']) {
+    await mkdir(path.join(dir, 'block', disk), { recursive: true });
+    await writeFile(path.join(dir, 'block', disk, 'removable'), '1\n');
+  }
+  const on = (name: string, rest: Record<string, unknown>): Record<string, unknown> => ({
+    name,
+    label: null,
+    size: 1_000,
+    fstype: null,
+    tran: null,
+    rm: true,
+    pkname: null,
+    mountpoints: [null],
+    ...rest,
+  });
+  const data = (mountpoints: string[]): Record<string, unknown> =>
+    on('sda7', { fstype: 'ext4', pkname: 'sda', mountpoints });
+  const devices = [
+    on('sda', { tran: 'usb' }),
+    on('sda2', { label: 'SEKISHO', fstype: 'vfat', pkname: 'sda' }),
+    on('sda4', { fstype: 'squashfs', pkname: 'sda' }),
+    on('sdb', { tran: 'usb' }),
+    on('sdb1', { label: 'KEYS', fstype: 'vfat', pkname: 'sdb' }),
+    on('root', { fstype: 'squashfs', pkname: 'sda4', mountpoints: ['/'] }),
+  ];
+  const listed = async (more: Array<Record<string, unknown>>): Promise<string[]> => {
+    const usb = createUsbSticks({
+      sys: dir,
+      runFolder: dir,
+      run: async () => ({
+        code: 0,
+        stdout: JSON.stringify({ blockdevices: [...devices, ...more] }),
+        stderr: '',
+        missing: false,
+        late: false,
+      }),
+    });
+    return (await usb.list()).map(({ device }) => device);
+  };
+  assert.deepEqual(await listed([data(['/var'])]), ['sdb1']);
+  // encrypted, and the data partition on the other disk
+  assert.deepEqual(await listed([on('sekisho-data', { pkname: 'sda7', mountpoints: ['/var'] }), data([])]), ['sdb1']);
+  assert.deepEqual(await listed([on('sdb2', { fstype: 'ext4', pkname: 'sdb', mountpoints: ['/var'] })]), []);
+});
