@@ -1,5 +1,5 @@
 /**
- * One job: reads the message, sends it to the recipients of this hop in as few transactions as variants and sizes allow,
+ * One round of a message: reads it, sends it to the recipients of this hop in as few transactions as variants and sizes allow,
  * and writes down what became of each. The attempt is on record before the first command; a delivery is settled durably
  * before anything else happens. Throws only for trouble of our own: `SettlingFailed` when a delivery could not be recorded
  * (delivery must stop, or it would send twice), or what the spool threw before anybody was claimed.
@@ -12,9 +12,9 @@ import type { Config } from '../config/schema.ts';
 import type { ForwardPath } from '../mail/address.ts';
 import type { Recipient } from '../mail/envelope.ts';
 import type { Observe } from '../observe/events.ts';
-import type { Spool, StoredMessage, Variant } from '../spool/api.ts';
+import type { Spool, StoredMessage } from '../spool/api.ts';
 import type { FailedRecipient } from './bounce.ts';
-import type { Classified } from './classify.ts';
+import { type Classified, ownWord } from './classify.ts';
 import type { Session } from './connect.ts';
 import type { Detours } from './detours.ts';
 import { failRecipients, isExpired, isGone } from './give-up.ts';
@@ -23,8 +23,9 @@ import { readHeader } from './notice.ts';
 import type { Reached } from './reach.ts';
 import { settleTaken } from './relayed.ts';
 import { isOwnServer, type RouteKey, routeKey, routingDomain, type Target } from './route.ts';
-import { type Job, remainingWait, retryPause } from './schedule.ts';
-import { MAX_RECIPIENTS, type Outgoing, type RecipientResult, type Sent, sendMessage } from './send.ts';
+import { type Again, type Batch, batchesOf, recipientsFor, variantSize } from './round.ts';
+import { type Job, retryPause, troublePause } from './schedule.ts';
+import { type Outgoing, type RecipientResult, type Sent, sendMessage } from './send.ts';
 
 export interface AttemptContext {
   spool: Spool;
@@ -44,61 +45,56 @@ export interface AttemptContext {
   onSent: (sent: Sent) => void;
 }
 
-/** Whom to come back for, and after how long. */
-export type Again = Array<{ domain: string; wait: Milliseconds }>;
-
-/** `also`: domains that came along; their own jobs may have ended meanwhile, finding nobody to serve. */
-export type AttemptEnd =
-  /** Come back for these; nobody when empty. `unreachable`: no server of the hop was willing. */
-  | { end: 'done'; again: Again; unreachable?: string }
-  /** The hop is away, and who was not tried waits for it untouched. */
-  | { end: 'untouched'; unreachable: string; also: Again }
-  /** Trouble of our own that was no settlement. */
-  | { end: 'trouble'; error: unknown; also: Again }
-  /** The configuration sends this domain elsewhere now. */
-  | { end: 'reroute' };
+/** What becomes of the jobs of a round; a domain that is in neither list has nobody left to serve. */
+export interface AttemptEnd {
+  again: Again;
+  /** Some of their recipients were not tried: these jobs stand where they stood, after a pause if there is one. */
+  back?: readonly string[];
+  pauseMs?: Milliseconds;
+  /** No server of the hop was willing. */
+  unreachable?: string;
+  /** Of our own, and no settlement: those in `back` come later. */
+  trouble?: unknown;
+}
 
 /** A settlement that could not be made durable. */
 export class SettlingFailed extends Error {
   override readonly name = 'SettlingFailed';
 }
 
-const NOTHING: AttemptEnd = { end: 'done', again: [] };
+const NOTHING: AttemptEnd = { again: [] };
 /** A message whose file is being split is left alone for this long. */
 const CLOSED_MS = 1_000;
 
-export async function attemptJob(job: Job, context: AttemptContext): Promise<AttemptEnd> {
-  if (context.inFlight.isClosed(job.id)) return { end: 'done', again: [{ domain: job.domain, wait: CLOSED_MS }] };
-  const message = await context.spool.read(job.id);
+/** The jobs are of one message, one for each domain that is due here. */
+export async function attemptJobs(jobs: readonly [Job, ...Job[]], context: AttemptContext): Promise<AttemptEnd> {
+  const [{ id }] = jobs;
+  if (context.inFlight.isClosed(id)) return { again: [], back: namesOf(jobs), pauseMs: CLOSED_MS };
+  const message = await context.spool.read(id);
   // Held, deleted or finished in the meantime: whoever did that is in charge of it.
   if (message === undefined || message.folder !== 'queue' || message.progress.deleted !== undefined) return NOTHING;
   // Behind the last await: an operator may have sent it elsewhere meanwhile, and then nobody here is its recipient.
-  if (routeKey(job.domain, context.config, context.detours.of(job.id)) !== context.key) return { end: 'reroute' };
-  const mine = recipientsFor(job, message, context);
-  if (mine.length === 0) return NOTHING;
-  context.inFlight.claim(job.id, mine);
-  const attempt = new Attempt(job, message, context);
+  const via = context.detours.of(id);
+  const strays = namesOf(jobs.filter(({ domain }) => routeKey(domain, context.config, via) !== context.key));
+  const here = jobs.filter(({ domain }) => !strays.includes(domain));
+  const { mine, early } = recipientsFor(here, message, context);
+  if (mine.length === 0) return { again: early, back: strays };
+  context.inFlight.claim(id, mine);
+  const attempt = new Attempt(jobs[0], message, context);
+  let end: AttemptEnd;
   try {
-    return await attempt.run(mine);
+    end = await attempt.run(mine);
   } catch (error) {
     if (error instanceof SettlingFailed) throw error;
-    return { end: 'trouble', error, also: attempt.also(mine) };
+    end = await attempt.abandon(mine, error);
   } finally {
-    context.inFlight.release(job.id, mine);
+    context.inFlight.release(id, mine);
   }
+  return { ...end, again: [...early, ...end.again], back: [...strays, ...(end.back ?? [])] };
 }
 
-/** Not settled, not being served, of this hop; others of the same hop (a smarthost) come along when they are due. */
-function recipientsFor(job: Job, message: StoredMessage, context: AttemptContext): ForwardPath[] {
-  const via = context.detours.of(message.id);
-  return message.progress.recipients
-    .filter((recipient) => {
-      if (recipient.outcome !== undefined || context.inFlight.isClaimed(message.id, recipient.address)) return false;
-      const domain = routingDomain(recipient.address, context.config) ?? '';
-      if (routeKey(domain, context.config, via) !== context.key) return false;
-      return domain === job.domain || remainingWait(recipient, context.clock) <= 0;
-    })
-    .map((recipient) => recipient.address);
+function namesOf(jobs: readonly Job[]): string[] {
+  return jobs.map(({ domain }) => domain);
 }
 
 /** Who answered: for the record, for notices, and whether it sends notices itself (RFC 3461). */
@@ -106,30 +102,6 @@ interface Where {
   nextHop: string;
   remoteMta?: string;
   passesDsn?: boolean;
-}
-
-interface Batch {
-  variant: number;
-  recipients: Recipient[];
-}
-
-function batchesOf(message: StoredMessage, mine: readonly ForwardPath[]): { batches: Batch[]; orphans: ForwardPath[] } {
-  const wanted = new Set(mine);
-  const said = new Map(message.preamble.envelope.recipients.map((recipient) => [recipient.address, recipient]));
-  const batches: Batch[] = [];
-  for (const [variant, { recipients }] of message.trailer.variants.entries()) {
-    const here = recipients.filter((address) => wanted.delete(address));
-    for (let at = 0; at < here.length; at += MAX_RECIPIENTS) {
-      const part = here.slice(at, at + MAX_RECIPIENTS);
-      batches.push({ variant, recipients: part.map((address) => said.get(address) ?? { address }) });
-    }
-  }
-  return { batches, orphans: [...wanted] };
-}
-
-export function variantSize(message: StoredMessage, variant: Variant): number {
-  const cut = variant.cuts.reduce((sum, [start, end]) => sum + end - start, 0);
-  return Buffer.byteLength(variant.prefix) + message.trailer.size - cut;
 }
 
 export function hopName(target: Target): string {
@@ -142,21 +114,28 @@ class Attempt {
   readonly #context: AttemptContext;
   readonly #failed: FailedRecipient[] = [];
   readonly #again = new Map<string, Milliseconds>();
+  /** Of whom something is known now. */
+  readonly #told = new Set<ForwardPath>();
+  /** Whose attempt is on record. */
+  readonly #recorded = new Set<ForwardPath>();
+  /** One for the message: who was deferred together comes back together. */
+  readonly #jitter: number;
   #session: Session | undefined;
 
   constructor(job: Job, message: StoredMessage, context: AttemptContext) {
     this.#job = job;
     this.#message = message;
     this.#context = context;
+    this.#jitter = context.random();
   }
 
   async run(mine: readonly ForwardPath[]): Promise<AttemptEnd> {
     let unreachable: string | undefined;
     const { batches, orphans } = batchesOf(this.#message, mine);
-    let untouched = false;
     if (orphans.length > 0) {
       // Cannot be: then it stays where it is, and a person looks; the others get their mail.
       this.#context.observe.raise('internal-error', this.#message.id, `No variant for ${orphans.join(', ')}`);
+      this.#tell(orphans.map((address) => ({ address })));
     }
     try {
       for (const [at, batch] of batches.entries()) {
@@ -165,23 +144,38 @@ class Attempt {
         if (reached === 'corrupt') return NOTHING; // its file is out of the queue
         const rest = batches.slice(at).flatMap((each) => each.recipients);
         if (reached.failed === 'servers' || reached.word.verdict === 'deferred') unreachable = reached.word.reply;
-        untouched = !(await this.#withoutServer(rest, reached));
+        await this.#withoutServer(rest, reached);
         break;
       }
     } finally {
       if (this.#session !== undefined) this.#context.release(this.#session);
     }
     await this.#giveUp(mine);
-    if (untouched && unreachable !== undefined) return { end: 'untouched', unreachable, also: this.also(mine) };
-    const again = [...this.#again].map(([domain, wait]) => ({ domain, wait }));
-    return { end: 'done', again, ...(unreachable === undefined ? {} : { unreachable }) };
+    return { ...this.#end(mine), ...(unreachable === undefined ? {} : { unreachable }) };
   }
 
-  /** The other domains of those who were claimed; due at once when nothing was said about them. */
-  also(mine: readonly ForwardPath[]): Again {
-    const domains = new Set<string>(mine.map((address) => routingDomain(address, this.#context.config) ?? ''));
-    domains.delete(this.#job.domain);
-    return [...domains].map((domain) => ({ domain, wait: this.#again.get(domain) ?? 0 }));
+  /** Who was not tried stands where he stood. */
+  #end(mine: readonly ForwardPath[]): AttemptEnd {
+    const back = new Set(mine.filter((address) => !this.#told.has(address)).map((address) => this.#domainOf(address)));
+    const waits = Array.from(this.#again, ([domain, wait]) => ({ domain, wait }));
+    return { again: waits.filter(({ domain }) => !back.has(domain)), back: [...back] };
+  }
+
+  /** Trouble of our own: nobody stays on record as being served, or the message could be neither held nor deleted. */
+  async abandon(mine: readonly ForwardPath[], error: unknown): Promise<AttemptEnd> {
+    const { spool, config, random, key } = this.#context;
+    const pauseMs = troublePause({ retryMs: config.delivery.retryMs, random });
+    const said = new Map(this.#failed.map(({ address, reply }) => [address, reply]));
+    const own = ownWord('deferred', '4.3.0', `Trouble of our own: ${describeError(error)}`).reply;
+    const open = [...this.#recorded].filter((address) => !this.#told.has(address));
+    const deferred = open.map((address) => ({ address, reply: said.get(address) ?? own, nextHop: key, wait: pauseMs }));
+    // a spool that is in trouble itself says so by the error we have already
+    if (open.length > 0) await spool.defer(this.#message.id, deferred).catch(() => undefined);
+    return { ...this.#end(mine), pauseMs, trouble: error };
+  }
+
+  #domainOf(address: ForwardPath): string {
+    return routingDomain(address, this.#context.config) ?? '';
   }
 
   async #reach(): Promise<Reached> {
@@ -209,6 +203,7 @@ class Attempt {
   async #recordAttempt(batch: Batch, nextHop: string): Promise<void> {
     const recipients = batch.recipients.map((recipient) => recipient.address);
     await this.#context.spool.recordAttempt(this.#message.id, recipients, nextHop);
+    for (const address of recipients) this.#recorded.add(address);
     this.#context.observe.emit({ event: 'attempt', id: this.#message.id, nextHop, recipients });
   }
 
@@ -267,17 +262,16 @@ class Attempt {
 
   /**
    * No session to be had. A server of our own is waited for, and the message stays untouched unless its time is up; any
-   * other destination has been tried by this. False when nothing was touched.
+   * other destination has been tried by this.
    */
-  async #withoutServer(rest: readonly Recipient[], reached: Exclude<Reached, { session: Session }>): Promise<boolean> {
+  async #withoutServer(rest: readonly Recipient[], reached: Exclude<Reached, { session: Session }>): Promise<void> {
     const { spool, key } = this.#context;
     const addresses = rest.map((recipient) => recipient.address);
-    if (isOwnServer(key) && !this.#isExpired()) return false;
+    if (isOwnServer(key) && !this.#isExpired()) return;
     if (!isOwnServer(key)) await spool.recordAttempt(this.#message.id, addresses, key);
     const results = addresses.map((address) => ({ address, ...reached.word }));
     const remote = reached.remoteMta === undefined ? {} : { remoteMta: reached.remoteMta };
     await this.#record(results, { nextHop: key, ...remote });
-    return true;
   }
 
   /** Delivered ones first and durably; then the rest is told to the spool or kept for `#giveUp`. */
@@ -317,6 +311,7 @@ class Attempt {
         throw new SettlingFailed(`Settling message ${id} failed: ${describeError(error)}`, { cause: error });
       observe.log('warn', 'A message was taken away while it was delivered', { id });
     }
+    this.#tell(delivered);
     const delayMs = ageOf(preamble.arrival, this.#context.clock);
     for (const [reply, group] of Map.groupBy(delivered, (each) => each.reply)) {
       observe.emit({ event: 'delivered', id, recipients: group.map((each) => each.address), nextHop, reply, delayMs });
@@ -324,13 +319,13 @@ class Attempt {
   }
 
   async #defer(deferred: readonly RecipientResult[], options: { nextHop: string; progress: boolean }): Promise<void> {
-    const { spool, observe, config, random } = this.#context;
+    const { spool, observe, config } = this.#context;
     const { id, progress } = this.#message;
     const attempts = new Map(progress.recipients.map((recipient) => [recipient.address, recipient.attempts]));
     const waits = deferred.map((each) => {
       // The peer takes so many at once and no more: the next ones follow, as long as each round serves somebody.
       const atOnce = each.fewer === true && options.progress;
-      const pause = { retryMs: config.delivery.retryMs, random };
+      const pause = { retryMs: config.delivery.retryMs, random: () => this.#jitter };
       const wait = atOnce ? 0 : retryPause((attempts.get(each.address) ?? 0) + 1, pause);
       // Not sooner than the peer said; but a stranger's word never delays mail beyond our own longest pause.
       const said = Math.min(each.retryAfter ?? 0, Math.max(...config.delivery.retryMs));
@@ -341,8 +336,9 @@ class Attempt {
       id,
       waits.map(({ address, reply, wait }) => ({ address, reply, wait, nextHop })),
     );
+    this.#tell(waits);
     for (const { address, wait } of waits) {
-      const domain = routingDomain(address, config) ?? this.#job.domain;
+      const domain = this.#domainOf(address);
       this.#again.set(domain, Math.min(wait, this.#again.get(domain) ?? Number.POSITIVE_INFINITY));
     }
     for (const [reply, group] of Map.groupBy(waits, (each) => each.reply)) {
@@ -360,6 +356,11 @@ class Attempt {
     // Their fate is known: they are in nobody's way any more (a split waits for all who are).
     this.#context.inFlight.release(this.#message.id, mine);
     await failRecipients(this.#message.id, this.#failed, this.#context);
+    this.#tell(this.#failed);
+  }
+
+  #tell(settled: ReadonlyArray<{ address: ForwardPath }>): void {
+    for (const { address } of settled) this.#told.add(address);
   }
 }
 

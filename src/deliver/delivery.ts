@@ -14,7 +14,7 @@ import type { ForwardPath } from '../mail/address.ts';
 import type { QueueId } from '../mail/queue-id.ts';
 import type { QueuedMessage, Via } from '../spool/api.ts';
 import type { Delivery, DeliveryOptions, DeliveryStatus, RetryFilter } from './api.ts';
-import { type Again, type AttemptContext, attemptJob, SettlingFailed } from './attempt.ts';
+import { type AttemptContext, type AttemptEnd, attemptJobs, SettlingFailed } from './attempt.ts';
 import { callAhead, type RecipientAnswer } from './call-ahead.ts';
 import { Detours } from './detours.ts';
 import { Hop, type HopJob, IDLE_SESSION_MS } from './hop.ts';
@@ -31,7 +31,7 @@ import {
   routeKey,
   type TargetOptions,
 } from './route.ts';
-import { laterHeap, retryPause } from './schedule.ts';
+import { laterHeap, troublePause } from './schedule.ts';
 import { Sessions } from './sessions.ts';
 import { deliveryStatus, takeMeant, takeMisplaced, targetOptions, waitsByDomain } from './status.ts';
 import { Sweeper } from './sweep.ts';
@@ -82,8 +82,8 @@ class Engine implements Delivery {
       later: this.#later,
       running: () => this.#started && this.#halted === undefined,
       context: (hop) => this.#context(hop),
-      ready: (job) => this.#ready(job),
-      trouble: (job, error) => this.#ownTrouble(job, error),
+      ready: (job) => this.#stand(job),
+      trouble: (job, error) => this.#ownTrouble([job], error),
     });
   }
 
@@ -122,11 +122,12 @@ class Engine implements Delivery {
 
   retryNow(filter: RetryFilter): number {
     if (filter.hop !== undefined) this.#hops.get(filter.hop)?.renew();
-    const where = { config: this.#options.config(), detours: this.#detours };
+    const { spool } = this.#options;
+    const where = { config: this.#options.config(), detours: this.#detours, spool };
     for (const job of takeMisplaced(this.#hops.values(), this.#later, where)) {
       const before = job.hop;
-      job.hop = this.#hopFor(job.domain, job.id);
-      this.#place(job);
+      // held or gone: who lets it go again tells of it anew
+      if (spool.folderOf(job.id) === 'queue') this.#place(job);
       this.#forget(before);
     }
     const { count, hops, taken } = takeMeant(this.#hops.values(), this.#later, filter);
@@ -154,10 +155,11 @@ class Engine implements Delivery {
     const { clock } = this.#options;
     const { id, kind } = message;
     const config = this.#options.config();
+    const waits = waitsByDomain(message, { config, clock });
     const now = clock.monotonic();
     const born = Math.floor(now - ageOf(message.arrival, clock));
     this.#detours.note(message);
-    for (const [domain, wait] of waitsByDomain(message, { config, clock })) {
+    for (const [domain, wait] of waits) {
       const hop = this.#hopFor(domain, id);
       this.#place({ id, kind, domain: hop.nameOf(domain), born, due: Math.ceil(now + wait), hop });
     }
@@ -188,10 +190,17 @@ class Engine implements Delivery {
     return hop;
   }
 
+  /** Its hop may have gone, or be another one, since it was taken from it. */
   #place(job: HopJob): void {
-    if (job.due <= this.#options.clock.monotonic()) return this.#ready(job);
+    if (job.due <= this.#options.clock.monotonic()) return this.#stand(job);
+    job.hop = this.#hopFor(job.domain, job.id);
     job.hop.later += 1;
     this.#later.push(job);
+  }
+
+  #stand(job: HopJob): void {
+    job.hop = this.#hopFor(job.domain, job.id);
+    this.#ready(job);
   }
 
   #ready(job: HopJob): void {
@@ -221,8 +230,8 @@ class Engine implements Delivery {
         this.#runnable.delete(hop);
         const may = hop.open && this.#active < MAX_ACTIVE;
         if (may && this.#isPaced(hop, now)) continue; // its timer brings it back
-        const job = may ? hop.ready.pop() : undefined;
-        if (job !== undefined) this.#run(hop, job);
+        const jobs = may ? hop.next() : undefined;
+        if (jobs !== undefined) this.#run(hop, jobs);
         if (hop.open) this.#runnable.add(hop); // behind the others
         if (this.#active >= MAX_ACTIVE) break;
       }
@@ -249,12 +258,13 @@ class Engine implements Delivery {
     this.#wake = setTimeout(() => this.#pump(), Math.min(Math.max(next.due - now, 1), MAX_TIMER_MS));
   }
 
-  #run(hop: Hop, job: HopJob): void {
+  #run(hop: Hop, jobs: [HopJob, ...HopJob[]]): void {
     this.#active += 1;
     hop.active += 1;
     this.#track(
-      this.#attempt(hop, job)
-        .catch((error: unknown) => this.#ownTrouble(job, error))
+      attemptJobs(jobs, this.#context(hop))
+        .then((end) => this.#ended(hop, jobs, end))
+        .catch((error: unknown) => this.#ownTrouble(jobs, error))
         .finally(() => {
           this.#active -= 1;
           hop.active -= 1;
@@ -270,31 +280,19 @@ class Engine implements Delivery {
     void work.finally(() => this.#working.delete(work));
   }
 
-  async #attempt(hop: Hop, job: HopJob): Promise<void> {
-    const result = await attemptJob(job, this.#context(hop));
-    switch (result.end) {
-      case 'reroute':
-      case 'untouched':
-        job.hop = this.#hopFor(job.domain, job.id); // an operator may have sent it elsewhere meanwhile
-        this.#place(job);
-        if (result.end === 'reroute') return;
-        this.#comeBack(job, result.also);
-        return this.#away(hop, result.unreachable);
-      case 'trouble':
-        this.#comeBack(job, result.also);
-        return this.#ownTrouble(job, result.error);
-      case 'done':
-        this.#comeBack(job, result.again);
-        return result.unreachable === undefined ? undefined : this.#away(hop, result.unreachable);
-    }
-  }
-
-  #comeBack(job: HopJob, again: Again): void {
+  #ended(hop: Hop, jobs: readonly HopJob[], end: AttemptEnd): void {
     const now = this.#options.clock.monotonic();
-    for (const { domain, wait } of again) {
-      const to = this.#hopFor(domain, job.id);
-      this.#place({ ...job, domain: to.nameOf(domain), hop: to, due: Math.ceil(now + wait) });
+    const { again, back = [], pauseMs = 0 } = end;
+    const waits = new Map(again.map(({ domain, wait }) => [domain, wait]));
+    const rest = jobs.filter(({ domain }) => back.includes(domain));
+    for (const job of jobs) {
+      const wait = waits.get(job.domain);
+      if (wait !== undefined) this.#place(Object.assign(job, { asked: false, due: Math.ceil(now + wait) }));
     }
+    if (end.trouble !== undefined) this.#ownTrouble(rest, end.trouble, pauseMs);
+    else if (pauseMs > 0) for (const job of rest) this.#place(Object.assign(job, { due: Math.ceil(now + pauseMs) }));
+    else for (const job of rest) this.#stand(job);
+    if (end.unreachable !== undefined) this.#away(hop, end.unreachable);
   }
 
   #context(hop: Hop): AttemptContext {
@@ -371,7 +369,7 @@ class Engine implements Delivery {
       this.#options.observe.clear('mail-server-down', hop.key);
       const jobs = this.#later.take((job) => job.hop === hop);
       hop.later -= jobs.length;
-      for (const job of jobs) this.#ready(job);
+      for (const job of jobs) this.#ready(Object.assign(job, { asked: true }));
     }
     this.#options.observe.log('info', 'Next hop is back', { hop: hop.key, waiting: hop.ready.size });
     if (hop.open) this.#runnable.add(hop);
@@ -379,7 +377,7 @@ class Engine implements Delivery {
     this.#pump();
   }
 
-  #ownTrouble(job: HopJob, error: unknown): void {
+  #ownTrouble(jobs: readonly HopJob[], error: unknown, pauseMs?: Milliseconds): void {
     const { observe, clock } = this.#options;
     const detail = describeError(error);
     if (error instanceof SettlingFailed || errorCode(error) === 'SPOOL_FAULT') {
@@ -387,10 +385,11 @@ class Engine implements Delivery {
       observe.raise('spool-fault', 'delivery', `Delivery stopped, it would send twice: ${detail}`);
       return;
     }
-    observe.log('error', 'An attempt failed for a cause of our own', { id: job.id, hop: job.hop.key, detail });
+    const [first] = jobs;
+    observe.log('error', 'An attempt failed for a cause of our own', { id: first?.id, hop: first?.hop.key, detail });
     if (errorCode(error) === undefined) observe.raise('internal-error', 'delivery', detail);
-    const wait = retryPause(1, { retryMs: this.#options.config().delivery.retryMs, random: this.#random });
-    this.#place({ ...job, due: Math.ceil(clock.monotonic() + Math.max(wait, 1_000)) });
+    const wait = pauseMs ?? troublePause({ retryMs: this.#options.config().delivery.retryMs, random: this.#random });
+    for (const job of jobs) this.#place(Object.assign(job, { due: Math.ceil(clock.monotonic() + wait) }));
     this.#pump();
   }
 }

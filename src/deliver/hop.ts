@@ -61,6 +61,21 @@ export class Hop {
     return !this.#probed && this.active < 1;
   }
 
+  /** What is next: a message's jobs that are due here, one for each domain; a double is dropped beside its twin. */
+  next(): [HopJob, ...HopJob[]] | undefined {
+    const first = this.ready.pop();
+    if (first === undefined) return undefined;
+    const others = new Map<string, HopJob>();
+    // the heap is by id: whoever is due with it is next
+    for (let beside = this.ready.peek(); beside?.id === first.id; beside = this.ready.peek()) {
+      this.ready.pop();
+      const twin = beside.domain === first.domain ? first : others.get(beside.domain);
+      if (twin === undefined) others.set(beside.domain, beside);
+      else if (beside.asked === true) twin.asked = true;
+    }
+    return [first, ...others.values()];
+  }
+
   get unused(): boolean {
     return this.ready.size === 0 && this.later === 0 && this.active === 0 && this.pool.size === 0;
   }

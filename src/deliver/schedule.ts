@@ -19,6 +19,8 @@ export interface Job {
   due: Milliseconds;
   /** The sender was told of the delay, or need not be. */
   delayTold?: boolean;
+  /** Not waiting for its time: somebody wants it now, or its server is back. */
+  asked?: boolean;
 }
 
 export class Heap<T> {
@@ -112,6 +114,16 @@ export function retryPause(
   const at = Math.min(Math.max(attempts, 1), options.retryMs.length) - 1;
   const base = options.retryMs[at] ?? 0;
   return Math.round(base * (1 - JITTER + 2 * JITTER * options.random()));
+}
+
+/** The pause after trouble of our own, which says nothing about the next hop. */
+export function troublePause(options: { retryMs: readonly Milliseconds[]; random: () => number }): Milliseconds {
+  return Math.max(retryPause(1, options), 1_000);
+}
+
+/** What is left of a pause that was begun in this boot, where no clock can be wrong; 0: none that is certain. */
+export function pauseLeft(recipient: { wait: Milliseconds; lastAttempt?: Stamp }, clock: Clock): Milliseconds {
+  return recipient.lastAttempt?.boot === clock.bootId ? remainingWait(recipient, clock) : 0;
 }
 
 /** What is left of a pause after a restart; never more than the pause itself, whatever the clocks say. */

@@ -2,7 +2,7 @@
 import type { Milliseconds } from '../base/brand.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Config } from '../config/schema.ts';
-import type { QueuedMessage } from '../spool/api.ts';
+import type { QueuedMessage, Spool } from '../spool/api.ts';
 import type { DeliveryOptions, DeliveryStatus, HopStatus, RetryFilter } from './api.ts';
 import type { Detours } from './detours.ts';
 import type { Hop, HopJob } from './hop.ts';
@@ -44,13 +44,15 @@ export function takeMeant(
   const hops = new Set<Hop>();
   let count = 0;
   for (const hop of all) {
-    const here = hop.ready.values().reduce((sum, job) => sum + (isMeant(job, filter) ? 1 : 0), 0);
-    if (here > 0) hops.add(hop);
-    count += here;
+    const here = hop.ready.values().filter((job) => isMeant(job, filter));
+    if (here.length > 0) hops.add(hop);
+    for (const job of here) job.asked = true;
+    count += here.length;
   }
   const taken = later.take((job) => isMeant(job, filter));
   for (const job of taken) {
     hops.add(job.hop);
+    job.asked = true;
     job.hop.later -= 1;
   }
   return { count: count + taken.length, hops, taken };
@@ -64,11 +66,11 @@ function isMeant(job: HopJob, filter: RetryFilter): boolean {
   );
 }
 
-/** Takes out the jobs that stand at a hop nobody means any more: a domain, or the message, was sent elsewhere. */
+/** Takes out the jobs that stand where nobody means them any more: a domain, or the message, was sent elsewhere, or held. */
 export function takeMisplaced(
   hops: Iterable<Hop>,
   later: Heap<HopJob>,
-  { config, detours }: { config: Config; detours: Detours },
+  { config, detours, spool }: { config: Config; detours: Detours; spool: Pick<Spool, 'folderOf'> },
 ): HopJob[] {
   const usual = new Map<string, RouteKey>(); // a queue has many messages and few domains
   const keyOf = ({ domain, id }: HopJob): RouteKey => {
@@ -78,7 +80,7 @@ export function takeMisplaced(
     usual.set(domain, known);
     return known;
   };
-  const stray = (job: HopJob): boolean => keyOf(job) !== job.hop.key;
+  const stray = (job: HopJob): boolean => keyOf(job) !== job.hop.key || spool.folderOf(job.id) !== 'queue';
   const taken = [...hops].flatMap((hop) => hop.ready.take(stray));
   const waiting = later.take(stray);
   for (const job of waiting) job.hop.later -= 1;
