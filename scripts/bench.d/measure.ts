@@ -22,7 +22,7 @@ export interface GroupOptions {
 
 const IDLE_AFTER_MS = 5_000;
 /** At least so many before a workload's first round: what the runtimes compile, they compile in the first few hundred. */
-const WARM_UP = 400;
+const WARM_UP = 1_000;
 /** Reading it costs; so it is read in the warm-up, which is not timed, and once behind every round. */
 const SAMPLE_MS = 200;
 

@@ -84,7 +84,7 @@ export const WORKLOADS: readonly Workload[] = [
     ...PLAIN,
     name: 'W4f',
     what: 'the same, every mail another, rspamd and clamd on both sides',
-    messages: 200,
+    messages: 400,
     sessions: 10,
     content: 'many mails',
     filters: true,
