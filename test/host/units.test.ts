@@ -1,0 +1,32 @@
+/** What the box's units promise for years without care: what ends is started again, as often as it takes. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+
+const UNITS = path.resolve(import.meta.dirname, '../../rootfs/usr/lib/systemd/system');
+const text = (name: string): string => readFileSync(path.join(UNITS, name), 'utf8');
+
+test('whatever runs for good is started again however often it ends', () => {
+  const ending = new Set([
+    // one connection each; the next connection starts the next
+    'sekisho-inspect@.service',
+    // started and stopped by the host, for one proof
+    'sekisho-clamd-proof.service',
+    // ends when the time is known
+    'sekisho-clock-synced.service',
+  ]);
+  const services = readdirSync(UNITS).filter((name) => name.endsWith('.service') && !ending.has(name));
+  const lasting = services.filter((name) => !/^Type=oneshot$/m.test(text(name)));
+  assert.ok(lasting.length >= 10, lasting.join(' '));
+  // Debian's own, and nobody else starts it again
+  for (const name of [...lasting, 'chrony.service.d/sekisho.conf']) {
+    assert.match(text(name), /^Restart=always$/m, name);
+    assert.match(text(name), /^StartLimitIntervalSec=0$/m, name);
+  }
+});
+
+test('a socket that is called too often is never shut', () => {
+  for (const name of readdirSync(UNITS).filter((one) => one.endsWith('.socket')))
+    assert.match(text(name), /^TriggerLimitIntervalSec=0$/m, name);
+});
