@@ -5,10 +5,12 @@
  * `test/inspect/first-look.test.ts` holds it against the look at the whole.
  */
 import type { Bytes } from '../base/brand.ts';
-import type { HeaderField, HeaderSection } from '../mail/header.ts';
+import { type HeaderField, type HeaderSection, parseHeader } from '../mail/header.ts';
 import { parseStructured, stripComments } from '../mail/words.ts';
+import type { MessageOctets } from './api.ts';
 import { HEAD_OCTETS, kindOf } from './file-kinds.ts';
 import { decoderFor } from './transfer-decoding.ts';
+import { BeginGauge } from './uuencode.ts';
 
 /** What a large message begins with: room for a header, and for `HEAD_OCTETS` in base64. */
 export const FIRST_OCTETS: Bytes = 128 * 1024;
@@ -16,6 +18,27 @@ export const FIRST_OCTETS: Bytes = 128 * 1024;
 /** These say nothing about a tree or a file. `boundary` and `name` do, and whatever is not here might to some program. */
 const PLAIN_PARAMETERS: ReadonlySet<string> = new Set(['charset', 'format', 'delsp']);
 const STRUCTURE_FIELDS = ['content-type', 'content-disposition', 'content-transfer-encoding'] as const;
+
+/**
+ * May a file stand in the text behind the beginning (uuencode)? Asked by who has the whole message, before it lets the worker judge
+ * by the beginning alone. A multipart is not searched: of that the whole is wanted in any case.
+ */
+export async function mayHoldFile(octets: MessageOctets, head: Buffer): Promise<boolean> {
+  const { fields } = parseHeader(head);
+  const said = (key: string): string => fields.find((field) => field.key === key)?.raw ?? '';
+  if (/^\s*multipart\//i.test(said('content-type'))) return false;
+  // an encoded text shows what stands in it only when it is undone
+  if (/base64|quoted/i.test(said('content-transfer-encoding'))) return true;
+  const gauge = new BeginGauge();
+  if (octets.pieces !== undefined) return octets.pieces.some((piece) => gauge.isFound(piece));
+  const source = octets.stream();
+  try {
+    for await (const chunk of source as AsyncIterable<Buffer>) if (gauge.isFound(chunk)) return true;
+    return false;
+  } finally {
+    source.destroy();
+  }
+}
 
 /** True unless the findings are the same without the octets behind `head`. */
 export async function isWholeWanted(head: Buffer, header: HeaderSection): Promise<boolean> {

@@ -14,7 +14,10 @@ import { type MimeEvent, MimeWalk, TOO_COMPLEX } from './mime-walk.ts';
 import type { MimePart } from './part-header.ts';
 import type { InspectLimits } from './settings.ts';
 import { tooComplex } from './summary.ts';
+import { isTnef, readTnef } from './tnef.ts';
 import { type Decoder, decoderFor } from './transfer-decoding.ts';
+import { UuScan } from './uuencode.ts';
+import { lookWithin } from './within.ts';
 
 /** A zip larger than this is not held in memory: it is *unscannable*. Above our message size, so mail that fits is read. */
 const MAX_ZIP: Bytes = 64 * 1024 * 1024;
@@ -136,6 +139,8 @@ class Leaf {
   /** All of it, while it may be a zip or notes. */
   #whole: Buffer[] | undefined = [];
   #message: Message | undefined;
+  /** Of a text: files may stand in it. */
+  readonly #uu: UuScan | undefined;
   #kind: FileKind | undefined;
 
   constructor(part: MimePart, walk: Walk, place: Place) {
@@ -152,6 +157,7 @@ class Leaf {
     const isMessage =
       /^message\/(?:rfc822|global|news)$/.test(this.#type) || this.#names.some((name) => extensionOf(name) === 'eml');
     if (isMessage && this.#decoder !== undefined) this.#enter();
+    this.#uu = !this.#attached && /^(?:text\/plain)?$/.test(this.#type) ? new UuScan() : undefined;
   }
 
   /** A message in the message is walked as its octets come. */
@@ -165,7 +171,12 @@ class Leaf {
 
   async write(chunk: Buffer): Promise<void> {
     if (this.#decoder === undefined) this.#size += chunk.length;
-    else if (this.#kind !== undefined && this.#whole === undefined && this.#message === undefined)
+    else if (
+      this.#kind !== undefined &&
+      this.#whole === undefined &&
+      this.#message === undefined &&
+      this.#uu === undefined
+    )
       this.#size += this.#decoder.count(chunk);
     else await this.#take(this.#decoder.write(chunk));
   }
@@ -175,6 +186,7 @@ class Leaf {
     this.#size += octets.length;
     // one program opens it as a message, the next one saves it under its name
     await this.#message?.write(octets);
+    this.#uu?.feed(octets);
     if (this.#headLength < HEAD_OCTETS) {
       const wanted = octets.subarray(0, HEAD_OCTETS - this.#headLength);
       this.#head.push(wanted);
@@ -185,7 +197,8 @@ class Leaf {
     if (this.#kind === undefined && this.#headLength === HEAD_OCTETS) {
       // by now it is known whether all of it will be wanted
       this.#kind = await this.#kindOfHead();
-      if (!this.#kind.zip && !this.#kind.oneNote && !this.#zip) this.#whole = undefined;
+      const packed = this.#kind.zip || this.#kind.oneNote || this.#zip || isTnef(this.#head[0] as Buffer);
+      if (!packed) this.#whole = undefined;
     } else if (this.#size > MAX_ZIP) this.#whole = undefined;
   }
 
@@ -216,8 +229,27 @@ class Leaf {
     } else if (kind.oneNote && this.#whole !== undefined && notesHold(joined(this.#whole))) {
       traits.add('script'); // a file to be started lies in the notes
     }
+    const within = await this.#lookWithin(head);
+    for (const trait of within.traits) traits.add(trait);
+    inner.push(...within.findings);
     if ((this.#attached && this.#message === undefined) || traits.size > 0) this.#report([...traits], trueType);
     this.#walk.findings.push(...inner);
+  }
+
+  /** Files that are no parts: Outlook's wrapping, and what stands in a text. */
+  async #lookWithin(head: Buffer): ReturnType<typeof lookWithin> {
+    const { budget } = this.#walk;
+    const { inside } = this.#place;
+    if (isTnef(head)) {
+      const { files, whole } = readTnef(this.#whole === undefined ? head : joined(this.#whole));
+      const looked = await lookWithin(files, { inside: [...inside, displayText(this.#name, 255)], budget });
+      return whole ? looked : { ...looked, traits: [...looked.traits, 'unscannable'] };
+    }
+    if (this.#uu === undefined) return { traits: [], findings: [] };
+    this.#uu.end();
+    const files = this.#uu.files.map(({ name, octets }) => ({ names: [name], octets }));
+    const looked = await lookWithin(files, { inside, budget });
+    return this.#uu.full ? { ...looked, traits: ['unscannable'] } : looked;
   }
 
   async #listZip(): Promise<Awaited<ReturnType<typeof listZip>>> {

@@ -10,7 +10,7 @@ import { pause } from '../base/deadline.ts';
 import { describeError, SekishoError } from '../base/errors.ts';
 import type { Resolver } from '../base/resolver.ts';
 import type { Finding } from '../mail/finding.ts';
-import { FIRST_OCTETS } from './first-look.ts';
+import { FIRST_OCTETS, mayHoldFile } from './first-look.ts';
 import type { MessageOctets } from './api.ts';
 import { encodeFrame, FrameReader, MAX_PAYLOAD } from './frames.ts';
 import {
@@ -176,8 +176,10 @@ export class WorkerProcess {
     let sent = 0;
     let asked = octets.size <= 2 * FIRST_OCTETS;
     const source = octets.stream();
+    let beginning: Buffer | undefined;
     try {
       for await (const chunk of source as AsyncIterable<Buffer>) {
+        beginning ??= Buffer.from(chunk.subarray(0, CHUNK));
         for (let at = 0; at < chunk.length; at += CHUNK) {
           if (!this.#jobs.has(job) || this.#dead !== undefined) return;
           const payload = chunk.subarray(at, at + CHUNK);
@@ -188,6 +190,7 @@ export class WorkerProcess {
           }
           if (asked || sent < FIRST_OCTETS) continue;
           asked = true;
+          if (await mayHoldFile(octets, beginning)) continue;
           this.#send({ type: 'first', job });
           const wanted = [open.more.promise.then(() => true), open.settled.promise.then(() => false)];
           if (!(await Promise.race(wanted))) return;

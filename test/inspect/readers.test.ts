@@ -264,6 +264,149 @@ describe('a zip that unpackers read differently is unscannable, or both readings
   });
 });
 
+/** POSIX uuencode; a space is written as a grave accent, as most programs do. */
+function uuencoded(name: string, octets: Buffer): string {
+  const character = (bits: number): string => (bits === 0 ? '`' : String.fromCharCode(32 + bits));
+  const lines: string[] = [];
+  for (let at = 0; at < octets.length; at += 45) {
+    const piece = octets.subarray(at, at + 45);
+    let line = character(piece.length);
+    for (let i = 0; i < piece.length; i += 3) {
+      const [a = 0, b = 0, c = 0] = piece.subarray(i, i + 3);
+      line += [a >> 2, ((a & 3) << 4) | (b >> 4), ((b & 15) << 2) | (c >> 6), c & 63].map(character).join('');
+    }
+    lines.push(line);
+  }
+  return ['begin 644 ' + name, ...lines, '`', 'end', ''].join('\r\n');
+}
+
+describe('files that stand in a text (uuencode) are files', () => {
+  const text = (body: string): string => `From: a@b.example\r\nSubject: x\r\n\r\nHello\r\n${body}Bye\r\n`;
+
+  it('a script by its name, a program by its octets, a program in a zip', async () => {
+    assert.deepEqual(traits(await inspect(text(uuencoded('a.js', SCRIPT)))), ['script']);
+    assert.deepEqual(traits(await inspect(text(uuencoded('a.pdf', EXE)))), ['disguised', 'executable']);
+    const packed = await zip([{ name: 'a.exe', bytes: EXE }]);
+    assert.deepEqual(traits(await inspect(text(uuencoded('a.zip', packed)))), ['archive', 'executable']);
+  });
+
+  it('two of them in one part of a mail, however it is encoded', async () => {
+    const body = uuencoded('a.txt', SCRIPT) + uuencoded('b.js', SCRIPT);
+    for (const [encoding, encoded] of [
+      ['7bit', body],
+      ['base64', base64(Buffer.from(body))],
+      ['quoted-printable', body.replaceAll('=', '=3D')],
+    ] as const) {
+      const part = mail(`Content-Type: text/plain\r\nContent-Transfer-Encoding: ${encoding}`, encoded);
+      const found = of(await inspect(part), 'attachment');
+      assert.deepEqual(
+        found.map(({ name, size, traits: each }) => [name, size, each]),
+        [
+          ['a.txt', SCRIPT.length, []],
+          ['b.js', SCRIPT.length, ['script']],
+        ],
+        encoding,
+      );
+    }
+  });
+
+  it('however the octets are cut, also behind the first megabyte', async () => {
+    const message = Buffer.from(text(`${'x'.repeat(70)}\r\n`.repeat(15_000) + uuencoded('a.js', SCRIPT)));
+    const options = { limits: settings().limits, signal: new AbortController().signal };
+    for (const cut of [997, 65_536]) {
+      const pieces = Array.from({ length: Math.ceil(message.length / cut) }, (_, i) =>
+        message.subarray(i * cut, (i + 1) * cut),
+      );
+      assert.deepEqual(traits(await inspectStructure(Readable.from(pieces), options)), ['script']);
+    }
+  });
+
+  it('more of them than anybody sends are unscannable', async () => {
+    const many = uuencoded('a.txt', SCRIPT).repeat(101) + uuencoded('b.js', SCRIPT);
+    assert.ok(traits(await inspect(text(many))).includes('unscannable'));
+  });
+
+  it('a text of nothing but beginnings costs no more than a moment', async () => {
+    const begin = process.cpuUsage();
+    await inspect(text('begin 644 a\r\nx\r\n'.repeat(100_000)));
+    const { user, system } = process.cpuUsage(begin);
+    assert.ok(user + system < 2_000_000, `${user + system} µs`);
+  });
+
+  it('but not a line of text that only begins so, nor an attached text about it', async () => {
+    assert.deepEqual(await inspect(text('begin 644 times a.js\r\nand then go on\r\n')), []);
+    const attached = mail(
+      'Content-Type: text/plain\r\nContent-Disposition: attachment; filename=a.txt',
+      uuencoded('a.js', SCRIPT),
+    );
+    assert.deepEqual(traits(await inspect(attached)), []);
+  });
+});
+
+describe('files in a winmail.dat (TNEF) are files', () => {
+  const RENDER = 0x00069002;
+  const TITLE = 0x00018010;
+  const DATA = 0x0006800f;
+  const PROPERTIES = 0x00069005;
+  const attribute = (id: number, data: Buffer): Buffer => {
+    const head = Buffer.alloc(9);
+    head.writeUInt8(2, 0);
+    head.writeUInt32LE(id, 1);
+    head.writeUInt32LE(data.length, 5);
+    return Buffer.concat([head, data, Buffer.alloc(2)]);
+  };
+  const tnef = (...attributes: Buffer[]): Buffer => Buffer.concat([Buffer.from('789f3e220100', 'hex'), ...attributes]);
+  const longName = (name: string): Buffer => {
+    const text = Buffer.from(`${name}\0`, 'utf16le');
+    const head = Buffer.alloc(12);
+    head.writeUInt32LE(0x3707001f, 0);
+    head.writeUInt32LE(1, 4);
+    head.writeUInt32LE(text.length, 8);
+    return Buffer.concat([Buffer.from('01000000', 'hex'), head, text]);
+  };
+  const winmail = (octets: Buffer): Buffer =>
+    mail('Content-Type: application/ms-tnef; name=winmail.dat\r\nContent-Transfer-Encoding: base64', base64(octets));
+  const file = (title: string, octets: Buffer): Buffer[] => [
+    attribute(RENDER, Buffer.alloc(14)),
+    attribute(TITLE, Buffer.from(`${title}\0`)),
+    attribute(DATA, octets),
+  ];
+
+  it('a script by its name, the long one or the short one; a program by its octets; a program in a zip', async () => {
+    assert.deepEqual(traits(await inspect(winmail(tnef(...file('a.js', SCRIPT))))), ['script']);
+    const long = [...file('A~1.TXT', SCRIPT), attribute(PROPERTIES, longName('見積書.js'))];
+    assert.deepEqual(traits(await inspect(winmail(tnef(...long)))), ['script']);
+    assert.deepEqual(traits(await inspect(winmail(tnef(...file('a.pdf', EXE))))), ['disguised', 'executable']);
+    const packed = await zip([{ name: 'a.exe', bytes: EXE }]);
+    const found = of(await inspect(winmail(tnef(...file('b.txt', SCRIPT), ...file('a.zip', packed)))), 'attachment');
+    assert.deepEqual(
+      found.map(({ name, inside }) => [...inside, name].join(' / ')),
+      ['winmail.dat', 'winmail.dat / b.txt', 'winmail.dat / a.zip', 'winmail.dat / a.zip / a.exe'],
+    );
+  });
+
+  it('also in a message within it', async () => {
+    const inner = Buffer.concat([Buffer.from('0d000137', 'hex'), tnef(...file('a.js', SCRIPT)), Buffer.alloc(40)]);
+    const outer = tnef(attribute(RENDER, Buffer.alloc(14)), attribute(PROPERTIES, inner));
+    assert.deepEqual(traits(await inspect(winmail(outer))), ['script']);
+  });
+
+  it('one that is cut off is unscannable, an honest one is nothing', async () => {
+    const honest = tnef(...file('a.txt', SCRIPT));
+    assert.deepEqual(traits(await inspect(winmail(honest))), []);
+    assert.deepEqual(traits(await inspect(winmail(honest.subarray(0, honest.length - 12)))), ['unscannable']);
+  });
+
+  it('whatever the octets, it ends', async () => {
+    const whole = tnef(...file('a.txt', SCRIPT), attribute(PROPERTIES, longName('a.js')));
+    for (let at = 6; at < whole.length; at += 1) {
+      const broken = Buffer.from(whole);
+      broken[at] = 0xff;
+      assert.ok(Array.isArray(await inspect(winmail(broken))));
+    }
+  });
+});
+
 describe('names of what Windows opens by itself', () => {
   const kinds: Array<[extension: string, trait: AttachmentTrait]> = [
     ['rdp', 'script'],
