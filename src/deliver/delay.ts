@@ -9,6 +9,7 @@ import type { DsnRecipient } from '../mail/dsn.ts';
 import type { StoredMessage } from '../spool/api.ts';
 import type { AttemptContext } from './attempt.ts';
 import { parseHopReply } from './classify.ts';
+import { triedSince } from './give-up.ts';
 import { isReversePathVerified, knownOf, writeNotice } from './notice.ts';
 import { expiryOf, isInboundHop, routeKey, routingDomain } from './route.ts';
 import type { Job } from './schedule.ts';
@@ -81,6 +82,6 @@ function delayed(
     status: `4.${enhanced?.slice(2) ?? own ?? '0.0'}`,
     ...(code === 0 || host === undefined ? {} : { remoteMta: host }),
     diagnostic: reply,
-    retryUntil: new Date(message.preamble.arrival.wall + expiryOf({ kind: 'mail', key }, config)),
+    retryUntil: new Date(triedSince(message).wall + expiryOf({ kind: 'mail', key }, config)),
   };
 }

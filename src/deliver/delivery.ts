@@ -157,7 +157,7 @@ class Engine implements Delivery {
     const config = this.#options.config();
     const waits = waitsByDomain(message, { config, clock });
     const now = clock.monotonic();
-    const born = Math.floor(now - ageOf(message.arrival, clock));
+    const born = Math.floor(now - ageOf(message.since, clock));
     this.#detours.note(message);
     for (const [domain, wait] of waits) {
       const hop = this.#hopFor(domain, id);

@@ -2,7 +2,7 @@
  * The end of trying: whose time is up, and the one way in which recipients that failed for good are settled, always on the
  * newest state of the message. Throws what the spool throws, except when someone else took the message away.
  */
-import { ageOf } from '../base/clock.ts';
+import { ageOf, type Stamp } from '../base/clock.ts';
 import { errorCode } from '../base/errors.ts';
 import type { QueueId } from '../mail/queue-id.ts';
 import type { StoredMessage } from '../spool/api.ts';
@@ -43,8 +43,13 @@ export function isExpired(
   const { clock } = context;
   if (!clock.synchronised()) return false;
   // Within this run the monotonic age holds even when the arrival's own stamp cannot be compared.
-  const age = Math.max(ageOf(message.preamble.arrival, clock), clock.monotonic() - job.born);
+  const age = Math.max(ageOf(triedSince(message), clock), clock.monotonic() - job.born);
   return age >= expiryOf({ kind: message.preamble.kind, key: context.key }, context.config);
+}
+
+/** What was kept for long, and let go by a person, has its whole time before it. */
+export function triedSince({ preamble, progress }: StoredMessage): Stamp {
+  return progress.letGo ?? preamble.arrival;
 }
 
 /** Someone was faster (released, deleted, held): normal, and theirs. */

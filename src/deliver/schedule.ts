@@ -13,7 +13,7 @@ export interface Job {
   /** The recipients' domain. */
   readonly domain: string;
   readonly kind: 'mail' | 'dsn';
-  /** When the message arrived, on the monotonic scale of this boot; may be negative. */
+  /** When the message arrived, or was let go, on the monotonic scale of this boot; may be negative. */
   readonly born: Milliseconds;
   /** Monotonic. */
   due: Milliseconds;

@@ -86,6 +86,8 @@ export interface Progress {
   /** Why it was moved to the folder it is in, when somebody said. */
   why?: string;
   via?: Via;
+  /** When it was let go, had it been held or in quarantine: the time it is tried for begins then. */
+  letGo?: Stamp;
 }
 
 export interface StoredMessage {
@@ -154,7 +156,8 @@ export interface Draft {
 /** What the scheduler needs to know of a queued message without reading its file. */
 export interface QueuedMessage {
   id: QueueId;
-  arrival: Stamp;
+  /** When it arrived, or was let go. */
+  since: Stamp;
   kind: 'mail' | 'dsn';
   via?: Via;
   /** Not settled ones only. */

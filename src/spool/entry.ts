@@ -15,6 +15,8 @@ export interface Entry {
   /** Why it was moved to where it is. */
   why?: string;
   via?: Via;
+  /** When it was let go, had it been kept: from then on it is tried. */
+  letGo?: Stamp;
 }
 
 /** The last word on a message that is gone, kept 7 days. */
@@ -44,7 +46,7 @@ export function isSettled(entry: Entry): boolean {
 export function toQueued(id: QueueId, entry: Entry): QueuedMessage {
   return {
     id,
-    arrival: entry.arrival,
+    since: entry.letGo ?? entry.arrival,
     kind: entry.kind,
     ...(entry.via === undefined ? {} : { via: entry.via }),
     recipients: entry.recipients

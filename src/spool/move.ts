@@ -69,6 +69,7 @@ async function renameWhole(
     ...kept,
     recipients: kept.recipients.map((recipient) => ({ ...recipient, wait: 0 })),
     ...(options.why === undefined ? {} : { why: options.why }),
+    ...(folder === 'queue' ? { letGo: stampOf(mover.clock) } : {}),
   };
   await mover.progress.put(id, entry);
   return { id, place: target, entry };
@@ -120,6 +121,7 @@ async function split(
         }),
         ...(group.folder === folder && why !== undefined ? { why } : {}),
         ...(entry.via === undefined ? {} : { via: entry.via }),
+        ...letGo(entry, { from: place.folder, into: group.folder, at: mover.clock }),
       };
       parts.push({ id: child, place: placeOf({ folder: group.folder, size: place.size }), entry: childEntry });
     }
@@ -141,6 +143,13 @@ async function split(
   await unlinkParent(mover, { id, place });
   await progress.write([[id, undefined]], { sync: false });
   return parts;
+}
+
+/** Since when a part is tried: who stays in the queue goes on as before, who comes out of a folder begins now. */
+function letGo(entry: Entry, { from, into, at }: { from: Folder; into: Folder; at: Clock }): Pick<Entry, 'letGo'> {
+  if (into !== 'queue' || from === 'incoming') return {};
+  if (from !== 'queue') return { letGo: stampOf(at) };
+  return entry.letGo === undefined ? {} : { letGo: entry.letGo };
 }
 
 /** From here on the parts stand for it. If it cannot go, only a new start can tell which is which. */

@@ -30,6 +30,7 @@ export abstract class SpoolReading extends SpoolCore {
         ...(entry.deleted === undefined ? {} : { deleted: entry.deleted.at }),
         ...(entry.why === undefined ? {} : { why: entry.why }),
         ...(entry.via === undefined ? {} : { via: entry.via }),
+        ...(entry.letGo === undefined ? {} : { letGo: entry.letGo }),
       };
       const message = { id, folder: place.folder, preamble, trailer, progress };
       this.#bodies.set(message, read);

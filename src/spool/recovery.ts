@@ -254,7 +254,7 @@ class Recovery {
     }
     if (place.folder === 'queue') {
       const queued = toQueued(id, entry);
-      this.#queued.push({ ...queued, arrival: { ...queued.arrival, boot: this.#boot(queued.arrival.boot) } });
+      this.#queued.push({ ...queued, since: { ...queued.since, boot: this.#boot(queued.since.boot) } });
     }
     if (place.folder === 'incoming') this.#incoming.push(id);
   }

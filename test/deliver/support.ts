@@ -153,9 +153,9 @@ export class FakeSpool {
         wait,
         ...(lastAttempt === undefined ? {} : { lastAttempt }),
       }));
-    const { arrival, kind } = message.preamble;
+    const { kind, arrival: since } = message.preamble;
     const via = message.progress.via === undefined ? {} : { via: message.progress.via };
-    for (const listener of this.#listeners) listener({ id, arrival, kind, recipients, ...via });
+    for (const listener of this.#listeners) listener({ id, since, kind, recipients, ...via });
   }
 
   onQueued(listener: (message: QueuedMessage) => void): void {

@@ -75,8 +75,18 @@ async function openHouse(
 
 async function queue(
   house: House,
-  options: { listener: 'mx' | 'relay'; from: string; to: string[]; body?: string; dsn?: RecipientDsn },
+  options: {
+    listener: 'mx' | 'relay';
+    from: string;
+    to: string[];
+    body?: string;
+    dsn?: RecipientDsn;
+    ageMs?: number;
+    folder?: 'held';
+  },
 ): Promise<QueueId> {
+  const arrival = stampOf(clock);
+  const age = options.ageMs ?? 0;
   const recipients = options.to.map(to);
   const draft = await house.spool.begin({
     origin: {
@@ -96,11 +106,14 @@ async function queue(
       smtpUtf8: false,
       eightBit: false,
     },
-    arrival: stampOf(clock),
+    arrival: { ...arrival, wall: arrival.wall - age, mono: arrival.mono - age },
   });
   await draft.write(Buffer.from(options.body ?? 'Subject: hello\r\n\r\n.Hello\r\n'));
   await draft.seal();
-  await draft.commit('queue', { decisions: [], variants: [{ recipients, prefix: 'X: y\r\n', cuts: [[0, 16]] }] });
+  await draft.commit(options.folder ?? 'queue', {
+    decisions: [],
+    variants: [{ recipients, prefix: 'X: y\r\n', cuts: [[0, 16]] }],
+  });
   return draft.id;
 }
 
@@ -240,4 +253,30 @@ test('a relayed notice and the settlement are one: nothing is left in the queue'
   await until('all out', () => office.taken.length === 2 && house.spool.count('queue') === 0);
   const notice = office.taken.find((taken) => taken.from.startsWith('MAIL FROM:<>'))?.raw.toString() ?? '';
   assert.equal(notice.match(/Action: relayed/g)?.length, 2);
+});
+
+test('what was held for longer than mail is tried has its whole time when it is let go, also after a restart', async () => {
+  const day = 86_400_000;
+  const root = await makeRoot();
+  let busy = true;
+  const server = await startServer({ rcpt: () => (busy ? '450 4.2.0 Greylisted' : undefined) });
+  cleanups.push(() => server.close());
+  const config: ConfigInput = { delivery: { retryMs: [600_000], delayNoticeMs: 1_800_000 } };
+  const mail = { listener: 'relay', from: 'a@office.example', folder: 'held', ageMs: 8 * day } as const;
+  const before = await openHouse(root, { port: server.port, create: true, config });
+  const whole = await queue(before, { ...mail, to: ['bob@office.example'] });
+  const shared = await queue(before, { ...mail, to: ['carol@office.example', 'dave@office.example'] });
+  await before.spool.move(whole, 'queue');
+  const part = await before.spool.move(shared, 'queue', { recipients: [to('carol@office.example')] });
+  const deferred = (house: House): number => house.seen.events.filter(({ event }) => event === 'deferred').length;
+  await until('both deferred', () => deferred(before) === 2 && before.delivery.status().waiting === 2);
+  await before.close();
+  const after = await openHouse(root, { port: server.port, config });
+  after.delivery.retryNow({});
+  await until('deferred again', () => deferred(after) === 2 && after.delivery.status().waiting === 2);
+  assert.deepEqual([after.spool.folderOf(whole), after.spool.folderOf(part)], ['queue', 'queue']);
+  assert.ok(after.delivery.status().hops.every(({ oldestMs }) => oldestMs < day));
+  busy = false;
+  after.delivery.retryNow({});
+  await until('delivered', () => server.taken.length === 2);
 });
