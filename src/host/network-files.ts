@@ -25,6 +25,12 @@ const PRIVATE = {
   inside6: ['fc00::/7', 'fe80::/10'],
 };
 
+/**
+ * Domains of offices that the Internet will never have (RFC 6762 App. G, RFC 8375, "internal" by ICANN's resolution 2024.07.29.06):
+ * the signed root says that they do not exist, so a resolver that checks would believe no answer of the office's own server.
+ */
+const OFFICE_ONLY = ['local', 'internal', 'home.arpa', 'lan', 'corp', 'home', 'intranet', 'private', 'localdomain'];
+
 export function networkFiles(settings: NetworkSettings): NetworkFiles {
   const networkd = new Map<string, string>();
   for (const one of settings.interfaces) {
@@ -45,7 +51,7 @@ export function networkFiles(settings: NetworkSettings): NetworkFiles {
     unbound:
       settings.dns.length === 0
         ? HEAD
-        : `${HEAD}forward-zone:\n  name: "."\n${settings.dns.map((address) => `  forward-addr: ${address}\n`).join('')}`,
+        : `${HEAD}server:\n${OFFICE_ONLY.map((name) => `  domain-insecure: "${name}."\n`).join('')}forward-zone:\n  name: "."\n${settings.dns.map((address) => `  forward-addr: ${address}\n`).join('')}`,
     chrony: `${HEAD}${settings.ntp.map((source) => `server ${source} iburst\n`).join('')}`,
     inside: insideSets(settings.inside),
   };
