@@ -63,7 +63,9 @@ export function createPortal(options: PortalOptions): RequestListener {
   };
 
   async function serve(request: IncomingMessage): Promise<Answer> {
-    const url = new URL(request.url ?? '/', 'https://portal.invalid');
+    // `//` and its like are no address; whoever asks for them is no reader of ours, and no trouble to be told in the log
+    const url = URL.parse(request.url ?? '/', 'https://portal.invalid');
+    if (url === null) return note(404, WORDS.notFound, frameOf(preferred(request), ''));
     const language = LANGUAGES.find((one) => one === url.searchParams.get('lang'));
     const bare = frameOf(language ?? preferred(request), '');
     if (url.pathname === '/portal.css') return { status: 200, body: STYLE };

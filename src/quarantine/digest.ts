@@ -48,6 +48,8 @@ interface State {
   /** `2026-11-22T08:30`: the last hour that was served. */
   slot: string;
   told: QueueId[];
+  /** `<id> <recipient>` of messages that not all their recipients were told of: writing to one of them failed. */
+  served: string[];
 }
 
 const MOST_ITEMS = 50;
@@ -64,23 +66,25 @@ export async function runDigestIfDue(parts: DigestParts, signal?: AbortSignal): 
   const state = await readState(parts.stateFile);
   // Just switched on: the next hour is the first.
   if (state === undefined) {
-    await writeState(parts.stateFile, { slot, told: [] });
+    await writeState(parts.stateFile, { slot, told: [], served: [] });
     return undefined;
   }
   if (slot <= state.slot) {
     // A clock that was far ahead is right again: nobody waits until its hour comes. (A zone's change is no such clock.)
     if (Date.parse(state.slot.slice(0, 10)) - Date.parse(slot.slice(0, 10)) > AHEAD_MS)
-      await writeState(parts.stateFile, { slot, told: state.told });
+      await writeState(parts.stateFile, { ...state, slot });
     return undefined;
   }
-  return run(parts, { slot, told: new Set(state.told), signal });
+  return run(parts, { slot, state, signal });
 }
 
 async function run(
   parts: DigestParts,
-  options: { slot: string; told: Set<QueueId>; signal: AbortSignal | undefined },
+  options: { slot: string; state: State; signal: AbortSignal | undefined },
 ): Promise<DigestRun> {
-  const { slot, told, signal } = options;
+  const { slot, state, signal } = options;
+  const told = new Set(state.told);
+  const served = new Set(state.served);
   const present: QueueId[] = [];
   const fresh = new Map<string, { recipient: ForwardPath; entries: QuarantineEntry[] }>();
   for await (const entry of entriesOf(parts.quarantine)) {
@@ -89,21 +93,38 @@ async function run(
     if (told.has(entry.id)) continue;
     for (const recipient of entry.recipients) {
       const key = addressKey(recipient);
+      if (served.has(`${entry.id} ${key}`)) continue;
       const known = fresh.get(key) ?? { recipient, entries: [] };
       known.entries.push(entry);
       fresh.set(key, known);
     }
   }
   const messages = new Set<QueueId>();
+  const open = new Set<QueueId>();
   let digests = 0;
-  for (const { recipient, entries } of fresh.values()) {
-    if (signal?.aborted === true) return { digests, messages: messages.size }; // the hour stays open
-    await send(parts, { recipient, entries });
-    digests += 1;
-    for (const { id } of entries) messages.add(id);
+  let failure: unknown;
+  for (const [key, { recipient, entries }] of fresh) {
+    try {
+      signal?.throwIfAborted();
+      await send(parts, { recipient, entries });
+      digests += 1;
+      for (const { id } of entries) served.add(`${id} ${key}`);
+      for (const { id } of entries) messages.add(id);
+    } catch (error) {
+      // one mail that cannot be written keeps back no other
+      failure ??= error;
+      for (const { id } of entries) open.add(id);
+    }
   }
-  // What has left the quarantine is forgotten with it.
-  await writeState(parts.stateFile, { slot, told: present });
+  // A stop and a full disk pass: the hour stays open, for who was left out. Another trouble waits for the next hour, or it would be
+  // an hour every minute. What has left the quarantine is forgotten with it.
+  const passing = signal?.aborted === true || errorCode(failure) === 'SPOOL_FULL';
+  await writeState(parts.stateFile, {
+    slot: passing ? state.slot : slot,
+    told: present.filter((id) => !open.has(id)),
+    served: [...served].filter((pair) => open.has(pair.slice(0, pair.indexOf(' ')) as QueueId)),
+  });
+  if (failure !== undefined && signal?.aborted !== true) throw failure;
   return { digests, messages: messages.size };
 }
 
@@ -177,7 +198,7 @@ async function readState(file: string): Promise<State | undefined> {
   try {
     const value = JSON.parse(await readFile(file, 'utf8')) as Partial<State>;
     return typeof value.slot === 'string' && Array.isArray(value.told)
-      ? { slot: value.slot, told: value.told }
+      ? { slot: value.slot, told: value.told, served: Array.isArray(value.served) ? value.served : [] }
       : undefined;
   } catch (error) {
     if (error instanceof SyntaxError || errorCode(error) === 'ENOENT') return undefined;

@@ -64,7 +64,20 @@ export function linkTo(
 export async function createOwnQuarantine(parts: OwnParts): Promise<OwnQuarantine> {
   const { quarantine, observe, clock, config, key } = parts;
   const asked = await readAsked(parts.stateFile);
+  await forgetGone();
   for (const id of asked.keys()) raise(id);
+
+  /** What was released, deleted or has run out while this was on record needs nobody any more. */
+  async function forgetGone(): Promise<void> {
+    for (const id of asked.keys()) {
+      try {
+        const { folder, deleted } = await quarantine.show(id);
+        if (folder !== 'quarantine' || deleted) asked.delete(id);
+      } catch (error) {
+        if (errorCode(error) === 'NOT_FOUND') asked.delete(id);
+      }
+    }
+  }
 
   function raise(id: QueueId): void {
     observe.raise('release-requested', id, `Asked for by ${(asked.get(id) ?? []).join(', ')}`);

@@ -44,7 +44,13 @@ export interface StoreOptions {
 }
 
 /** Alarms whose key is a queue id. */
-const MESSAGE_ALARMS = ['undeliverable', 'corrupt-message', 'poison-message', 'inspection-late'] as const;
+const MESSAGE_ALARMS = [
+  'undeliverable',
+  'corrupt-message',
+  'poison-message',
+  'inspection-late',
+  'release-requested',
+] as const;
 
 export abstract class SpoolCore {
   protected readonly options: StoreOptions;

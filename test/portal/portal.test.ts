@@ -163,6 +163,7 @@ it('nothing else is here', () =>
       '/t/%2e%2e',
       `/t/${TICKET}/m/${ID}/delete`,
       '/favicon.ico',
+      '//',
     ])
       assert.equal((await ask(path)).status, 404, path);
     assert.equal((await ask('/portal.css')).headers['content-type'], 'text/css; charset=utf-8');

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { it } from 'node:test';
+import { SekishoError } from '../../src/base/errors.ts';
 import { LANGUAGES } from '../../src/base/i18n.ts';
 import { type Config, type ConfigInput, configSchema } from '../../src/config/schema.ts';
 import { REASON_WORDS } from '../../src/decide/reasons.ts';
@@ -20,7 +21,7 @@ import { readTicket, signTicket } from '../../src/quarantine/ticket.ts';
 import type { SpoolStore } from '../../src/spool/store.ts';
 import { ALICE, BOB, BODY, transaction } from '../contracts/spool.ts';
 import type { FakeClock } from '../support/fake-clock.ts';
-import { diskRig } from '../support/spool-rigs.ts';
+import { diskRig, memoryRig } from '../support/spool-rigs.ts';
 
 const KEY = Buffer.alloc(32, 7);
 const DAY_MS = 86_400_000;
@@ -159,6 +160,40 @@ it('tells each recipient once, at the hours, only what is new, and of no virus',
   }),
 );
 
+it('a mail that cannot be written keeps back no other and repeats none', { timeout: 60_000 }, () =>
+  inWorld(async ({ at, digest, spool, put, mails }) => {
+    let code: string | undefined = 'SPOOL_FULL';
+    const failing: DigestParts = {
+      ...digest,
+      spool: {
+        begin: (about, options) =>
+          code !== undefined && about.envelope.recipients.some(({ address }) => address === ALICE)
+            ? Promise.reject(new SekishoError(code, 'No room'))
+            : spool.begin(about, options),
+      },
+    };
+    const told = async (): Promise<string[]> => (await mails()).map(({ to }) => to).toSorted();
+    at('2026-11-22', '08:00');
+    await runDigestIfDue(failing);
+    await put('spam-quarantine', [ALICE, BOB]);
+    await put('spam-quarantine', [ALICE]);
+    at('2026-11-22', '08:30');
+    await assert.rejects(runDigestIfDue(failing), { code: 'SPOOL_FULL' });
+    assert.deepEqual(await told(), [BOB]);
+    await assert.rejects(runDigestIfDue(failing), { code: 'SPOOL_FULL' }, 'the hour stays open');
+    assert.deepEqual(await told(), [], 'nobody hears it twice');
+    code = 'ELSE';
+    await assert.rejects(runDigestIfDue(failing), { code });
+    assert.equal(await runDigestIfDue(failing), undefined, 'not an hour every minute');
+    code = undefined;
+    at('2026-11-22', '16:30');
+    assert.deepEqual(await runDigestIfDue(failing), { digests: 1, messages: 2 });
+    assert.deepEqual(await told(), [ALICE]);
+    at('2026-11-23', '08:30');
+    assert.deepEqual(await runDigestIfDue(failing), { digests: 0, messages: 0 });
+  }),
+);
+
 it('a clock that was years ahead costs an hour, not years', { timeout: 60_000 }, () =>
   inWorld(async ({ at, digest, put }) => {
     at('2056-11-22', '08:31');
@@ -282,12 +317,17 @@ it('a link that is over, cut, foreign or altered opens nothing', { timeout: 60_0
   }),
 );
 
-it('what was asked for is known after a restart', { timeout: 60_000 }, () =>
-  inWorld(async ({ own, clock, put, digest }) => {
+it('what was asked for is known after a restart, as long as it is there', { timeout: 60_000 }, () =>
+  inWorld(async ({ own, clock, put, digest, spool }) => {
     const id = await put('dmarc-quarantine', [ALICE]);
+    const [released, deleted] = [await put('dmarc-quarantine', [ALICE]), await put('dmarc-quarantine', [ALICE])];
     await own.ask(signTicket({ recipient: ALICE, expires: clock.wall() + DAY_MS }, KEY), id);
     const file = path.join(path.dirname(digest.stateFile), 'asked.json');
     assert.deepEqual(JSON.parse(await readFile(file, 'utf8')), [[id, [ALICE]]]);
+    for (const gone of [released, deleted])
+      await own.ask(signTicket({ recipient: ALICE, expires: clock.wall() + DAY_MS }, KEY), gone);
+    await spool.move(released, 'queue');
+    await spool.remove(deleted, 'deleted');
     const raised: string[] = [];
     const again = await createOwnQuarantine({
       quarantine: digest.quarantine as never,
@@ -298,5 +338,29 @@ it('what was asked for is known after a restart', { timeout: 60_000 }, () =>
       stateFile: file,
     });
     assert.deepEqual([again.askedFor(id), raised], [[ALICE], [id]]);
+    assert.deepEqual([again.askedFor(released), again.askedFor(deleted)], [[], []]);
   }),
 );
+
+it('the alarm that somebody asked for a message ends when it is released or deleted', async () => {
+  const over: string[] = [];
+  const rig = await memoryRig({
+    observe: { ...silentObserve, clear: (alarm, key) => void over.push(`${alarm} ${key}`) },
+  });
+  const spool = await rig.open();
+  try {
+    for (const leave of [(id: QueueId) => spool.move(id, 'queue'), (id: QueueId) => spool.remove(id, 'deleted')]) {
+      const draft = await spool.begin(transaction(rig.clock, [ALICE]));
+      await draft.write(BODY);
+      await draft.seal();
+      await draft.commit('quarantine', {
+        decisions: [{ recipient: ALICE, action: 'quarantine', reason: 'dmarc-quarantine' }],
+        variants: [{ recipients: [ALICE], prefix: '', cuts: [] }],
+      });
+      await leave(draft.id);
+      assert.ok(over.includes(`release-requested ${draft.id}`));
+    }
+  } finally {
+    await spool[Symbol.asyncDispose]();
+  }
+});
