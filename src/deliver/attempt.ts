@@ -268,7 +268,8 @@ class Attempt {
     const { spool, key } = this.#context;
     const addresses = rest.map((recipient) => recipient.address);
     if (isOwnServer(key) && !this.#isExpired()) return;
-    if (!isOwnServer(key)) await spool.recordAttempt(this.#message.id, addresses, key);
+    const fresh = addresses.filter((address) => !this.#recorded.has(address));
+    if (!isOwnServer(key) && fresh.length > 0) await spool.recordAttempt(this.#message.id, fresh, key);
     const results = addresses.map((address) => ({ address, ...reached.word }));
     const remote = reached.remoteMta === undefined ? {} : { remoteMta: reached.remoteMta };
     await this.#record(results, { nextHop: key, ...remote });

@@ -26,6 +26,7 @@ import {
   concurrencyCeiling,
   isOwnServer,
   isRouted,
+  isStillMeant,
   paceOf,
   type RouteKey,
   routeKey,
@@ -60,7 +61,10 @@ class Engine implements Delivery {
   readonly #inFlight = new InFlight();
   readonly #detours: Detours;
   readonly #working = new Set<Promise<void>>();
-  readonly #sessions = new Sessions((hop) => this.#reach(hop));
+  readonly #sessions = new Sessions(
+    (hop) => this.#reach(hop),
+    (hop, { target }) => isStillMeant(hop.key, target, this.#options.config()),
+  );
   readonly #logins: LoginWatch;
   readonly #stopping = new AbortController();
   readonly #callAheads = new Limiter(MAX_CALL_AHEAD);

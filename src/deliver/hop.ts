@@ -65,6 +65,7 @@ export class Hop {
   next(): [HopJob, ...HopJob[]] | undefined {
     const first = this.ready.pop();
     if (first === undefined) return undefined;
+    if (this.ready.peek()?.id !== first.id) return [first];
     const others = new Map<string, HopJob>();
     // the heap is by id: whoever is due with it is next
     for (let beside = this.ready.peek(); beside?.id === first.id; beside = this.ready.peek()) {

@@ -5,6 +5,7 @@
  * open session of the old way is used for it; so has a single message (`domain:office.example to 192.0.2.9:25`). The key
  * names the hop in status, log and history. `findTargets` asks DNS and gives the addresses to try in order; it never throws.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Milliseconds } from '../base/brand.ts';
 import type { Resolver } from '../base/resolver.ts';
 import type { Config, MailServer, RelayDomain, Smarthost } from '../config/schema.ts';
@@ -30,6 +31,8 @@ export interface Target extends HostAddress {
   lmtp?: boolean;
   /** What the recipient's domain demands; `tls` is then required. */
   demand?: TlsDemand;
+  /** What the configuration said of this way when it was found. */
+  said?: MailServer | Smarthost | ReturnType<typeof outboundTls>;
 }
 
 export interface Login {
@@ -154,8 +157,8 @@ export async function findTargets(key: RouteKey, options: TargetOptions): Promis
     });
     if ('failure' in resolved) return resolved;
     const domain = key.slice(3);
-    const { tls } = outboundTls(domain, config);
-    const targets = resolved.addresses.map((found) => ({ ...found, port, tls }));
+    const said = outboundTls(domain, config);
+    const targets = resolved.addresses.map((found) => ({ ...found, port, tls: said.tls, said }));
     const { policies } = options;
     return policies === undefined ? { targets } : demandTls(domain, targets, { config, policies });
   }
@@ -163,6 +166,12 @@ export async function findTargets(key: RouteKey, options: TargetOptions): Promis
   if (servers.length === 0)
     return { failure: ownWord('deferred', '4.3.5', `No mail server is configured for "${key}"`) };
   return findServers(servers, options);
+}
+
+/** Does the configuration still say of this way what it said? If not, a kept session of it serves no more. */
+export function isStillMeant(key: RouteKey, { said }: Target, config: Config): boolean {
+  if (key.startsWith('mx:')) return isDeepStrictEqual(said, outboundTls(key.slice(3), config));
+  return serversOf(key, config).some((server) => server === said || isDeepStrictEqual(server, said));
 }
 
 const SMTP_PORT = 25;
@@ -190,7 +199,9 @@ async function findServers(servers: ReadonlyArray<MailServer | Smarthost>, optio
     const found = await resolveHost(server.host, options);
     if ('failure' in found) failure ??= found.failure;
     else if (found.addresses.length === 0) failure ??= `Mail server "${server.host}" has no address`;
-    else for (const each of found.addresses) targets.push({ ...each, port: server.port, ...manner(server, options) });
+    else
+      for (const each of found.addresses)
+        targets.push({ ...each, port: server.port, ...manner(server, options), said: server });
   }
   if (targets.length > 0) return { targets };
   return { failure: ownWord('deferred', '4.4.3', failure ?? 'No mail server has an address') };

@@ -8,14 +8,17 @@ export class Sessions {
   /** Whose loss we hear of: once for a session, however often it is used. */
   readonly #heard = new WeakSet<Session>();
   readonly #reach: (hop: Hop) => Promise<Reached>;
+  readonly #isMeant: (hop: Hop, session: Session) => boolean;
 
-  constructor(reach: (hop: Hop) => Promise<Reached>) {
+  /** `isMeant`: may a kept session serve the next message? */
+  constructor(reach: (hop: Hop) => Promise<Reached>, isMeant: (hop: Hop, session: Session) => boolean) {
     this.#reach = reach;
+    this.#isMeant = isMeant;
   }
 
   /** A kept session of the hop, or a new one. */
   async acquire(hop: Hop): Promise<Reached> {
-    const kept = hop.pool.take();
+    const kept = this.#take(hop);
     const reached: Reached = kept === undefined ? await this.#connect(hop) : { session: kept };
     if ('session' in reached) {
       const { session } = reached;
@@ -38,6 +41,14 @@ export class Sessions {
 
   cutAll(why: string): void {
     for (const session of this.#open) session.cut(why);
+  }
+
+  #take(hop: Hop): Session | undefined {
+    for (let kept = hop.pool.take(); kept !== undefined; kept = hop.pool.take()) {
+      if (this.#isMeant(hop, kept)) return kept;
+      void kept.quit();
+    }
+    return undefined;
   }
 
   #forget(hop: Hop, session: Session): void {

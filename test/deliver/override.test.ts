@@ -67,6 +67,38 @@ test('an open session of the old way is not used for the new one; without the ov
   await until('the usual way again', () => usual.taken.length === 2);
 });
 
+test('a mail server that is replaced in the settings gets the very next message; open sessions of the old one serve no more', async () => {
+  const old = await server();
+  const other = await server();
+  let current = config(old.port);
+  const staged = begin(() => current);
+  staged.spool.add({ to: ['a@office.example'] });
+  await until('the old one', () => old.taken.length === 1);
+  await until('its session is kept', () => staged.delivery.status().hops.every((hop) => hop.active === 0));
+  current = config(other.port);
+  staged.spool.add({ to: ['b@office.example'] });
+  await until('delivered', () => staged.spool.entries.size === 0);
+  assert.equal(other.taken.length, 1);
+  await until('the old one is told goodbye', () => old.open === 0 && old.commands.at(-1) === 'QUIT');
+  staged.spool.add({ to: ['c@office.example'] });
+  await until('delivered', () => staged.spool.entries.size === 0);
+  assert.equal(other.connections, 1);
+});
+
+test('TLS that becomes required is required of the next message, not of the next session', async () => {
+  const plain = await server();
+  let current = config(plain.port);
+  const resolver = fakeResolver({ 'far.example': { a: ['127.0.0.1'] } });
+  const staged = begin(() => current, { resolver, tuning: { mxPort: plain.port } });
+  staged.spool.add({ listener: 'relay', to: ['a@far.example'] });
+  await until('in clear', () => plain.taken.length === 1);
+  await until('its session is kept', () => staged.delivery.status().hops.every((hop) => hop.active === 0));
+  current = { ...current, outbound: { ...current.outbound, tls: 'required' } };
+  staged.spool.add({ listener: 'relay', to: ['b@far.example'] });
+  await until('deferred', () => staged.seen.events.some((event) => event.event === 'deferred'));
+  assert.equal(plain.taken.length, 1);
+});
+
 test('a domain outside can be routed too: deferred mail leaves its MX', async () => {
   const grey = await server({ rcpt: () => '450 4.7.1 Later' });
   const other = await server();

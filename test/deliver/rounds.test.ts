@@ -11,7 +11,7 @@ import type { DeliveryOptions } from '../../src/deliver/api.ts';
 import type { QueueId } from '../../src/mail/queue-id.ts';
 import { type FakeServer, type Script, startServer } from './fake-server.ts';
 import { freePort } from '../support/net.ts';
-import { type Stage, stage, testClock, testConfig, to, until } from './support.ts';
+import { fakeResolver, type Stage, stage, testClock, testConfig, to, until } from './support.ts';
 
 const cleanups: Array<() => Promise<void>> = [];
 
@@ -99,6 +99,23 @@ test('recipients deferred together come back together', async () => {
     staged.clock.advance(PAUSE);
     look(staged);
   }
+});
+
+test('a kept session that died, and no other to be had: one attempt is one attempt', async () => {
+  let away = false;
+  const far = await server({
+    greeting: () => (away ? '421 4.3.2 Not now' : '220 far.example ESMTP'),
+    mail: () => (away ? 'cut' : undefined),
+  });
+  const resolver = fakeResolver({ 'far.example': { a: ['127.0.0.1'] } });
+  const config = testConfig({ delivery: { retryMs: [PAUSE] } });
+  const staged = begin(() => config, { resolver, tuning: { mxPort: far.port } });
+  staged.spool.add({ listener: 'relay', to: ['a@far.example'] });
+  await until('delivered', () => staged.spool.entries.size === 0 && isStill(staged));
+  away = true;
+  const id = staged.spool.add({ listener: 'relay', to: ['b@far.example'] });
+  await until('deferred', () => staged.delivery.status().waiting === 1 && isQuiet(staged));
+  assert.equal(staged.spool.progressOf(id).recipients[0]?.attempts, 1);
 });
 
 test('what is held is not among what "retry now" makes due', async () => {
