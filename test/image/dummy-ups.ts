@@ -37,7 +37,8 @@ export async function startDummyUps(vm: Vm, { obeys = false }: { obeys?: boolean
   const own = `#!/bin/sh\\ncase " $* " in *" -k "*) exit 0 ;; esac\\nexec /usr/lib/nut/dummy-ups "$@"\\n`;
   if (obeys)
     await vm.shell(
-      `mkdir -p ${FOLDER}/drivers && printf '${own}' > ${FOLDER}/drivers/dummy-ups && chmod 755 ${FOLDER}/drivers ${FOLDER}/drivers/dummy-ups`,
+      // nothing in /run may be run
+      `mount -o remount,exec /run && mkdir -p ${FOLDER}/drivers && printf '${own}' > ${FOLDER}/drivers/dummy-ups && chmod 755 ${FOLDER}/drivers ${FOLDER}/drivers/dummy-ups`,
     );
   const place = obeys ? `driverpath = ${FOLDER}/drivers\\n` : '';
   const driver = `${place}maxretry = 3\\nuser = nut\\n[ups]\\n  driver = "dummy-ups"\\n  port = "${FOLDER}/test.dev"\\n  pollinterval = 1\\n`;

@@ -95,12 +95,7 @@ export class Vm {
     const child = await startChild('qemu-system-x86_64', [...this.#arguments(disk), ...moment]);
     this.#child = child;
     this.poweredAt = performance.now();
-    void child.ended.then(() => {
-      if (this.#child === child) this.#child = undefined;
-      this.#shell?.destroy();
-      this.#qmp?.destroy();
-      this.#shell = this.#qmp = undefined;
-    });
+    void child.ended.then(() => this.#ended(child));
     this.#qmp = await until('the monitor of the machine', { ms: 20_000, every: 50 }, async () => {
       if (!child.running()) throw new Error(`QEMU ended: ${child.output().slice(-2_000)}`);
       return dial(this.file('qmp.sock'));
@@ -219,9 +214,19 @@ export class Vm {
     return String(said);
   }
 
-  /** The cord is pulled: no signal reaches the guest. What QEMU had completed is on its disk. */
+  /** The cord is pulled: no signal reaches the guest. What QEMU had completed is on its disk. It may be started again at once. */
   async powerCut(): Promise<void> {
-    await this.#child?.kill();
+    const child = this.#child;
+    if (child === undefined) return;
+    await child.kill();
+    this.#ended(child);
+  }
+
+  #ended(child: Child): void {
+    if (this.#child !== child) return;
+    this.#shell?.destroy();
+    this.#qmp?.destroy();
+    this.#child = this.#shell = this.#qmp = undefined;
   }
 
   /** Waits for the machine to be off by itself. */
