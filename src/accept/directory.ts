@@ -66,16 +66,19 @@ export async function createRecipientDirectory(options: RecipientDirectoryOption
       const domain = relayDomainOf(config(), recipient);
       const name = domain === undefined ? undefined : parseDomain(domain.name);
       if (domain === undefined || name === undefined) return { known: 'unknown', detail: 'Not a relay domain' };
-      switch (domain.recipients.check) {
+      const { check, file: named } = domain.recipients;
+      const list =
+        check === 'list' && named !== undefined ? path.resolve(options.baseDirectory ?? '.', named) : undefined;
+      lists.settle(name, list);
+      switch (check) {
         case 'any':
           return { known: 'yes', detail: 'This domain takes all recipients' };
         case 'list': {
-          const listed = domain.recipients.file;
-          if (listed === undefined) {
+          if (list === undefined) {
             observe.raise('config-refused', `recipients:${name}`, `Domain "${domain.name}" has no recipient list file`);
             return { known: 'unknown', detail: 'No recipient list is configured' };
           }
-          return lists.check(recipient, { file: path.resolve(options.baseDirectory ?? '.', listed), domain: name });
+          return lists.check(recipient, { file: list, domain: name });
         }
         case 'call-ahead':
           return asker.check(recipient);

@@ -24,6 +24,8 @@ export class RecipientLists {
   readonly #observe: Observe;
   readonly #lists = new Map<string, LoadedList>();
   readonly #loading = new Map<string, Promise<LoadedList>>();
+  /** Domain → its list that an alarm stands for. */
+  readonly #alarms = new Map<Domain, string>();
 
   constructor(observe: Observe) {
     this.#observe = observe;
@@ -35,6 +37,18 @@ export class RecipientLists {
       return { known: 'unknown', detail: loaded.trouble ?? 'The recipient list cannot be read' };
     const known = loaded.entries.has(addressKey(recipient)) || loaded.entries.has(`@${domainOf(recipient)}`);
     return { known: known ? 'yes' : 'no', detail: `${known ? '' : 'not '}listed in "${list.file}"` };
+  }
+
+  /** The domain's list is `file` now, or it has none: what was wrong with another one is no trouble any more. */
+  settle(domain: Domain, file: string | undefined): void {
+    const alarmed = this.#alarms.get(domain);
+    if (alarmed !== undefined && alarmed !== file) this.#over(domain, alarmed);
+  }
+
+  /** The alarm is one for all domains with that list. */
+  #over(domain: Domain, file: string): void {
+    this.#alarms.delete(domain);
+    if (![...this.#alarms.values()].includes(file)) this.#observe.clear('config-refused', file);
   }
 
   /** One reading at a time for each list, however many ask. */
@@ -60,8 +74,11 @@ export class RecipientLists {
       loaded = { version: 'unreadable', trouble: `Cannot read the recipient list "${file}" (${describeError(error)})` };
     }
     this.#lists.set(key, loaded);
-    if (loaded.trouble === undefined) this.#observe.clear('config-refused', file);
-    else if (loaded.trouble !== before?.trouble) this.#observe.raise('config-refused', file, loaded.trouble);
+    if (loaded.trouble === undefined) this.#over(domain, file);
+    else if (loaded.trouble !== before?.trouble || this.#alarms.get(domain) !== file) {
+      this.#alarms.set(domain, file);
+      this.#observe.raise('config-refused', file, loaded.trouble);
+    }
     return loaded;
   }
 

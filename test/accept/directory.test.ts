@@ -6,7 +6,7 @@ import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { RecipientAnswer } from '../../src/accept/api.ts';
 import { createRecipientDirectory, type RecipientDirectoryOptions } from '../../src/accept/directory.ts';
-import { configSchema } from '../../src/config/schema.ts';
+import { type Config, configSchema } from '../../src/config/schema.ts';
 import { type ForwardPath, parseForwardPath } from '../../src/mail/address.ts';
 import type { Observe } from '../../src/observe/events.ts';
 import { handClock, until } from './harness.ts';
@@ -121,6 +121,35 @@ for (const [what, content] of [
     assert.equal(alarms.size, 1);
   });
 }
+
+test('list: the alarm about a file ends when the domain has another, or is checked in another way', async (t) => {
+  const recipients: { check: 'list' | 'any'; file: string } = { check: 'list', file: 'gone.txt' };
+  const change = (to: Partial<typeof recipients>): Config =>
+    configSchema.parse({
+      domains: [
+        { name: 'office.example', servers: [{ host: '192.0.2.1' }], recipients: Object.assign(recipients, to) },
+        { name: 'branch.example', servers: [{ host: '192.0.2.1' }], recipients: { check: 'list', file: 'gone.txt' } },
+      ],
+    });
+  let config = change({});
+  const { ask, dir, alarms } = await setUp(t, { directory: { config: () => config } });
+  await writeFile(path.join(dir, 'people.txt'), 'taro\n');
+  assert.equal(await ask('taro@office.example'), 'unknown');
+  assert.equal(await ask('taro@branch.example'), 'unknown');
+  config = change({ file: 'people.txt' });
+  assert.equal(await ask('taro@office.example'), 'yes');
+  assert.equal(alarms.size, 1, 'the branch still has that file');
+  config = change({ file: 'gone.txt' });
+  await ask('taro@office.example');
+  await writeFile(path.join(dir, 'gone.txt'), 'taro\n');
+  await ask('taro@branch.example');
+  await rm(path.join(dir, 'gone.txt'));
+  await ask('taro@office.example');
+  assert.equal(alarms.size, 1);
+  config = change({ check: 'any' });
+  await ask('taro@office.example');
+  assert.equal(alarms.size, 0);
+});
 
 test('list: a domain without a file answers unknown', async (t) => {
   const { ask, alarms } = await setUp(t, { recipients: { check: 'list' } });
