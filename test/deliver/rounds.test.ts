@@ -188,7 +188,7 @@ test('trouble while mail is looked at for its age, and its hop is forgotten mean
   await until('told', () => staged.seen.logs.some((line) => line.includes('Not now')));
   clock.advance(PAUSE + 50_000);
   spool.add({ to: ['c@office.example'] });
-  await until('nobody is forgotten', () => spool.entries.size === 0, 10_000);
+  await until('nobody is forgotten', () => spool.entries.size === 0);
   assert.equal(spool.outcome(old, 'a@office.example'), 'delivered');
 });
 
@@ -293,7 +293,7 @@ class World {
         if (job.due <= this.#now || isAsked(id, domain)) this.#attempted(id, mail, { domain, ...job });
       }
     }
-    await until(`quiet after\n${this.story.join('\n')}`, () => isQuiet(this.#staged), 20_000);
+    await until(`quiet after\n${this.story.join('\n')}`, () => isQuiet(this.#staged));
     this.#compare();
   }
 
@@ -406,12 +406,12 @@ class World {
       const { hops, due } = this.#staged.delivery.status();
       return isStill(this.#staged) && (due === 0 || hops.some((hop) => hop.state !== 'up'));
     };
-    await until(`lost after\n${this.story.join('\n')}`, stands, 20_000);
+    await until(`lost after\n${this.story.join('\n')}`, stands);
     this.#mailsLeft = Number.POSITIVE_INFINITY;
     this.#away = false;
     const back = (): boolean =>
       isQuiet(this.#staged) && this.#staged.delivery.status().hops.every((hop) => hop.state === 'up');
-    await until(`back after\n${this.story.join('\n')}`, back, 20_000);
+    await until(`back after\n${this.story.join('\n')}`, back);
     const open = new Set(this.#open());
     for (const [id, mail] of this.#mail) {
       for (const [domain, job] of mail.domains) {
