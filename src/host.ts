@@ -7,7 +7,7 @@
  *     --open-bundle FILE: prints a support bundle; the passphrase comes on stdin
  *     --clamav, --clamav-run, --ham, --starter, --clamd-socket, --proof-socket, --memory-mib: the same for signatures
  *     --units, --networkd, --links, --unbound, --chrony, --sys, --inbox, --nut, --nut-rules, --maps, --rspamd-socket, --sbom,
- *     --setup-code, --update-roots, --disk-run, --disk-wish, --disk-program, --wipe (several): other places than the box's
+ *     --setup-code, --update-roots, --disk-run, --disk-wish, --disk-restarted, --mounts, --disk-program, --wipe (several): other places than the box's
  *
  * One socket a caller in --run: admin.sock, console.sock, gateway.sock. Exit: 0 clean stop · 64 usage · 70 a bug · 75 trouble.
  */
@@ -28,6 +28,7 @@ import { noteBoot, noteCleanStop } from './host/boots.ts';
 import { createBrake, RESETS, tryAfterMs } from './host/brake.ts';
 import { openBundle } from './host/bundle.ts';
 import { createCommandRunner } from './host/command.ts';
+import { restartedIn } from './host/data-watch.ts';
 import { carryOutFactoryReset, isFactoryResetWished } from './host/factory-reset.ts';
 import { applyListeners } from './host/doors.ts';
 import { groupId } from './host/groups.ts';
@@ -103,6 +104,7 @@ async function main({ mode, places, wipe }: Arguments): Promise<void> {
     clock,
     sys: places.sys,
     panic: appliance ? path.join(places.data, 'last-panic.txt') : undefined,
+    diskFailedIn: appliance ? await restartedIn(places.disk.restarted) : undefined,
   }).catch((error: unknown) => {
     // a full disk: ports, pages and console come first
     log.write('error', 'This start was not written down', { error: describeError(error) });
@@ -188,6 +190,9 @@ async function main({ mode, places, wipe }: Arguments): Promise<void> {
     if (!appliance) return;
     setupStick.look().catch((error: unknown) => {
       log.write('warn', 'USB sticks cannot be looked at', { error: describeError(error) });
+    });
+    parts.dataWatch.look().catch((error: unknown) => {
+      log.write('warn', 'The data partition cannot be watched', { error: describeError(error) });
     });
     parts.officeTime.look().catch((error: unknown) => {
       log.write('warn', 'The time servers of the office were not taken over', { error: describeError(error) });
@@ -282,6 +287,8 @@ function readArguments(): Arguments | { bundle: string } | undefined {
         'setup-code': place,
         'disk-run': place,
         'disk-wish': place,
+        'disk-restarted': place,
+        mounts: place,
         'disk-program': place,
         maps: place,
         'rspamd-socket': place,
@@ -327,6 +334,8 @@ function readArguments(): Arguments | { bundle: string } | undefined {
         disk: {
           run: values['disk-run'] ?? '/run/sekisho-disk',
           wish: values['disk-wish'] ?? '/efi/sekisho/erase',
+          restarted: values['disk-restarted'] ?? '/efi/sekisho/disk-restart',
+          mounts: values.mounts ?? '/proc/self/mountinfo',
           program: values['disk-program'] ?? '/usr/libexec/sekisho/data-disk',
         },
         sbom: values.sbom ?? '/usr/share/sekisho/sbom.cdx.json',

@@ -34,7 +34,16 @@ export const hostAlarm = z.object({
 export type HostAlarm = z.output<typeof hostAlarm>;
 
 /** Why the machine started last time, as far as it can be known. */
-export const RESET_REASONS = ['first-boot', 'clean', 'power-loss', 'watchdog', 'panic', 'update', 'unknown'] as const;
+export const RESET_REASONS = [
+  'first-boot',
+  'clean',
+  'power-loss',
+  'watchdog',
+  'panic',
+  'update',
+  'disk-error',
+  'unknown',
+] as const;
 export type ResetReason = (typeof RESET_REASONS)[number];
 
 export const watchdog = z.object({

@@ -1,5 +1,6 @@
 /** The machine's own alarms: what is wrong now, seen from its state, each with what to do about it. Nothing is kept. */
 import type { Text } from '../base/i18n.ts';
+import type { DataTrouble } from './data-watch.ts';
 import type { AdvisoryTrouble } from './advisory-watch.ts';
 import type { DiskTrouble } from './disk-handlers.ts';
 import type { DegradedAnswer, HostAlarm, UpdateAnswer, UpsAnswer, WatchdogAnswer } from '../control/host-shapes.ts';
@@ -126,6 +127,26 @@ const WORDS = {
       en: 'Put the stick in: the box restarts in the next hours for updates. Without it the start would stop and ask for the key.',
     },
   },
+  'data-read-only': {
+    title: {
+      ja: 'ディスクのエラーで書き込めません（メールは一時エラーで待ってもらっています）',
+      en: 'The disk has failed and takes no data: mail is asked to come later',
+    },
+    remedy: {
+      ja: '数分後に自動で再起動し、ディスクを検査して直します（一日に一度まで）。鍵の USB メモリーを使う箱では挿してください。直らないときや繰り返すときは、設定を書き出してディスクを交換してください。',
+      en: 'The box restarts by itself in a few minutes, at most once a day, and checks and mends the disk. Put the stick in if its key is on one. If that does not help or comes back, export the settings and replace the disk.',
+    },
+  },
+  'disk-restart': {
+    title: {
+      ja: 'ディスクのエラーのため、自動で再起動しました',
+      en: 'The box restarted itself because of a disk error',
+    },
+    remedy: {
+      ja: 'いまは動いていますが、ディスクが壊れかけているかもしれません。設定を書き出し、ディスクの状態を確かめて、交換の準備をしてください。',
+      en: 'It works again, but the disk may be dying: export the settings, look at the state of the disk, and have another ready.',
+    },
+  },
   'record-damaged': {
     title: { ja: '本体の設定ファイルが壊れていました', en: 'The machine’s own settings were damaged' },
     remedy: {
@@ -158,7 +179,7 @@ export function hostAlarms(state: {
   watchdog: WatchdogAnswer;
   damage: string | undefined;
   startedAt: string;
-  more: readonly (SignatureTrouble | AdvisoryTrouble | FallbackTrouble | DiskTrouble)[];
+  more: readonly (SignatureTrouble | AdvisoryTrouble | FallbackTrouble | DiskTrouble | DataTrouble)[];
 }): HostAlarm[] {
   const { degraded, ups, watchdog, damage, startedAt } = state;
   const alarms: HostAlarm[] = [];
@@ -169,6 +190,7 @@ export function hostAlarms(state: {
   if (ups.state === 'unreachable') add('ups-unreachable', ups.detail ?? '', ups.since ?? startedAt);
   const { reason, at } = watchdog.lastReset;
   if (reason === 'watchdog' || reason === 'panic') add('watchdog-reset', reason, at);
+  if (reason === 'disk-error') add('disk-restart', '', at);
   if (damage !== undefined) add('record-damaged', damage, startedAt);
   for (const { name, detail, since } of state.more) add(name, detail, new Date(since).toISOString());
   return alarms;

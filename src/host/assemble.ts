@@ -9,6 +9,7 @@ import { createBrake } from './brake.ts';
 import { createBundles } from './bundle.ts';
 import { createClaim } from './claim.ts';
 import { createCommandRunner } from './command.ts';
+import { createDataWatch } from './data-watch.ts';
 import { createDiagnostics } from './diagnostics.ts';
 import type { DiskPlaces } from './disk-handlers.ts';
 import { createDiskKeyWatch } from './disk-key.ts';
@@ -207,6 +208,15 @@ export async function assembleHost(options: {
     usb,
     disk: places.disk,
     diskKey,
+    dataWatch: createDataWatch({
+      clock,
+      data,
+      mounts: places.disk.mounts,
+      note: places.disk.restarted,
+      mayRestart: () => diskKey.atHand(),
+      reboot: () => services.reboot(),
+      log,
+    }),
     signatures,
     maps: createSpamMaps({
       record,

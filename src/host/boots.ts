@@ -23,11 +23,13 @@ export async function noteBoot(options: {
   clock: Clock;
   sys: string;
   panic: string | undefined;
+  /** The start that was ended because the data partition was read-only. */
+  diskFailedIn: string | undefined;
 }): Promise<number> {
-  const { record, clock, sys, panic } = options;
+  const { record, clock, sys, panic, diskFailedIn } = options;
   const { boots, cleanStop } = record.current();
   if (boots.at(-1)?.bootId !== clock.bootId) {
-    const reason = await reasonOf(boots, { cleanStop, sys });
+    const reason = await reasonOf(boots, { cleanStop, sys, diskFailedIn });
     await record.change(({ cleanStop: _used, ...state }) => ({
       ...state,
       boots: [...state.boots, { bootId: clock.bootId, at: clock.wall(), reason }].slice(-KEPT_BOOTS),
@@ -68,10 +70,12 @@ export async function noteCleanStop(record: RecordFile, bootId: string): Promise
 
 async function reasonOf(
   boots: HostRecord['boots'],
-  known: { cleanStop: HostRecord['cleanStop']; sys: string },
+  known: { cleanStop: HostRecord['cleanStop']; sys: string; diskFailedIn: string | undefined },
 ): Promise<ResetReason> {
   const last = boots.at(-1);
   if (last === undefined) return 'first-boot';
+  // it could not be written down there
+  if (known.diskFailedIn === last.bootId) return 'disk-error';
   if (known.cleanStop?.bootId === last.bootId) return known.cleanStop.update ? 'update' : 'clean';
   const status = Number(await text(path.join(known.sys, 'class/watchdog/watchdog0/bootstatus')));
   if (Number.isInteger(status) && (status & CARD_RESET) !== 0) return 'watchdog';

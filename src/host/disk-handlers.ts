@@ -24,6 +24,10 @@ export interface DiskPlaces {
   run: string;
   /** The wish, on the boot partition. */
   wish: string;
+  /** Also there: that the box restarted because its data partition was read-only. */
+  restarted: string;
+  /** mountinfo of proc(5). */
+  mounts: string;
   program: string;
 }
 

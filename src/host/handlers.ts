@@ -14,6 +14,7 @@ import { type Brake, recentCrashes, tryAfterMs } from './brake.ts';
 import type { Bundles } from './bundle.ts';
 import type { Claim } from './claim.ts';
 import { describeResult, type RunCommand } from './command.ts';
+import type { DataWatch } from './data-watch.ts';
 import type { Diagnostics } from './diagnostics.ts';
 import { diskHandlers, type DiskPlaces, diskState, diskTrouble } from './disk-handlers.ts';
 import type { DiskKeyWatch } from './disk-key.ts';
@@ -66,6 +67,7 @@ export interface HostParts {
   maps: SpamMaps;
   disk: DiskPlaces;
   diskKey: DiskKeyWatch;
+  dataWatch: DataWatch;
   log: (level: 'info' | 'warn' | 'error', message: string, facts?: Record<string, unknown>) => void;
 }
 
@@ -178,6 +180,7 @@ async function hostStatus(parts: HostParts): Promise<HostStatus> {
               ...(await signatureTrouble(parts)),
               ...advisoryTrouble({ ...parts, synchronised: time.synchronised }),
               ...fallbackTrouble(update, clock.wall()),
+              ...parts.dataWatch.trouble(),
               ...diskTrouble(disk, {
                 since: Date.parse(startedAt),
                 updateWaits: update.phase === 'waiting-for-reboot' && parts.diskKey.missed(),

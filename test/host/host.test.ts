@@ -341,6 +341,22 @@ test('why the machine started: a stop in order, an update, a watchdog, a power c
   await pretendOtherBoot();
   await host.start();
   assert.equal(await reason(), 'power-loss', 'a panic is told once');
+  await host.cut();
+  await writeFile(path.join(host.dir, 'disk-restarted'), JSON.stringify({ bootId: boot }));
+  await pretendOtherBoot();
+  await host.start();
+  assert.equal(await reason(), 'power-loss', 'the note is of another start');
+  await host.cut();
+  await writeFile(
+    path.join(host.dir, 'disk-restarted'),
+    JSON.stringify({ bootId: '00000000-0000-0000-0000-000000000000' }),
+  );
+  await pretendOtherBoot();
+  await host.start();
+  assert.equal(await reason(), 'disk-error');
+  const { alarms } = await host.console.call('host.status', {});
+  assert.ok(alarms.some(({ name }) => name === 'disk-restart'));
+  await rm(path.join(host.dir, 'disk-restarted'));
   const record = path.join(host.data, 'state.json');
   const installed = { slot: 'B', from: 'A', since: 0, bootId: boot, version: '1.1.0' };
   await host.cut();

@@ -30,3 +30,16 @@ test('a socket that is called too often is never shut', () => {
   for (const name of readdirSync(UNITS).filter((one) => one.endsWith('.socket')))
     assert.match(text(name), /^TriggerLimitIntervalSec=0$/m, name);
 });
+
+test('the data partition is checked and mended before it is mounted; what cannot be mended is not mounted', () => {
+  // Requires: with a check that failed (errors left) there is no mount, and sekisho-no-data takes over
+  assert.match(text('var.mount'), /^Requires=systemd-fsck@dev-sekisho-data\.service$/m);
+  assert.match(text('var.mount'), /^After=systemd-fsck@dev-sekisho-data\.service /m);
+  assert.match(text('var.mount'), /^Options=.*errors=remount-ro/m);
+  assert.match(text('sekisho-no-data.service'), /^ConditionPathIsMountPoint=!\/var$/m);
+  const image = (name: string): string =>
+    readFileSync(path.resolve(import.meta.dirname, '../../scripts/image', name), 'utf8');
+  // systemd-fsck(8): without it the check only preens, and stops at whatever needs an answer
+  assert.match(image('grub.cfg'), / fsck\.repair=yes /);
+  assert.match(image('packages'), /^e2fsprogs /m);
+});

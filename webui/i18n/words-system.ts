@@ -329,6 +329,7 @@ export const RESET_NAMES = {
   watchdog: { ja: '固まったため自動で再起動', en: 'It hung; the watchdog restarted it' },
   panic: { ja: 'カーネルの異常', en: 'Kernel panic' },
   update: { ja: '更新', en: 'Update' },
+  'disk-error': { ja: 'ディスクのエラーのため自動で再起動', en: 'A disk error; it restarted itself' },
   unknown: { ja: '不明', en: 'Unknown' },
 } as const;
 
