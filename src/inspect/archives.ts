@@ -1,7 +1,8 @@
 /**
- * Zip archives from the inside: each entry's name and first octets are looked at, zips within zips opened in memory, all
+ * Archives from the inside: each entry's name and first octets are looked at, archives within archives opened in memory, all
  * under one budget a message (files, octets, ratio, depth, time). What is beyond it, damaged or contradicts itself is
- * *unscannable*, never "nothing found"; a locked entry is *encrypted*. Entries without traits are not reported.
+ * *unscannable*, never "nothing found"; a locked entry is *encrypted*. Entries without traits are not reported. Other formats
+ * than zip are read by listing*.ts.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -10,13 +11,14 @@ import { configure, type Entry, Uint8ArrayReader, ZipReader } from '@zip.js/zip.
 import type { Bytes, Milliseconds } from '../base/brand.ts';
 import type { AttachmentTrait, Finding } from '../mail/finding.ts';
 import { displayText, guessCharset } from '../mail/words.ts';
-import { HEAD_OCTETS, kindOf, traitsByName } from './file-kinds.ts';
+import { type FileKind, HEAD_OCTETS, kindOf, traitsByName } from './file-kinds.ts';
+import { gzipName, type Listed, type ListedFormat, listTar } from './listing.ts';
 import type { InspectLimits } from './settings.ts';
 
 configure({ useWebWorkers: false });
 
 const inflate = promisify(inflateRaw);
-const unzipHead = promisify(gunzip);
+const unzip = promisify(gunzip);
 
 /** A file embedded in OneNote notes: FileDataStoreObject (MS-ONESTORE §2.6.13). */
 const ONENOTE_FILE = Buffer.from('e716e3bd65261145a4c48d4d0b7a9eac', 'hex');
@@ -57,10 +59,26 @@ export interface ArchiveResult {
 }
 
 /** `inside`: names around the entries, the archive's own last. `depth`: 1 for an archive that is attached itself. */
-export async function listZip(
-  bytes: Buffer,
-  options: { inside: string[]; depth: number; budget: ArchiveBudget },
-): Promise<ArchiveResult> {
+interface Surroundings {
+  inside: string[];
+  depth: number;
+  budget: ArchiveBudget;
+}
+
+/** What programs may take the octets for: by their beginning, or as a zip because of a name or type. `names`: those of the archive. */
+type TakenFor = Pick<FileKind, 'zip' | 'packed'> & { names: readonly string[] };
+
+export async function openArchive(bytes: Buffer, options: Surroundings & { as: TakenFor }): Promise<ArchiveResult> {
+  const { zip, packed, names } = options.as;
+  const listed = packed === undefined ? undefined : await listPacked(bytes, { ...options, format: packed, names });
+  if (!zip) return listed ?? { traits: [], findings: [] };
+  const zipped = await listZip(bytes, options);
+  if (listed === undefined) return zipped;
+  const traits = [...new Set([...listed.traits, ...zipped.traits])];
+  return { ...zipped, traits, findings: [...listed.findings, ...zipped.findings] };
+}
+
+export async function listZip(bytes: Buffer, options: Surroundings): Promise<ArchiveResult> {
   const traits = new Set<AttachmentTrait>();
   const findings: Finding[] = [];
   const names = new Set<string>();
@@ -139,59 +157,144 @@ interface Looked {
   findings: Finding[];
 }
 
-async function lookAt(
-  entry: Entry,
-  options: { bytes: Buffer; inside: string[]; depth: number; budget: ArchiveBudget },
-): Promise<Looked> {
-  const [name = '', ...otherNames] = entryNames(entry);
-  const byName = (): AttachmentTrait[] => [name, ...otherNames].flatMap(traitsByName);
-  const report = (traits: AttachmentTrait[], trueType?: string): Finding => ({
-    kind: 'attachment',
-    name: displayText(name, 255),
-    inside: options.inside,
-    declaredType: '',
-    ...(trueType === undefined ? {} : { trueType }),
-    size: entry.uncompressedSize,
-    traits: [...new Set(traits)],
-  });
-  if (entry.encrypted) {
-    return { archive: ['encrypted'], findings: [report(['encrypted', ...byName()])] };
-  }
+async function lookAt(entry: Entry, options: Surroundings & { bytes: Buffer }): Promise<Looked> {
+  const names = entryNames(entry);
+  const size = entry.uncompressedSize;
+  const { inside, budget } = options;
+  if (entry.encrypted) return closed({ names, size, inside }, 'encrypted');
   const packed = dataOf(entry, options.bytes);
   const head = packed === undefined ? undefined : await headOf(entry, packed);
-  if (packed === undefined || head === undefined) {
-    return { archive: ['unscannable'], findings: [report(['unscannable', ...byName()])] };
-  }
-  const kind = await kindOf({ name, declaredType: '', head });
+  if (packed === undefined || head === undefined) return closed({ names, size, inside }, 'unscannable');
+  const room = Math.min(budget.limits.archiveOctets, size);
+  const whole = (): Promise<Buffer | undefined> => unpack(entry, packed, { maxOutputLength: Math.max(1, room) });
+  return await lookInside({ names, size, head, whole }, options);
+}
+
+interface Named {
+  names: readonly string[];
+  size: Bytes;
+  inside: string[];
+}
+
+function report({ names, size, inside }: Named, traits: AttachmentTrait[], trueType?: string): Finding {
+  return {
+    kind: 'attachment',
+    name: displayText(names[0] ?? '', 255),
+    inside,
+    declaredType: '',
+    ...(trueType === undefined ? {} : { trueType }),
+    size,
+    traits: [...new Set(traits)],
+  };
+}
+
+/** Its octets cannot be had: the name still speaks. */
+function closed(entry: Named, why: AttachmentTrait): Looked {
+  return { archive: [why], findings: [report(entry, [why, ...entry.names.flatMap(traitsByName)])] };
+}
+
+async function lookInside(
+  entry: { names: readonly string[]; size: Bytes; head: Buffer; whole: () => Promise<Buffer | undefined> },
+  { inside, depth, budget }: Surroundings,
+): Promise<Looked> {
+  const [name = '', ...otherNames] = entry.names;
+  const named = { names: entry.names, size: entry.size, inside };
+  const kind = await kindOf({ name, declaredType: '', head: entry.head });
   kind.traits.push(...otherNames.flatMap(traitsByName));
-  if (!kind.zip) {
-    const inner = kind.trueType === 'application/gzip' ? await gzipTraits(head, name) : [];
-    const notes = kind.oneNote ? await notesTraits(entry, packed, options.budget) : [];
-    const traits = [...new Set([...kind.traits, ...inner, ...notes])];
-    return { archive: [], findings: traits.length === 0 ? [] : [report(traits, kind.trueType)] };
+  if (!kind.zip && kind.packed === undefined) {
+    const notes = kind.oneNote ? notesTraits(await entry.whole()) : [];
+    const traits = [...new Set([...kind.traits, ...notes])];
+    return { archive: [], findings: traits.length === 0 ? [] : [report(named, traits, kind.trueType)] };
   }
-  const nested = await listNested(entry, packed, options);
+  const bytes = depth >= budget.limits.archiveDepth ? undefined : await entry.whole();
+  const within = { inside: [...inside, displayText(name, 255)], depth: depth + 1, budget };
+  const nested: ArchiveResult =
+    bytes === undefined
+      ? { traits: ['unscannable'], findings: [] }
+      : await openArchive(bytes, { ...within, as: { zip: kind.zip, packed: kind.packed, names: entry.names } });
   const traits = [...new Set([...kind.traits, ...nested.traits])];
-  const own = traits.some((trait) => trait !== 'archive') ? [report(traits, nested.trueType ?? kind.trueType)] : [];
+  const own = traits.some((trait) => trait !== 'archive')
+    ? [report(named, traits, nested.trueType ?? kind.trueType)]
+    : [];
   const archive = traits.filter((trait) => trait === 'encrypted' || trait === 'unscannable');
   return { archive, findings: [...own, ...nested.findings] };
 }
 
-async function listNested(
-  entry: Entry,
-  packed: Buffer,
-  options: { inside: string[]; depth: number; budget: ArchiveBudget },
+/** Every format but zip. `names`: those of the archive. */
+export async function listPacked(
+  bytes: Buffer,
+  options: Surroundings & { format: ListedFormat; names: readonly string[] },
 ): Promise<ArchiveResult> {
-  const { budget, depth, inside } = options;
-  if (depth >= budget.limits.archiveDepth) return { traits: ['unscannable'], findings: [] };
-  const room = Math.min(budget.limits.archiveOctets, entry.uncompressedSize);
-  const bytes = await unpack(entry, packed, { maxOutputLength: Math.max(1, room) });
-  if (bytes === undefined) return { traits: ['unscannable'], findings: [] };
-  return await listZip(bytes, {
-    budget,
-    depth: depth + 1,
-    inside: [...inside, displayText(entryNames(entry)[0] ?? '', 255)],
-  });
+  if (options.format === 'gzip') return await listGzip(bytes, options);
+  const { budget } = options;
+  const traits = new Set<AttachmentTrait>(['archive']);
+  const findings: Finding[] = [];
+  try {
+    for (const entry of listTar(bytes)) {
+      budget.files += 1;
+      budget.octets += entry.size;
+      if (isSpent(budget)) {
+        traits.add('unscannable');
+        break;
+      }
+      const looked = await lookAtListed(entry, options);
+      for (const trait of looked.archive) traits.add(trait);
+      findings.push(...looked.findings);
+      await turn(); // others have mail too
+    }
+  } catch {
+    traits.add('unscannable'); // cut off, or made to confuse
+  }
+  return { traits: [...traits], findings };
+}
+
+function isSpent({ limits, files, octets, until, signal }: ArchiveBudget): boolean {
+  return files > limits.archiveFiles || octets > limits.archiveOctets || performance.now() >= until || signal.aborted;
+}
+
+async function lookAtListed(entry: Listed, options: Surroundings): Promise<Looked> {
+  const names = entry.names.map((name) => lastOf(typeof name === 'string' ? name : guessed(name)));
+  const { content, size } = entry;
+  const named = { names: [...new Set(names)], size, inside: options.inside };
+  if (content === undefined) return closed(named, 'unscannable');
+  const whole = (): Promise<Buffer> => Promise.resolve(content);
+  return await lookInside({ ...named, head: content.subarray(0, HEAD_OCTETS), whole }, options);
+}
+
+/** One file: judged by its first octets, by the name without `.gz` and by the one it had; opened if it is an archive itself. */
+async function listGzip(bytes: Buffer, options: Surroundings & { names: readonly string[] }): Promise<ArchiveResult> {
+  const { budget, depth } = options;
+  const [name = '', ...others] = options.names.map((own) => own.replace(/\.gz$/i, '').replace(/\.tgz$/i, '.tar'));
+  const before = gzipName(bytes);
+  if (before !== undefined) others.push(lastOf(guessed(before)));
+  const head = await unzipped(bytes.subarray(0, PEEK), { maxOutputLength: 16 * 1024 * 1024, partial: true });
+  if (head === undefined) return { traits: ['unscannable'], findings: [] };
+  const { zip, packed, traits } = await kindOf({ name, declaredType: '', head: head.subarray(0, HEAD_OCTETS) });
+  traits.push(...others.flatMap(traitsByName));
+  if (!zip && packed === undefined) return { traits, findings: [] };
+  // a tar in a gzip is one archive to everybody
+  const inner = packed === 'tar' ? depth : depth + 1;
+  if (inner > budget.limits.archiveDepth || isSpent(budget))
+    return { traits: [...traits, 'unscannable'], findings: [] };
+  const room = Math.min(budget.limits.archiveOctets, budget.limits.archiveRatio * bytes.length + RATIO_MATTERS_FROM);
+  const whole = await unzipped(bytes, { maxOutputLength: room });
+  if (whole === undefined) return { traits: [...traits, 'unscannable'], findings: [] };
+  if (packed !== 'tar') budget.octets += whole.length; // tar counts its own
+  const as = { zip, packed, names: [name, ...others] };
+  const nested = await openArchive(whole, { inside: options.inside, depth: inner, budget, as });
+  return { traits: [...new Set([...traits, ...nested.traits])], findings: nested.findings };
+}
+
+async function unzipped(
+  packed: Buffer,
+  options: { maxOutputLength: number; partial?: boolean },
+): Promise<Buffer | undefined> {
+  const finishFlush = options.partial === true ? constants.Z_SYNC_FLUSH : constants.Z_FINISH;
+  try {
+    return await unzip(packed, { maxOutputLength: options.maxOutputLength, finishFlush });
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -230,28 +333,21 @@ async function unpack(
   }
 }
 
-/** A lone program in a gzip: judged by the name without `.gz` and the first octets. */
-export async function gzipTraits(head: Buffer, name: string): Promise<AttachmentTrait[]> {
-  try {
-    const limits = { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: 16 * 1024 * 1024 };
-    const inner = await unzipHead(head.subarray(0, PEEK), limits);
-    return (await kindOf({ name: name.replace(/\.gz$/i, ''), declaredType: '', head: inner })).traits;
-  } catch {
-    return ['unscannable'];
-  }
-}
-
 /**
  * Without the UTF-8 flag the name is in the packer's own code page: CP932 on the Windows of this country. Beside it there may be
  * one in Unicode (extra field 0x7075), which some programs believe and others do not read.
  */
 function entryNames(entry: Entry): string[] {
   const raw = Buffer.from(entry.rawFilename);
-  const plain = entry.filenameUTF8 ? raw.toString('utf8') : guessCharset(raw, ['utf-8', 'shift_jis', 'euc-jp']);
+  const plain = entry.filenameUTF8 ? raw.toString('utf8') : guessed(raw);
   const stated = entry.filenameUTF8 ? [plain, entry.filename] : [plain];
   const unicode = entry.extraField?.get(UNICODE_PATH)?.data;
   if (unicode !== undefined) stated.push(Buffer.from(unicode.subarray(UNICODE_PATH_HEAD)).toString('utf8'));
   return [...new Set(stated.map(lastOf))];
+}
+
+function guessed(raw: Buffer): string {
+  return guessCharset(raw, ['utf-8', 'shift_jis', 'euc-jp']);
 }
 
 /** Of a path; the slash at the end of a directory's is not part of its name. */
@@ -265,9 +361,7 @@ export function notesHold(octets: Buffer): boolean {
   return octets.includes(ONENOTE_FILE);
 }
 
-async function notesTraits(entry: Entry, packed: Buffer, budget: ArchiveBudget): Promise<AttachmentTrait[]> {
-  const room = Math.min(budget.limits.archiveOctets, entry.uncompressedSize);
-  const notes = await unpack(entry, packed, { maxOutputLength: Math.max(1, room) });
+function notesTraits(notes: Buffer | undefined): AttachmentTrait[] {
   if (notes === undefined) return ['unscannable'];
   return notesHold(notes) ? ['script'] : [];
 }

@@ -4,6 +4,7 @@
  */
 import { fileTypeFromBuffer } from 'file-type';
 import type { AttachmentTrait } from '../mail/finding.ts';
+import { formatOf, type ListedFormat } from './listing.ts';
 
 /** Octets wanted at the head of a file: an ISO image says what it is at 32,769. */
 export const HEAD_OCTETS = 40_960;
@@ -70,7 +71,6 @@ const MAGICS: readonly Magic[] = [
 const isOneNote = starts('e4 52 5c 7b 8c d8 a7 4d ae b1 53 78 d0 29 96 d3');
 const isZip = starts('50 4b 03 04');
 const isEmptyZip = starts('50 4b 05 06');
-const isGzip = starts('1f 8b');
 const hasMz = starts('4d 5a');
 const isRar4 = starts('52 61 72 21 1a 07 00');
 const isRar5 = starts('52 61 72 21 1a 07 01 00');
@@ -103,10 +103,12 @@ export interface FileKind {
   traits: AttachmentTrait[];
   /** Its octets begin, or its name ends, as those of a zip. */
   zip: boolean;
+  /** Its octets begin as those of another archive whose list we read. */
+  packed: ListedFormat | undefined;
   oneNote: boolean;
 }
 
-/** `typeWanted: false`: the true type is found only where it may matter, for a zip, a gzip, or what has a trait. */
+/** `typeWanted: false`: the true type is found only where it may matter, for an archive, or what has a trait. */
 export async function kindOf(file: FileFacts, { typeWanted = true } = {}): Promise<FileKind> {
   const { head } = file;
   const magic = MAGICS.find((candidate) => candidate.matches(head));
@@ -114,9 +116,10 @@ export async function kindOf(file: FileFacts, { typeWanted = true } = {}): Promi
   const traits = traitsOf(file, { nature: magic?.nature, shebang: isShebang(head) });
   if (isLockedArchive(head)) traits.push('encrypted');
   const zip = isZip(head) || isEmptyZip(head) || isZipName(file.name);
+  const packed = formatOf(head);
   const known = magic?.type ?? (oneNote ? 'application/onenote' : undefined);
-  const matters = typeWanted || zip || traits.length > 0 || isGzip(head);
-  return { trueType: known ?? (matters ? await detect(head) : undefined), traits, zip, oneNote };
+  const matters = typeWanted || zip || traits.length > 0 || packed !== undefined;
+  return { trueType: known ?? (matters ? await detect(head) : undefined), traits, zip, packed, oneNote };
 }
 
 const ZIP_EXTENSIONS = words('zip jar docx docm xlsx xlsm pptx pptm');

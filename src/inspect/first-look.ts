@@ -69,5 +69,5 @@ export async function isWholeWanted(head: Buffer, header: HeaderSection): Promis
   if (first.length < HEAD_OCTETS) return true;
   const kind = await kindOf({ name: '', declaredType: type.value, head: first });
   // what is a file in disguise is looked at and reported with its size
-  return kind.zip || kind.oneNote || kind.trueType === 'application/gzip' || kind.traits.length > 0;
+  return kind.zip || kind.oneNote || kind.packed !== undefined || kind.traits.length > 0;
 }

@@ -1,14 +1,14 @@
 /**
- * The MIME tree, streamed once: every leaf is decoded as it passes, its name and first octets looked at, zips listed, and
+ * The MIME tree, streamed once: every leaf is decoded as it passes, its name and first octets looked at, archives listed, and
  * messages within the message entered (attached, encoded or only named `.eml`). More parts or depth than the limits: finding
- * *too-complex*; what cannot be parsed: *malformed*. Throws only when the source breaks. Memory: one zip at a time.
+ * *too-complex*; what cannot be parsed: *malformed*. Throws only when the source breaks. Memory: one archive at a time.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Bytes, Milliseconds } from '../base/brand.ts';
 import { errorCode, SekishoError } from '../base/errors.ts';
 import type { AttachmentTrait, Finding } from '../mail/finding.ts';
 import { displayText } from '../mail/words.ts';
-import { type ArchiveBudget, gzipTraits, listZip, newBudget, notesHold } from './archives.ts';
+import { type ArchiveBudget, type ArchiveResult, newBudget, notesHold, openArchive } from './archives.ts';
 import { extensionOf, type FileKind, HEAD_OCTETS, isZipName, kindOf, traitsByName } from './file-kinds.ts';
 import { type MimeEvent, MimeWalk, TOO_COMPLEX } from './mime-walk.ts';
 import type { MimePart } from './part-header.ts';
@@ -19,7 +19,7 @@ import { type Decoder, decoderFor } from './transfer-decoding.ts';
 import { UuScan } from './uuencode.ts';
 import { lookWithin } from './within.ts';
 
-/** A zip larger than this is not held in memory: it is *unscannable*. Above our message size, so mail that fits is read. */
+/** An archive larger than this is not held in memory: it is *unscannable*. Above our message size, so mail that fits is read. */
 const MAX_ZIP: Bytes = 64 * 1024 * 1024;
 /** Others have mail too: after so many octets they have a turn. */
 const TURN: Bytes = 1024 * 1024;
@@ -136,7 +136,7 @@ class Leaf {
   #head: Buffer[] = [];
   #headLength = 0;
   #size: Bytes = 0;
-  /** All of it, while it may be a zip or notes. */
+  /** All of it, while it may be an archive or notes. */
   #whole: Buffer[] | undefined = [];
   #message: Message | undefined;
   /** Of a text: files may stand in it. */
@@ -197,8 +197,9 @@ class Leaf {
     if (this.#kind === undefined && this.#headLength === HEAD_OCTETS) {
       // by now it is known whether all of it will be wanted
       this.#kind = await this.#kindOfHead();
-      const packed = this.#kind.zip || this.#kind.oneNote || this.#zip || isTnef(this.#head[0] as Buffer);
-      if (!packed) this.#whole = undefined;
+      const { zip, packed, oneNote } = this.#kind;
+      const wanted = zip || packed !== undefined || oneNote || this.#zip || isTnef(this.#head[0] as Buffer);
+      if (!wanted) this.#whole = undefined;
     } else if (this.#size > MAX_ZIP) this.#whole = undefined;
   }
 
@@ -219,13 +220,12 @@ class Leaf {
     const inner: Finding[] = [];
     // An encoding we cannot undo, or a piece of a message to be joined elsewhere, was not looked into.
     if ((this.#decoder === undefined && this.#attached) || this.#type === 'message/partial') traits.add('unscannable');
-    if (kind.zip || this.#zip) {
-      const result = await this.#listZip();
+    const zip = kind.zip || this.#zip;
+    if (zip || kind.packed !== undefined) {
+      const result = await this.#openArchive({ zip, packed: kind.packed, names: this.#names });
       for (const trait of result.traits) traits.add(trait);
       inner.push(...result.findings);
       trueType = result.trueType ?? trueType;
-    } else if (kind.trueType === 'application/gzip') {
-      for (const trait of await gzipTraits(head, this.#name)) traits.add(trait);
     } else if (kind.oneNote && this.#whole !== undefined && notesHold(joined(this.#whole))) {
       traits.add('script'); // a file to be started lies in the notes
     }
@@ -252,13 +252,13 @@ class Leaf {
     return this.#uu.full ? { ...looked, traits: ['unscannable'] } : looked;
   }
 
-  async #listZip(): Promise<Awaited<ReturnType<typeof listZip>>> {
+  async #openArchive(as: Parameters<typeof openArchive>[1]['as']): Promise<ArchiveResult> {
     if (this.#whole === undefined) return { traits: ['unscannable'], findings: [] };
     if (this.#size === 0) return { traits: [], findings: [] };
     const bytes = joined(this.#whole);
     this.#whole = undefined;
     const inside = [...this.#place.inside, displayText(this.#name, 255)];
-    return await listZip(bytes, { inside, depth: 1, budget: this.#walk.budget });
+    return await openArchive(bytes, { as, inside, depth: 1, budget: this.#walk.budget });
   }
 
   #report(traits: AttachmentTrait[], trueType: string | undefined): void {

@@ -4,7 +4,7 @@
  */
 import type { AttachmentTrait, Finding } from '../mail/finding.ts';
 import { displayText } from '../mail/words.ts';
-import { type ArchiveBudget, gzipTraits, listZip, notesHold } from './archives.ts';
+import { type ArchiveBudget, notesHold, openArchive } from './archives.ts';
 import { HEAD_OCTETS, isZipName, kindOf, traitsByName } from './file-kinds.ts';
 
 export interface FileWithin {
@@ -40,13 +40,13 @@ async function lookAtFile(
   const shown = displayText(name, 255);
   let { trueType } = kind;
   const findings: Finding[] = [];
-  if (octets.length > 0 && (kind.zip || others.some(isZipName))) {
-    const listed = await listZip(octets, { inside: [...inside, shown], depth: 1, budget });
+  const zip = kind.zip || others.some(isZipName);
+  if (octets.length > 0 && (zip || kind.packed !== undefined)) {
+    const as = { zip, packed: kind.packed, names };
+    const listed = await openArchive(octets, { as, inside: [...inside, shown], depth: 1, budget });
     for (const trait of listed.traits) traits.add(trait);
     findings.push(...listed.findings);
     trueType = listed.trueType ?? trueType;
-  } else if (trueType === 'application/gzip') {
-    for (const trait of await gzipTraits(head, name)) traits.add(trait);
   } else if (kind.oneNote && notesHold(octets)) traits.add('script');
   const own: Finding = {
     kind: 'attachment',

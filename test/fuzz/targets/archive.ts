@@ -1,6 +1,6 @@
-/** Archives: a zip made and then damaged, a gzip cut or doubled: listed within the budget, or said to be unscannable. */
+/** Archives: a zip or another made and then damaged, a gzip cut or doubled: listed within the budget, or said to be unscannable. */
 import { deflateRawSync, gzipSync } from 'node:zlib';
-import { gzipTraits, listZip, newBudget } from '../../../src/inspect/archives.ts';
+import { listPacked, listZip, newBudget } from '../../../src/inspect/archives.ts';
 import { kindOf } from '../../../src/inspect/file-kinds.ts';
 import { check, mutate, type Planted, type Random, type Target } from '../engine.ts';
 import { parseConfiguredLimits } from '../support.ts';
@@ -33,6 +33,7 @@ const TOKENS = [
   'ustar',
   'Rar!\u001a\u0007',
 ].map((token) => Buffer.from(token, 'latin1'));
+const FORMATS = ['gzip', 'tar'] as const;
 const ALLOWED = new Set(['executable', 'script', 'disguised', 'archive', 'encrypted', 'unscannable', 'macro']);
 
 export const planted: Planted = {
@@ -44,7 +45,7 @@ export const planted: Planted = {
 export const target: Target = {
   name: 'archive',
   make(random: Random) {
-    const whole = random.chance(4) ? gzipSync(random.bytes(random.below(200))) : zip(random);
+    const whole = random.chance(3) ? other(random) : zip(random);
     return random.chance(8) ? whole : mutate(random, whole, { tokens: TOKENS });
   },
   async run(input) {
@@ -67,14 +68,36 @@ export const target: Target = {
       endOfDirectory(input) || listed.traits.includes('unscannable'),
       'What is no zip is unscannable, never an empty archive',
     );
-    for (const trait of await gzipTraits(input, 'a.exe.gz'))
-      check(ALLOWED.has(trait), `"${trait}" is a word of the house`);
+    for (const format of FORMATS) {
+      const fresh = newBudget(parseConfiguredLimits(), options);
+      const around = { inside: ['a'], depth: 1, budget: fresh };
+      const { traits } = await listPacked(input, { ...around, format, names: ['a.exe.gz'] });
+      for (const trait of traits) check(ALLOWED.has(trait), `"${trait}" is a word of the house`);
+    }
     await kindOf({ name: 'a', declaredType: '', head: input.subarray(0, 4_096) });
   },
 };
 
 function endOfDirectory(input: Buffer): boolean {
   return input.includes(Buffer.from('PK\u0005\u0006', 'latin1'));
+}
+
+function other(random: Random): Buffer {
+  const tarred = Buffer.concat([tarFile(random), tarFile(random), Buffer.alloc(1_024)]);
+  return random.pick([tarred, gzipSync(tarred), gzipSync(random.bytes(random.below(200)))]);
+}
+
+/** POSIX.1 ustar; sometimes a note of pax or GNU, a link, or a sparse file. */
+function tarFile(random: Random): Buffer {
+  const content = random.bytes(random.below(80));
+  const header = Buffer.alloc(512);
+  header.write(random.pick(NAMES), 0, 100);
+  header.write(`${content.length.toString(8).padStart(11, '0')}\0`, 124);
+  header.write(`        ${random.pick('00000LxgS15'.split(''))}`, 148);
+  header.write('ustar', 257);
+  const sum = header.reduce((all, octet) => all + octet, 0);
+  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
+  return Buffer.concat([header, content, Buffer.alloc((512 - (content.length % 512)) % 512)]);
 }
 
 /** A plain zip (APPNOTE 4.3): local headers, central directory, end record; checksums of no importance here. */
