@@ -130,6 +130,7 @@ export async function assembleHost(options: {
     inbox: places.inbox,
     usb,
     possible: mode === 'appliance',
+    bootedSlot: () => /(?:^|\s)rauc\.slot=(\w+)/.exec(readFileSync('/proc/cmdline', 'utf8'))?.[1],
     checks: (onTrial) =>
       trialChecks({
         services: () => services.list(),

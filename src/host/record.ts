@@ -84,6 +84,8 @@ const schema = z.object({
       version: z.string().optional(),
       /** It is still being written: a start of the old slot says nothing against it. */
       installing: z.literal(true).optional(),
+      /** Restarts out of it without the other slot chosen. */
+      leaves: z.number().optional(),
     })
     .optional(),
   lastFallback: z

@@ -54,6 +54,10 @@ const MAX_BUNDLE = 2 * 1024 ** 3;
 const GRACE_MS = 300_000;
 /** What is hopeless for this long is not waited for: mail stays uninspected meanwhile. */
 const HOPELESS_MS = 60_000;
+/** So often the boot loader is left to count where RAUC cannot choose the other slot: it takes that after the third start. */
+const COUNTED_LEAVES = 4;
+/** A machine that is still up then did not go down. */
+const GOES_DOWN_MS = 1_800_000;
 /** So long into the owner's hours a moment without any session is waited for: whoever holds one open must not keep holes open, too. */
 export const UNQUIET_MS = 2_700_000;
 
@@ -68,6 +72,8 @@ export function createUpdates(options: {
   inbox: string;
   usb: UsbSticks;
   possible: boolean;
+  /** The slot that runs, as the kernel was told; undefined where it was not. */
+  bootedSlot: () => string | undefined;
   /** `onTrial`: with a probe mail, which proves the whole way of a message. */
   checks: (onTrial: boolean) => Promise<TrialCheck[]>;
   /** Nothing is under way that a restart would cut. */
@@ -89,6 +95,9 @@ export function createUpdates(options: {
   let checks: TrialCheck[] = [];
   let heldFrom: number | undefined;
   let hopelessFrom: number | undefined;
+  let silentFrom: number | undefined;
+  let unmarkedFrom: number | undefined;
+  let leftAt = Number.NEGATIVE_INFINITY;
   let proven = false;
   let unquietFrom: number | undefined;
   let installing: Promise<void> = Promise.resolve();
@@ -182,11 +191,42 @@ export function createUpdates(options: {
   }
 
   async function goBack(reason: string, trial: NonNullable<HostRecord['trial']>): Promise<void> {
+    try {
+      // chosen first: a power cut before the record is written still leads to the old one, which then says "restarted"
+      await rauc.activateOther();
+    } catch (error) {
+      return leaveUncertain(describeError(error), trial);
+    }
+    leftAt = clock.monotonic();
     log('error', 'The new system does not hold, the box goes back to the old one', { reason });
-    // chosen first: a power cut before the record is written still leads to the old one, which then says "restarted"
-    await rauc.activateOther();
-    await noteFallback(reason, trial);
+    // a disk that takes no note must not keep the box here
+    await noteFallback(reason, trial).catch((error: unknown) =>
+      log('error', 'Why the box goes back was not written down', { error: describeError(error) }),
+    );
     options.reboot();
+  }
+
+  /** It stays on trial, and the boot loader counts. Counted here, too: never a restart for ever. */
+  async function leaveUncertain(error: string, trial: NonNullable<HostRecord['trial']>): Promise<void> {
+    leftAt = clock.monotonic();
+    const leaves = (trial.leaves ?? 0) + 1;
+    log('error', 'The new system does not hold, and the other one cannot be chosen', { error, leaves });
+    if (leaves > COUNTED_LEAVES) return;
+    await record.change((state) => ({ ...state, trial: { ...trial, leaves } }));
+    options.reboot();
+  }
+
+  /** Without RAUC nothing can be called good: a system on trial is left within its time all the same. */
+  async function withoutRauc(): Promise<void> {
+    const { trial, update } = record.current();
+    if (trial === undefined || trial.bootId === clock.bootId || trial.slot !== options.bootedSlot()) return;
+    const now = clock.monotonic();
+    silentFrom ??= now;
+    heldFrom = undefined;
+    if (phase === 'idle') phase = 'on-trial';
+    checks = [{ name: 'rauc', ok: false, detail: 'RAUC does not answer' }];
+    if (now - silentFrom < GRACE_MS || now <= update.trialMs + GRACE_MS) return;
+    return goBack('rauc: RAUC does not answer', trial);
   }
 
   const noteFallback = (reason: string, { slot: from, version }: NonNullable<HostRecord['trial']>): Promise<void> =>
@@ -202,9 +242,10 @@ export function createUpdates(options: {
     }));
 
   async function watchOnce(): Promise<void> {
-    if (!options.possible || proven) return;
-    const booted = (await rauc.slots())?.find((one) => one.booted);
-    if (booted === undefined) return;
+    if (!options.possible || proven || clock.monotonic() - leftAt < GOES_DOWN_MS) return;
+    const booted = (await rauc.slots().catch(() => undefined))?.find((one) => one.booted);
+    if (booted === undefined) return withoutRauc();
+    silentFrom = undefined;
     const { trial, update } = record.current();
     if (trial?.bootId === clock.bootId) {
       // installed, and this is still the start before it: only the host was restarted
@@ -218,7 +259,9 @@ export function createUpdates(options: {
       await record.change(({ trial: _cut, ...state }) => state);
     } else if (trial !== undefined && !onTrial)
       await noteFallback('The new system did not start, or was restarted before it was proven', trial);
-    checks = await options.checks(onTrial);
+    checks = await options
+      .checks(onTrial)
+      .catch((error: unknown) => [{ name: 'checks', ok: false, detail: describeError(error) }]);
     const failed = checks.filter(({ ok }) => !ok);
     if (onTrial && phase === 'idle') phase = 'on-trial';
     if (!failed.some(({ hopeless }) => hopeless === true)) hopelessFrom = undefined;
@@ -233,7 +276,13 @@ export function createUpdates(options: {
     }
     heldFrom ??= clock.monotonic();
     if (onTrial && clock.monotonic() - heldFrom < update.trialMs) return;
-    await rauc.markGood();
+    try {
+      await rauc.markGood();
+    } catch (error) {
+      unmarkedFrom ??= clock.monotonic();
+      if (trial === undefined || !onTrial || clock.monotonic() - unmarkedFrom < GRACE_MS) throw error;
+      return goBack(`rauc: ${describeError(error)}`, trial);
+    }
     proven = true;
     if (onTrial) await record.change(({ trial: _passed, lastFallback: _old, ...state }) => state);
     if (phase === 'on-trial') phase = 'idle';

@@ -91,6 +91,7 @@ function box(options: { from?: Box; bootId?: string; rauc?: Rauc; usb?: UsbStick
     inbox: path.join(dir, 'inbox'),
     usb: options.usb ?? { list: () => Promise.resolve([]), use: () => Promise.reject(new Error('no stick')) },
     possible: true,
+    bootedSlot: () => world.booted,
     checks: (onTrial) => {
       world.asked.push(onTrial);
       return Promise.resolve(world.checks);
