@@ -129,6 +129,15 @@ export function isDue(cert: string, now: number): boolean {
   return now >= from + ((to - from) * 2) / 3;
 }
 
+/** Made while the clock was ahead: nobody whose clock is right believes it. Ours begin a day back. */
+export function isOfFuture(cert: string, now: number): boolean {
+  return Date.parse(new X509Certificate(cert).validFrom) - now > DAY_MS;
+}
+
+export function isSignedBy(cert: string, above: string): boolean {
+  return new X509Certificate(cert).verify(new X509Certificate(above).publicKey);
+}
+
 function alternativeNames(names: readonly string[]): x509.SubjectAlternativeNameExtension {
   return new x509.SubjectAlternativeNameExtension(
     names.map((value) => ({ type: isIP(value) === 0 ? ('dns' as const) : ('ip' as const), value })),

@@ -13,6 +13,8 @@ import { describeError } from '../../base/errors.ts';
 import {
   coversNames,
   isDue,
+  isOfFuture,
+  isSignedBy,
   issueBy,
   type KeyKind,
   makeAuthority,
@@ -84,6 +86,8 @@ export interface DeskParts {
   /** `http://NAME/.well-known/acme-challenge/…`, by token. */
   challenges: Map<string, string>;
   now: () => number;
+  /** One was made anew because it was made while the clock was ahead. */
+  mended: (use: Use) => void;
   /** Believed besides the usual authorities; tests. */
   acmeCa?: string | undefined;
 }
@@ -171,7 +175,7 @@ export class CertificateDesk {
     const { now, names } = this.#parts;
     const wanted = await names(use);
     let authority = await this.#authority();
-    if (authority === undefined) {
+    if (authority === undefined || (isOfFuture(authority.cert, now()) && (await this.#isSure()))) {
       const [name] = await names('page');
       authority = await makeAuthority({ name: `Sekisho ${name}`, now: now(), validMs: AUTHORITY_MS });
       await writeFileAtomic(this.#file('authority.pem'), authority.key + authority.cert, { mode: 0o600 });
@@ -254,8 +258,9 @@ export class CertificateDesk {
   }
 
   async #renew(signal: AbortSignal): Promise<void> {
-    const { page, portal, now, names } = this.#parts;
+    const { page, portal, now, names, mended } = this.#parts;
     const failures: string[] = [];
+    const sure = await this.#isSure();
     const attempt = async (what: string, work: () => Promise<unknown>): Promise<void> => {
       await work().catch((error: unknown) => failures.push(`${what}: ${describeError(error)}`));
     };
@@ -263,21 +268,38 @@ export class CertificateDesk {
       ['page', page],
       ['portal', portal],
     ] as const)
-      await attempt(use, async () => (await kept.renewOwn()) && this.#showAgain(use));
+      await attempt(use, async () => {
+        const ahead = isOfFuture(kept.current().cert, now());
+        if (!(await kept.renewOwn(sure))) return;
+        if (sure && ahead) mended(use);
+        await this.#showAgain(use);
+      });
+    const authority = await this.#authority();
+    const wrong = sure && authority !== undefined && isOfFuture(authority.cert, now()) ? authority : undefined;
     for (const use of ['page', 'mail', 'portal'] as const)
       await attempt(use, async () => {
         const { cert, source } = await this.shown(use);
         if (source !== 'authority') return;
-        if (isDue(cert, now()) || !coversNames(cert, await names(use))) await this.issue(use);
+        const ahead = sure && (isOfFuture(cert, now()) || (wrong !== undefined && isSignedBy(cert, wrong.cert)));
+        if (!ahead && !isDue(cert, now()) && coversNames(cert, await names(use))) return;
+        await this.issue(use);
+        if (ahead) mended(use);
       });
     await attempt('ACME', async () => {
       const { acme } = this.#record;
       if (acme === undefined || !(await this.#acmeIsDue(acme))) return;
       const { last } = acme;
-      if (last?.ok === false && now() - last.at < AFTER_FAILURE_MS) return;
+      // either way: a failure of a year to come holds nothing up
+      if (last?.ok === false && Math.abs(now() - last.at) < AFTER_FAILURE_MS) return;
       await this.orderNow(signal);
     });
     if (failures.length > 0) throw new Error(failures.join('; '));
+  }
+
+  /** Is the time known to be right? Without a host nobody can say. */
+  #isSure(): Promise<boolean> {
+    const asked = this.#parts.host.call('host.status', {});
+    return asked.then(({ clock }) => clock.synchronised).catch(() => false);
   }
 
   async #acmeIsDue({ uses, names }: AcmeSettings): Promise<boolean> {

@@ -8,6 +8,7 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { writeFileAtomic } from '../../base/atomic-file.ts';
 import { describeError } from '../../base/errors.ts';
+import { isOfFuture } from '../../base/issue.ts';
 import { makeSelfSigned } from '../../base/self-signed.ts';
 import { ApiProblem } from './problems.ts';
 
@@ -31,8 +32,8 @@ export interface PageCertificates {
   /** Durable when it resolves. */
   install(cert: string, key: string): Promise<PageCertificate>;
   useOwn(): Promise<PageCertificate>;
-  /** Makes our own anew when it is about to end; true when that is what is shown now. */
-  renewOwn(): Promise<boolean>;
+  /** Makes our own anew when it is about to end, or with `sure` of the time begins later; true when that is what is shown now. */
+  renewOwn(sure?: boolean): Promise<boolean>;
 }
 
 /** `names`: what the self-made one is made out to, host name first. */
@@ -46,9 +47,10 @@ export async function openPageCertificates(options: {
   const { directory, names, now, publish } = options;
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const file = (name: string): string => path.join(directory, name);
-  const own = async (): Promise<PageCertificate> => {
+  const own = async (sure = false): Promise<PageCertificate> => {
     const kept = await readPair(file(OWN), 'own');
-    if (kept !== undefined && Date.parse(new X509Certificate(kept.cert).validTo) - now() > RENEW_MS) return kept;
+    const lasts = kept !== undefined && Date.parse(new X509Certificate(kept.cert).validTo) - now() > RENEW_MS;
+    if (lasts && !(sure && isOfFuture(kept.cert, now()))) return kept;
     const made = await makeSelfSigned({ names, now: now(), validMs: VALID_MS });
     await writeFileAtomic(file(OWN), made.key + made.cert, { mode: 0o600 });
     return { ...made, source: 'own' };
@@ -70,9 +72,9 @@ export async function openPageCertificates(options: {
       await rm(file(UPLOADED), { force: true });
       return current;
     },
-    renewOwn: async () => {
+    renewOwn: async (sure) => {
       if (current.source !== 'own') return false;
-      const next = await own();
+      const next = await own(sure);
       if (next.fingerprint === current.fingerprint) return false;
       current = await show(next);
       return true;
