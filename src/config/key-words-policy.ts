@@ -181,8 +181,8 @@ export const POLICY_WORDS: Readonly<Record<string, Text>> = {
     ja: 'ほかのものに見せかけたプログラムの扱いです。中身が .exe の invoice.pdf などで、圧縮ファイルの中も調べます。正当なものはまずないので、"reject" にしてもかまいません。',
   },
   'policy.executable': {
-    en: 'Programs and scripts under their own name, also within archives. "quarantine" lets somebody release the few that are wanted.',
-    ja: 'そのままの名前で添付されたプログラムやスクリプトの扱いです。圧縮ファイルの中も調べます。"quarantine" なら、必要なものだけを取り出せます。',
+    en: 'Programs and scripts under their own name, also within zip, tar, gzip, RAR, LZH and CAB archives; the names in a 7z cannot be read. "quarantine" lets somebody release the few that are wanted.',
+    ja: 'そのままの名前で添付されたプログラムやスクリプトの扱いです。圧縮ファイル（ZIP・tar・gzip・RAR・LZH・CAB）の中も調べます。7z の中の名前は読めません。"quarantine" なら、必要なものだけを取り出せます。',
   },
   'policy.encryptedArchive': {
     en: 'Archives locked with a password, whose content nobody can check. They are delivered as shipped because many Japanese offices still exchange files so; where yours does not, "quarantine" closes a favourite way of malware.',

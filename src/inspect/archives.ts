@@ -11,8 +11,10 @@ import { configure, type Entry, Uint8ArrayReader, ZipReader } from '@zip.js/zip.
 import type { Bytes, Milliseconds } from '../base/brand.ts';
 import type { AttachmentTrait, Finding } from '../mail/finding.ts';
 import { displayText, guessCharset } from '../mail/words.ts';
-import { type FileKind, HEAD_OCTETS, kindOf, traitsByName } from './file-kinds.ts';
+import { extensionOf, type FileKind, HEAD_OCTETS, kindOf, traitsByName } from './file-kinds.ts';
 import { gzipName, type Listed, type ListedFormat, listTar } from './listing.ts';
+import { listCab, listLzh } from './listing-old.ts';
+import { listRar4, listRar5 } from './listing-rar.ts';
 import type { InspectLimits } from './settings.ts';
 
 configure({ useWebWorkers: false });
@@ -220,6 +222,16 @@ async function lookInside(
   return { archive, findings: [...own, ...nested.findings] };
 }
 
+const READERS: Readonly<Record<Exclude<ListedFormat, 'gzip'>, (bytes: Buffer) => Generator<Listed>>> = {
+  tar: listTar,
+  rar4: listRar4,
+  rar5: listRar5,
+  lzh: listLzh,
+  cab: listCab,
+};
+/** What we would have opened, had it not been packed in a way we cannot undo. */
+const OPENED = /^(?:zip|rar|lzh|lha|cab|tar|tgz|gz)$/;
+
 /** Every format but zip. `names`: those of the archive. */
 export async function listPacked(
   bytes: Buffer,
@@ -230,7 +242,7 @@ export async function listPacked(
   const traits = new Set<AttachmentTrait>(['archive']);
   const findings: Finding[] = [];
   try {
-    for (const entry of listTar(bytes)) {
+    for (const entry of READERS[options.format](bytes)) {
       budget.files += 1;
       budget.octets += entry.size;
       if (isSpent(budget)) {
@@ -256,7 +268,14 @@ async function lookAtListed(entry: Listed, options: Surroundings): Promise<Looke
   const names = entry.names.map((name) => lastOf(typeof name === 'string' ? name : guessed(name)));
   const { content, size } = entry;
   const named = { names: [...new Set(names)], size, inside: options.inside };
-  if (content === undefined) return closed(named, 'unscannable');
+  if (entry.encrypted === true)
+    return names.length === 0 ? { archive: ['encrypted'], findings: [] } : closed(named, 'encrypted');
+  if (entry.piece === true) return closed(named, 'unscannable');
+  if (content === undefined) {
+    if (names.some((name) => OPENED.test(extensionOf(name)))) return closed(named, 'unscannable');
+    const traits = named.names.flatMap(traitsByName);
+    return { archive: [], findings: traits.length === 0 ? [] : [report(named, traits)] };
+  }
   const whole = (): Promise<Buffer> => Promise.resolve(content);
   return await lookInside({ ...named, head: content.subarray(0, HEAD_OCTETS), whole }, options);
 }

@@ -5,7 +5,7 @@
  */
 import type { Bytes } from '../base/brand.ts';
 
-export type ListedFormat = 'tar' | 'gzip';
+export type ListedFormat = 'tar' | 'gzip' | 'rar4' | 'rar5' | 'lzh' | 'cab';
 
 export interface Listed {
   /** Each that a program may give it, as octets or already read; none: of the archive as a whole. */
@@ -21,14 +21,24 @@ export interface Listed {
 /** The list cannot be believed: the same as a damaged zip. */
 export class Damaged extends Error {}
 
-const GZIP = Buffer.from('1f8b', 'hex');
+const MAGICS: ReadonlyArray<readonly [ListedFormat, Buffer]> = [
+  ['gzip', Buffer.from('1f8b', 'hex')],
+  ['rar4', Buffer.from('Rar!\x1a\x07\0', 'latin1')],
+  ['rar5', Buffer.from('Rar!\x1a\x07\x01\0', 'latin1')],
+  ['cab', Buffer.from('MSCF\0\0\0\0', 'latin1')],
+];
 const BLOCK: Bytes = 512;
 const USTAR_AT: Bytes = 257;
 /** Names and their like before an entry (GNU, pax): longer ones are no names. */
 const MAX_NOTE: Bytes = 64 * 1024;
 
 export function formatOf(head: Buffer): ListedFormat | undefined {
-  if (begins(head, GZIP)) return 'gzip';
+  const magic = MAGICS.find(([, octets]) => begins(head, octets));
+  if (magic !== undefined) return magic[0];
+  // LHA: the method stands behind length and checksum
+  const lzh =
+    head.length > 21 && (head[20] as number) <= 3 && /^-(?:lh|lz|pm)[a-z0-9]-$/.test(head.toString('latin1', 2, 7));
+  if (lzh) return 'lzh';
   return isTar(head) ? 'tar' : undefined;
 }
 

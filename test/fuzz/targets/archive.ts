@@ -2,6 +2,7 @@
 import { deflateRawSync, gzipSync } from 'node:zlib';
 import { listPacked, listZip, newBudget } from '../../../src/inspect/archives.ts';
 import { kindOf } from '../../../src/inspect/file-kinds.ts';
+import { cab, lzh, rar4, rar5, type Sample } from '../../inspect/archive-samples.ts';
 import { check, mutate, type Planted, type Random, type Target } from '../engine.ts';
 import { parseConfiguredLimits } from '../support.ts';
 
@@ -33,7 +34,7 @@ const TOKENS = [
   'ustar',
   'Rar!\u001a\u0007',
 ].map((token) => Buffer.from(token, 'latin1'));
-const FORMATS = ['gzip', 'tar'] as const;
+const FORMATS = ['gzip', 'tar', 'rar4', 'rar5', 'lzh', 'cab'] as const;
 const ALLOWED = new Set(['executable', 'script', 'disguised', 'archive', 'encrypted', 'unscannable', 'macro']);
 
 export const planted: Planted = {
@@ -84,7 +85,14 @@ function endOfDirectory(input: Buffer): boolean {
 
 function other(random: Random): Buffer {
   const tarred = Buffer.concat([tarFile(random), tarFile(random), Buffer.alloc(1_024)]);
-  return random.pick([tarred, gzipSync(tarred), gzipSync(random.bytes(random.below(200)))]);
+  const files: Sample[] = [0, 1].map(() => {
+    const flags = { packed: random.chance(2), locked: random.chance(8), piece: random.chance(8) };
+    return { name: random.pick(NAMES).slice(0, 200), bytes: random.bytes(random.below(80)), ...flags };
+  });
+  const wide = files.map((file) => ({ ...file, wide: random.bytes(random.below(40)) }));
+  const level = random.pick([0, 1, 2] as const);
+  const made = [rar5(files), rar4(files), rar4(wide), lzh(level, files), cab(files)];
+  return random.pick([...made, tarred, gzipSync(tarred), gzipSync(random.bytes(random.below(200)))]);
 }
 
 /** POSIX.1 ustar; sometimes a note of pax or GNU, a link, or a sparse file. */
