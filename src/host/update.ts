@@ -98,11 +98,16 @@ export function createUpdates(options: {
   let silentFrom: number | undefined;
   let unmarkedFrom: number | undefined;
   let leftAt = Number.NEGATIVE_INFINITY;
+  let goesAt = Number.NEGATIVE_INFINITY;
   let proven = false;
   let unquietFrom: number | undefined;
   let installing: Promise<void> = Promise.resolve();
   const bundle = path.join(folder, 'update.raucb');
   const get = options.fetch ?? fetch;
+
+  let swept: Promise<void> | undefined;
+  /** What a download left that was cut would take its room for ever. */
+  const sweep = (): Promise<void> => (swept ??= rm(bundle, { force: true }).catch(() => undefined));
 
   async function check(): Promise<void> {
     const { source } = record.current().update;
@@ -156,6 +161,7 @@ export function createUpdates(options: {
 
   async function installNow(request: HostVerbInput<'update.install'>): Promise<void> {
     try {
+      await sweep();
       await bring(request);
       phase = 'installing';
       progress = 0;
@@ -244,6 +250,8 @@ export function createUpdates(options: {
   async function watchOnce(): Promise<void> {
     if (!options.possible || proven || clock.monotonic() - leftAt < GOES_DOWN_MS) return;
     const booted = (await rauc.slots().catch(() => undefined))?.find((one) => one.booted);
+    // of this start: it may still be read
+    if (record.current().trial?.bootId !== clock.bootId) await sweep();
     if (booted === undefined) return withoutRauc();
     silentFrom = undefined;
     const { trial, update } = record.current();
@@ -255,7 +263,6 @@ export function createUpdates(options: {
     const onTrial = trial?.slot === booted.name;
     if (trial?.installing === true && !onTrial) {
       log('warn', 'An update was being written when the machine went down', { version: trial.version });
-      await rm(bundle, { force: true });
       await record.change(({ trial: _cut, ...state }) => state);
     } else if (trial !== undefined && !onTrial)
       await noteFallback('The new system did not start, or was restarted before it was proven', trial);
@@ -319,14 +326,15 @@ export function createUpdates(options: {
   }
 
   async function watchWindow(): Promise<void> {
-    if (phase !== 'waiting-for-reboot') return;
+    // once; a machine that did not go down is asked again
+    if (phase !== 'waiting-for-reboot' || clock.monotonic() - goesAt < GOES_DOWN_MS) return;
     const { window } = record.current().update;
     if (!inWindow(clock.wall(), { window, timeZone: options.timeZone() })) return void (unquietFrom = undefined);
     // what is cut then is tried again by its sender, what was taken is on the disk
     unquietFrom ??= clock.monotonic();
     if (clock.monotonic() - unquietFrom < UNQUIET_MS && !(await options.quiet())) return;
     if (!(await options.mayRestart())) return;
-    phase = 'idle'; // once
+    goesAt = clock.monotonic();
     log('warn', 'The box restarts into its update', { version: detail ?? '' });
     options.reboot();
   }
