@@ -1,6 +1,6 @@
 /** The watchdog's food: a probe that answers anything is alive, a silent one withholds the ping. Real sockets, real writes. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, stat, utimes } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -19,7 +19,7 @@ const FAST = { pingMs: 20, bannerEveryMs: 20, bannerSilenceMs: 400, writeEveryMs
 async function begin(options: {
   session: (socket: Socket) => void;
   write?: (file: string) => Promise<void>;
-}): Promise<{ life: Life; pings: () => number; told: string[] }> {
+}): Promise<{ life: Life; pings: () => number; told: string[]; folder: string }> {
   const folder = await mkdtemp(path.join(tmpdir(), 'sekisho-life-'));
   cleanups.push(() => rm(folder, { recursive: true, force: true }));
   let pings = 0;
@@ -36,7 +36,7 @@ async function begin(options: {
     ...(options.write === undefined ? {} : { write: options.write }),
   });
   cleanups.push(() => life.stop());
-  return { life, pings: () => pings, told };
+  return { life, pings: () => pings, told, folder };
 }
 
 /** Pings beyond the time of silence. A machine that stood still itself may look silent for a moment after. */
@@ -82,4 +82,17 @@ test('a listener that never says a word withholds the ping, and the log names it
 test('a write that never comes back withholds the ping', async () => {
   const { life } = await begin({ session: says('220 hi\r\n'), write: () => new Promise<void>(() => undefined) });
   await until('silence to be noticed', { ms: 10_000 }, () => life.silent().includes('write') || undefined);
+});
+
+test('the write is to the same octets of the same file each time: a new one each minute would wear the flash', async () => {
+  const { folder } = await begin({ session: says('220 hi\r\n') });
+  const file = path.join(folder, 'probe.write');
+  const written = (since: number): Promise<{ ino: number; mtimeMs: number }> =>
+    until('the write', { ms: 10_000, every: 5 }, async () => {
+      const found = await stat(file).catch(() => undefined);
+      return found !== undefined && found.size === 6 && found.mtimeMs > since ? found : undefined;
+    });
+  const first = await written(0);
+  await utimes(file, 1, 1);
+  assert.equal((await written(1_000)).ino, first.ino);
 });
