@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { inspectStructure } from '../../src/inspect/structure.ts';
 import type { AttachmentTrait } from '../../src/mail/finding.ts';
-import { cab, lzh, rar4, rar5, type Sample } from './archive-samples.ts';
+import { cab, lzh, rar4, rar5, type Sample } from '../support/archive-samples.ts';
 import { of, settings } from './support.ts';
 
 const EXE = Buffer.concat([Buffer.from('MZ\x90\0\x03\0\0\0\x04\0\0\0\xff\xff', 'latin1'), Buffer.alloc(400)]);

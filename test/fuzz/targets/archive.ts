@@ -2,7 +2,7 @@
 import { deflateRawSync, gzipSync } from 'node:zlib';
 import { listPacked, listZip, newBudget } from '../../../src/inspect/archives.ts';
 import { kindOf } from '../../../src/inspect/file-kinds.ts';
-import { cab, lzh, rar4, rar5, type Sample } from '../../inspect/archive-samples.ts';
+import { cab, lzh, rar4, rar5, type Sample } from '../../support/archive-samples.ts';
 import { check, mutate, type Planted, type Random, type Target } from '../engine.ts';
 import { parseConfiguredLimits } from '../support.ts';
 
