@@ -1,7 +1,7 @@
 /**
  * Jobs by the clock (node-cron lives only here). A job never overlaps itself, its trouble is told and never thrown, and one
  * whose moment passed while the gateway was down runs soon after the start: jobs must bear running at any time. The last
- * runs of each are kept in a small file, so that a restart does not make "never ran" of "ran an hour ago". The time zone may change
+ * runs of each are kept in a small file (up to ten minutes behind), so that a restart does not make "never ran" of "ran an hour ago". The time zone may change
  * while it runs; days of 23 and 25 hours are local-time.ts's matter.
  */
 import { readFileSync } from 'node:fs';
@@ -32,6 +32,8 @@ const runSchema = z.object({
 export type JobRun = z.output<typeof runSchema>;
 const recordSchema = z.record(z.string(), z.array(runSchema));
 const KEPT_RUNS = 20;
+/** A job of each minute writes two files of a kilobyte a minute, for a list that nothing depends on: ten minutes of it may be lost. */
+const BEHIND_MS = 600_000;
 /** How often zone and clock are looked at. */
 const LOOK_MS = 30_000;
 /** node-cron drops a run that begins more than a second late; a starved machine is late for longer, and a day has only one. */
@@ -74,9 +76,16 @@ export function startJobs(
   const { record, now } = options;
   const past = new Map(Object.entries(readRecord(record)));
   let writing: Promise<void> = Promise.resolve();
+  let keptAt = Number.NEGATIVE_INFINITY;
+  /** Something is not in the file yet. */
+  let behind = false;
 
-  function keep(): void {
+  /** `often`: as the run before, a short while ago; the file may be behind then, for each write of it wears the flash. */
+  function keep({ often }: { often: boolean }): void {
     if (record === undefined) return;
+    behind = often && Math.abs(now() - keptAt) < BEHIND_MS;
+    if (behind) return;
+    keptAt = now();
     const write = async (before: Promise<void>): Promise<void> => {
       await before;
       await writeFileAtomic(record, JSON.stringify(Object.fromEntries(past)));
@@ -87,6 +96,7 @@ export function startJobs(
 
   async function once(job: Job): Promise<void> {
     const run: JobRun = { startedAt: new Date(now()).toISOString(), ok: true };
+    const [before] = past.get(job.name) ?? [];
     past.set(job.name, [run, ...(past.get(job.name) ?? [])].slice(0, KEPT_RUNS));
     try {
       await job.run(stopping.signal);
@@ -97,7 +107,9 @@ export function startJobs(
     }
     run.endedAt = new Date(now()).toISOString();
     running.delete(job.name);
-    keep();
+    const pauseMs =
+      before === undefined ? Infinity : Math.abs(Date.parse(run.startedAt) - Date.parse(before.startedAt));
+    keep({ often: run.ok && before?.ok === true && pauseMs < BEHIND_MS });
   }
 
   function start(job: Job): Promise<void> {
@@ -165,6 +177,7 @@ export function startJobs(
       for (const timer of catchUps) clearTimeout(timer);
       for (const task of tasks) await task.destroy();
       await Promise.all(running.values());
+      if (behind) keep({ often: false });
       await writing;
     },
   };

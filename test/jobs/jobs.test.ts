@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { it } from 'node:test';
+import { pause } from '../../src/base/deadline.ts';
 import { checkUpdate } from '../../src/jobs/check-update.ts';
 import { expireHistory } from '../../src/jobs/expire-history.ts';
 import { expireQuarantine } from '../../src/jobs/expire-quarantine.ts';
 import { type Job, startJobs } from '../../src/jobs/scheduler.ts';
+import { until } from '../support/process.ts';
 
 const QUIET = { timeZone: () => 'Asia/Tokyo', catchUpMs: 3_600_000, onTrouble: () => undefined, now: () => 0 };
 
@@ -146,4 +148,44 @@ it('a stop does not wait for the download of an update', async () => {
   await jobs.stop();
   await run;
   never.resolve();
+});
+
+it('a job of each minute writes its list down each ten minutes, at trouble and at the stop: each time wears the flash', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'sekisho-jobs-'));
+  try {
+    const record = path.join(folder, 'jobs.json');
+    const kept = async (): Promise<number | undefined> => {
+      const text = await readFile(record, 'utf8').catch(() => undefined);
+      return text === undefined ? undefined : (JSON.parse(text) as { minute: unknown[] }).minute.length;
+    };
+    const known = (runs: number): Promise<true> =>
+      until(`${runs} runs in the file`, { ms: 10_000, every: 5 }, async () =>
+        (await kept()) === runs ? true : undefined,
+      );
+    let now = 0;
+    let broken = false;
+    const run = (): Promise<void> => (broken ? Promise.reject(new Error('No disk')) : Promise.resolve());
+    const jobs = startJobs([{ name: 'minute', schedule: '0 0 29 2 *', run }], { ...QUIET, record, now: () => now });
+    await jobs.runNow('minute');
+    await known(1);
+    for (now = 60_000; now < 600_000; now += 60_000) await jobs.runNow('minute');
+    await pause(50);
+    assert.equal(await kept(), 1);
+    await jobs.runNow('minute'); // ten minutes after the first
+    await known(11);
+    now += 60_000;
+    broken = true;
+    await jobs.runNow('minute');
+    await known(12);
+    now += 60_000;
+    broken = false;
+    await jobs.runNow('minute');
+    await known(13); // the end of the trouble, too
+    now += 60_000;
+    await jobs.runNow('minute');
+    await jobs.stop();
+    assert.equal(await kept(), 14);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 });
