@@ -1,8 +1,8 @@
 /**
  * Jobs by the clock (node-cron lives only here). A job never overlaps itself, its trouble is told and never thrown, and one
  * whose moment passed while the gateway was down runs soon after the start: jobs must bear running at any time. The last
- * runs of each are kept in a small file (up to ten minutes behind), so that a restart does not make "never ran" of "ran an hour ago". The time zone may change
- * while it runs; days of 23 and 25 hours are local-time.ts's matter.
+ * runs of each are kept in a small file (up to ten minutes behind), so that a restart does not make "never ran" of "ran an hour
+ * ago". The time zone may change while it runs; days of 23 and 25 hours are local-time.ts's matter.
  */
 import { readFileSync } from 'node:fs';
 import cron, { type ScheduledTask } from 'node-cron';

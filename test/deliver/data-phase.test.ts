@@ -133,3 +133,50 @@ test('a peer that stops reading meets the deadline of a block', async () => {
   });
   await assert.rejects(sending, { code: 'DEADLINE' });
 });
+
+/** Keeps what it is given as the kernel does when it is slow: by reference, and looks at it later. */
+function slowSink(highWaterMark: number): { sink: Writable; out: () => Buffer } {
+  const out: Buffer[] = [];
+  const later = (pieces: readonly Buffer[], done: () => void): void =>
+    void setTimeout(() => {
+      for (const piece of pieces) out.push(Buffer.from(piece));
+      done();
+    }, 2);
+  const sink = new Writable({
+    write: (chunk: Buffer, _encoding, done) => later([chunk], done),
+    writev: (pieces, done) =>
+      later(
+        pieces.map(({ chunk }) => chunk as Buffer),
+        done,
+      ),
+    highWaterMark,
+  });
+  return { sink, out: () => Buffer.concat(out) };
+}
+
+for (const highWaterMark of [16_384, 8 * 1024 * 1024])
+  test(`lent memory is given back only when the socket has let go of it (buffer of ${highWaterMark} octets)`, async () => {
+    const blocks = Array.from({ length: 8 }, (_, at) => Buffer.alloc(256 * 1024, `line ${at}\r\n`));
+    const expected = plainly(Buffer.concat(blocks));
+    const given: Buffer[] = [];
+    let taken = 0;
+    const body = {
+      async *[Symbol.asyncIterator](): AsyncGenerator<Buffer> {
+        for (const block of blocks) {
+          given.push(block);
+          yield block;
+        }
+      },
+      taken: () => {
+        taken += given.length;
+        for (const block of given.splice(0)) block.fill(0xee); // another mail
+      },
+    };
+    const { sink, out } = slowSink(highWaterMark);
+    const options = { blockMs: 5_000, signals: [new AbortController().signal], onEnd: () => undefined };
+    await writeData(sink, body, options);
+    sink.end();
+    await new Promise((resolve) => sink.once('finish', resolve));
+    assert.ok(out().toString('latin1') === expected, 'What left is not what was to be sent');
+    if (highWaterMark < 256 * 1024) assert.ok(taken > 0, 'No memory was ever given back');
+  });

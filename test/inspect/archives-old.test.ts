@@ -1,11 +1,9 @@
 /** RAR, LZH and cabinets: names speak, and the octets of what is stored; what is locked, damaged or out of reach is told. */
 import assert from 'node:assert/strict';
-import { Readable } from 'node:stream';
 import { test } from 'node:test';
-import { inspectStructure } from '../../src/inspect/structure.ts';
 import type { AttachmentTrait } from '../../src/mail/finding.ts';
 import { cab, lzh, rar4, rar5, type Sample } from '../support/archive-samples.ts';
-import { of, settings } from './support.ts';
+import { attachmentsIn } from './support.ts';
 
 const EXE = Buffer.concat([Buffer.from('MZ\x90\0\x03\0\0\0\x04\0\0\0\xff\xff', 'latin1'), Buffer.alloc(400)]);
 const TEXT = Buffer.from('hello\n');
@@ -13,11 +11,7 @@ const TEXT = Buffer.from('hello\n');
 type Seen = [name: string, traits: AttachmentTrait[]];
 
 async function look(name: string, bytes: Buffer, limits = {}): Promise<Seen[]> {
-  const body = (bytes.toString('base64').match(/.{1,76}/g) ?? []).join('\r\n');
-  const header = `Content-Type: application/octet-stream\r\nContent-Disposition: attachment; filename="${name}"`;
-  const mail = `MIME-Version: 1.0\r\n${header}\r\nContent-Transfer-Encoding: base64\r\n\r\n${body}\r\n`;
-  const options = { limits: { ...settings().limits, ...limits }, signal: new AbortController().signal };
-  const findings = of(await inspectStructure(Readable.from([Buffer.from(mail)]), options), 'attachment');
+  const findings = await attachmentsIn({ name, bytes }, limits);
   return findings.map((finding) => [finding.name, [...finding.traits].sort()]);
 }
 

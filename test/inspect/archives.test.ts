@@ -7,13 +7,11 @@ import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { BlobWriter, Uint8ArrayReader, ZipWriter } from '@zip.js/zip.js';
-import { inspectStructure } from '../../src/inspect/structure.ts';
 import type { AttachmentTrait } from '../../src/mail/finding.ts';
-import { of, settings } from './support.ts';
+import { attachmentsIn } from './support.ts';
 
 const EXE = Buffer.concat([Buffer.from('MZ\x90\0\x03\0\0\0\x04\0\0\0\xff\xff', 'latin1'), Buffer.alloc(400)]);
 const TEXT = Buffer.from('hello\n');
@@ -22,11 +20,7 @@ type Seen = [name: string, inside: string[], traits: AttachmentTrait[]];
 
 /** What is found in a mail with this attached. */
 async function look(name: string, bytes: Buffer, limits = {}): Promise<Seen[]> {
-  const body = (bytes.toString('base64').match(/.{1,76}/g) ?? []).join('\r\n');
-  const header = `Content-Type: application/octet-stream\r\nContent-Disposition: attachment; filename="${name}"`;
-  const mail = `MIME-Version: 1.0\r\n${header}\r\nContent-Transfer-Encoding: base64\r\n\r\n${body}\r\n`;
-  const options = { limits: { ...settings().limits, ...limits }, signal: new AbortController().signal };
-  const findings = of(await inspectStructure(Readable.from([Buffer.from(mail)]), options), 'attachment');
+  const findings = await attachmentsIn({ name, bytes }, limits);
   return findings.map((finding) => [finding.name, finding.inside, [...finding.traits].sort()]);
 }
 

@@ -11,6 +11,7 @@ import type { Resolver } from '../../src/base/resolver.ts';
 import type { EngineState, Inspectors, InspectRequest } from '../../src/inspect/api.ts';
 import { createInspectors, type InspectorsOptions } from '../../src/inspect/inspectors.ts';
 import type { InspectSettings } from '../../src/inspect/settings.ts';
+import { inspectStructure } from '../../src/inspect/structure.ts';
 import type { ForwardPath, ReversePath } from '../../src/mail/address.ts';
 import type { Finding, FindingKind, Inspection } from '../../src/mail/finding.ts';
 import { newQueueId } from '../../src/mail/queue-id.ts';
@@ -199,3 +200,15 @@ export const PLAIN = [
   'Good morning.',
   '',
 ].join('\r\n');
+
+/** What is found in a mail with this attached: of the file, and of those within it. */
+export async function attachmentsIn(
+  file: { name: string; bytes: Buffer },
+  limits: Partial<InspectSettings['limits']> = {},
+): Promise<Array<Extract<Finding, { kind: 'attachment' }>>> {
+  const body = (file.bytes.toString('base64').match(/.{1,76}/g) ?? []).join('\r\n');
+  const header = `Content-Type: application/octet-stream\r\nContent-Disposition: attachment; filename="${file.name}"`;
+  const mail = `MIME-Version: 1.0\r\n${header}\r\nContent-Transfer-Encoding: base64\r\n\r\n${body}\r\n`;
+  const options = { limits: { ...settings().limits, ...limits }, signal: new AbortController().signal };
+  return of(await inspectStructure(Readable.from([Buffer.from(mail)]), options), 'attachment');
+}

@@ -7,7 +7,7 @@ import { pause } from '../../src/base/deadline.ts';
 import { checkUpdate } from '../../src/jobs/check-update.ts';
 import { expireHistory } from '../../src/jobs/expire-history.ts';
 import { expireQuarantine } from '../../src/jobs/expire-quarantine.ts';
-import { type Job, startJobs } from '../../src/jobs/scheduler.ts';
+import { type Job, type JobScheduler, startJobs } from '../../src/jobs/scheduler.ts';
 import { until } from '../support/process.ts';
 
 const QUIET = { timeZone: () => 'Asia/Tokyo', catchUpMs: 3_600_000, onTrouble: () => undefined, now: () => 0 };
@@ -152,6 +152,7 @@ it('a stop does not wait for the download of an update', async () => {
 
 it('a job of each minute writes its list down each ten minutes, at trouble and at the stop: each time wears the flash', async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'sekisho-jobs-'));
+  let jobs: JobScheduler | undefined;
   try {
     const record = path.join(folder, 'jobs.json');
     const kept = async (): Promise<number | undefined> => {
@@ -165,7 +166,7 @@ it('a job of each minute writes its list down each ten minutes, at trouble and a
     let now = 0;
     let broken = false;
     const run = (): Promise<void> => (broken ? Promise.reject(new Error('No disk')) : Promise.resolve());
-    const jobs = startJobs([{ name: 'minute', schedule: '0 0 29 2 *', run }], { ...QUIET, record, now: () => now });
+    jobs = startJobs([{ name: 'minute', schedule: '0 0 29 2 *', run }], { ...QUIET, record, now: () => now });
     await jobs.runNow('minute');
     await known(1);
     for (now = 60_000; now < 600_000; now += 60_000) await jobs.runNow('minute');
@@ -186,6 +187,7 @@ it('a job of each minute writes its list down each ten minutes, at trouble and a
     await jobs.stop();
     assert.equal(await kept(), 14);
   } finally {
+    await jobs?.stop();
     await rm(folder, { recursive: true, force: true });
   }
 });
