@@ -43,6 +43,8 @@ export function judgeRecipient(
   const domain = relayDomainOf(config, address);
   if (domain === undefined) {
     if (listener === 'relay') return { address, reserved: false };
+    // a box that was claimed and is not yet set up may stand where the office's mail comes in already: its trouble, not the sender's
+    if (config.domains.length === 0) return notSetUp();
     return reply(550, '5.7.1', `We do not relay to ${shown(address)}, relay denied`);
   }
   // percent hack, UUCP path, a route in quotes: an address within an address, for the server behind us to unpack; also in the
@@ -55,9 +57,13 @@ export function judgeRecipient(
 function bareReserved(path: string, config: Config): WelcomeRecipient | Reply {
   const [first] = config.domains;
   const address = first === undefined ? undefined : parseForwardPath(`${path}@${first.name}`);
-  if (first === undefined || address === undefined)
-    return reply(450, '4.3.5', 'No domain is configured here yet, please try again later');
+  if (first === undefined || address === undefined) return notSetUp();
   return { address, domain: first, reserved: true };
+}
+
+/** RFC 3463 §3.4, X.3.5. */
+function notSetUp(): Reply {
+  return reply(450, '4.3.5', 'No domain is configured here yet, please try again later');
 }
 
 function unquotedAts(path: string): number {

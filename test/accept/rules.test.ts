@@ -1,8 +1,10 @@
-/** The small pure parts: counting sessions, judging a rate. */
+/** The small pure parts: counting sessions, judging a rate, who may be sent to. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConnectionGuard } from '../../src/accept/connection-guard.ts';
 import { RateWatch } from '../../src/accept/rate-watch.ts';
+import { judgeRecipient } from '../../src/accept/relay.ts';
+import { configSchema } from '../../src/config/schema.ts';
 
 test('the guard counts by address and by neighbourhood, and forgets who left', () => {
   const guard = new ConnectionGuard();
@@ -47,4 +49,17 @@ test('a fast start does not pay for a slow end', () => {
   for (let second = 0; second < 60; second += 1) assert.equal(watch.tooSlow(second * 1_000, octets, false), false);
   octets += 100;
   assert.equal(watch.tooSlow(61_000, octets, false), true);
+});
+
+test('while no domain is set up nobody is told that the office does not exist: senders are asked to come again', () => {
+  const context = { config: configSchema.parse({}), listener: 'mx', smtpUtf8: false } as const;
+  for (const path of ['hanako@office.example', 'postmaster', 'x@elsewhere.example']) {
+    const answer = judgeRecipient(path, context);
+    assert.ok('code' in answer, path);
+    assert.deepEqual([answer.code, answer.enhanced], [450, '4.3.5'], path);
+  }
+  const servers = [{ host: 'mail.office.example' }];
+  const config = configSchema.parse({ domains: [{ name: 'office.example', servers }] });
+  const stranger = judgeRecipient('x@elsewhere.example', { ...context, config });
+  assert.equal('code' in stranger && stranger.code, 550);
 });

@@ -128,6 +128,29 @@ test('a domain is added, changed and taken away, and what the gateway refuses ch
   assert.deepEqual([bad.status, bad.json['ok']], [200, false]);
 });
 
+test('two who take a domain away at the same moment take away these two and no third', async () => {
+  for (const name of ['one.example', 'two.example', 'three.example'])
+    assert.equal((await admin.api('POST', '/domains', { name, servers: [{ host: '192.0.2.9' }] })).json['ok'], true);
+  await Promise.all(['one', 'two'].map((name) => admin.api('DELETE', `/domains/${name}.example`)));
+  const { domains } = (await admin.api('GET', '/domains')).json as { domains: Array<{ name: string }> };
+  assert.deepEqual(
+    domains.map(({ name }) => name),
+    ['office.example', 'three.example'],
+  );
+  assert.equal((await admin.api('DELETE', '/domains/three.example')).json['ok'], true);
+});
+
+test('the way out is direct as often as somebody says so, and as a new box has it', async () => {
+  const before = (await admin.api('GET', '/outgoing')).json['smarthost'] as { host: string; port: number };
+  for (const turn of ['the first time', 'once more']) {
+    const direct = await admin.api('PUT', '/outgoing', { way: 'direct' });
+    assert.deepEqual([direct.status, direct.json['ok']], [200, true], `${turn}: ${direct.text}`);
+    assert.equal((await admin.api('GET', '/outgoing')).json['way'], 'direct');
+  }
+  const smarthost = { host: before.host, port: before.port };
+  assert.equal((await admin.api('PUT', '/outgoing', { way: 'smarthost', smarthost })).json['ok'], true);
+});
+
 test('an address on the block list is refused from the next message on, and taken off it is taken again', async () => {
   const send = () =>
     sendMail(world.gateway.mxPort, { from: 'news@shop.example', to: 'alice@office.example', bytes: plainMail() });

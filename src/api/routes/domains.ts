@@ -5,7 +5,7 @@ import { parseDomain } from '../../mail/address.ts';
 import type { Answer } from '../contract/client.ts';
 import type { Some } from '../server/call.ts';
 import { ApiProblem } from '../server/problems.ts';
-import { HIDDEN, setAll, settingAt } from './settings.ts';
+import { HIDDEN, setAll, settingAt, UNCHANGED } from './settings.ts';
 
 type Domain = Answer<'domains.list'>['domains'][number];
 type Server = Domain['servers'][number];
@@ -41,15 +41,17 @@ export function domainHandlers(): Some<Ids> {
       return gateway.call('config.set', { path: 'domains.+', value: body });
     },
     'domains.update': async ({ gateway, params, body }) => {
-      const at = await mustBeAt(gateway, parsed(params.name));
+      const name = parsed(params.name);
+      const at = await mustBeAt(gateway, name);
       const named = parsed(body.name);
       const other = await positionOf(gateway, named);
       if (other >= 0 && other !== at) throw new ApiProblem(409, 'NAME_TAKEN');
-      return gateway.call('config.set', { path: `domains[${at}]`, value: body });
+      return gateway.call('config.set', { path: pathOf(name), value: body });
     },
     'domains.delete': async ({ gateway, params }) => {
-      const at = await mustBeAt(gateway, parsed(params.name));
-      return gateway.call('config.unset', { path: `domains[${at}]` });
+      const name = parsed(params.name);
+      await mustBeAt(gateway, name);
+      return gateway.call('config.unset', { path: pathOf(name) });
     },
     ...outgoingHandlers(),
   };
@@ -75,6 +77,8 @@ function outgoingHandlers(): Some<`outgoing.${'show' | 'update' | 'networks'}`> 
     'outgoing.update': async ({ gateway, body, note }) => {
       if (body.way === 'direct') {
         note('direct');
+        // as a new box has it
+        if ((await settingAt<Outbound>(gateway, 'outbound')).smarthost === undefined) return UNCHANGED;
         return gateway.call('config.unset', { path: 'outbound.smarthost' });
       }
       note(`${body.smarthost.host}:${body.smarthost.port}`);
@@ -108,6 +112,11 @@ function parsed(name: string): string {
   throw new ApiProblem(400, 'INVALID_REQUEST', {
     fields: [{ path: 'body.name', message: { ja: 'ドメイン名を入力してください', en: 'Give a domain' } }],
   });
+}
+
+/** By its name, never by its place: somebody else may take an earlier one away at the same moment. */
+function pathOf(name: string): string {
+  return `domains["${name}"]`;
 }
 
 async function positionOf(gateway: ControlClient, name: string): Promise<number> {
