@@ -67,9 +67,10 @@ export async function setNetwork(desk: Desk): Promise<void> {
   const { terminal, host } = desk;
   const shown = await attempt(desk, () => host.call('network.show', {}));
   if (shown === undefined) return;
-  shown.interfaces.forEach((one, index) =>
-    terminal.line(`${index + 1}  ${one.name}  ${one.mac}  ${one.addresses.join(' ')}`),
-  );
+  shown.interfaces.forEach((one, index) => {
+    terminal.line(`${index + 1}  ${one.name}  ${one.mac}`);
+    for (const address of one.addresses) terminal.line(`     ${address}`);
+  });
   terminal.line(`gateway ${shown.gateways.join(' ') || '-'}   DNS ${shown.resolvers.join(' ') || '-'}`);
   const chosen = await choose(desk, word(desk, 'interface'), shown.interfaces);
   if (chosen === undefined) return;

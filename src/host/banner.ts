@@ -68,6 +68,8 @@ export function createBanner(options: {
     const pages = (shown?.interfaces ?? [])
       .flatMap(({ addresses }) => addresses.map((address) => address.split('/')[0] ?? ''))
       .filter((address) => !address.startsWith('fe80'))
+      // the one that is always there comes last
+      .toSorted((one, other) => Number(one.startsWith('169.254.')) - Number(other.startsWith('169.254.')))
       .map((address) => `https://${address.includes(':') ? `[${address}]` : address}/`);
     const [degraded, { claimed, code }, toNote] = [brake.degraded(), claim.show(), recoveryWaits()];
     for (const language of LANGUAGES) {

@@ -16,8 +16,13 @@ export interface NetworkFiles {
   inside: string;
 }
 
-/** As rootfs has it for a new box (RFC 3927). */
+/**
+ * As rootfs has it for a new box (RFC 3927). A fixed one: networkd's own way to such an address ends as soon as DHCP gives another.
+ * It looks first whether somebody else has it (RFC 5227) and goes without it then.
+ */
 const OWN_ADDRESS = '169.254.25.25';
+/** Where neither DHCP answers nor the fixed one is free. */
+const NEXT_ADDRESS = '169.254.25.26';
 const HEAD = '# Written by the host from its settings.\n';
 /** What is nobody's on the Internet: pages are answered from here unless prefixes are named. */
 const PRIVATE = {
@@ -80,13 +85,15 @@ function networkOf(name: string, one: InterfaceSettings, settings: NetworkSettin
     `DHCP=${dhcp4 ? 'ipv4' : 'no'}`,
     `IPv6AcceptRA=${ipv6.method === 'auto' ? 'yes' : 'no'}`,
     `LinkLocalAddressing=${linkLocal(one)}`,
-    `IPv4LLStartAddress=${OWN_ADDRESS}`,
+    ...(dhcp4 ? [`IPv4LLStartAddress=${NEXT_ADDRESS}`] : []),
     ...(ipv4.method === 'static' ? addressLines(ipv4) : []),
     ...(ipv6.method === 'static' ? addressLines(ipv6) : []),
     ...dns.map((address) => `DNS=${address}`),
     ...ntp.map((source) => `NTP=${source}`),
     ...(one.vlan === undefined ? vlansOn(one.name, settings) : []),
     '',
+    // the address that is always there, beside the others: a mistake in them must not shut the owner out
+    ...(ipv4.method === 'off' ? [] : ['[Address]', `Address=${OWN_ADDRESS}/16`, 'Scope=link', '']),
     '[DHCPv4]',
     'UseHostname=no',
     'UseNTP=yes',
@@ -96,9 +103,8 @@ function networkOf(name: string, one: InterfaceSettings, settings: NetworkSettin
   return lines.join('\n');
 }
 
-/** The address that is always there, beside the others: a mistake in them must not shut the owner out. */
 function linkLocal({ ipv4, ipv6 }: InterfaceSettings): string {
-  const four = ipv4.method !== 'off';
+  const four = ipv4.method === 'dhcp';
   const six = ipv6.method !== 'off';
   if (four) return six ? 'yes' : 'ipv4';
   return six ? 'ipv6' : 'no';

@@ -3,7 +3,7 @@
  * and what he confirmed in time stays. Files are real, the timers and the commands are the test's.
  */
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -15,6 +15,7 @@ import { AGAIN_MS, CONFIRM_MS, createNetwork, type Network } from '../../src/hos
 import { openRecord } from '../../src/host/record.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
+const NEW_BOX = path.resolve(import.meta.dirname, '../../rootfs/usr/lib/systemd/network/80-sekisho.network');
 /** Ends a hang: files are synced for real, and a disk may take its time. */
 const GUARD_MS = 60_000;
 
@@ -163,10 +164,18 @@ test('whatever address the owner gives, the one the handbook names stays beside 
       ntp: [],
       inside: [],
     }).networkd.get('50-sekisho-eth0.network') ?? '';
-  const kept = /^LinkLocalAddressing=ipv4\nIPv4LLStartAddress=169\.254\.25\.25$/m;
-  assert.match(files({ method: 'dhcp' }), kept);
-  assert.match(files({ method: 'static', addresses: ['192.0.2.10/24'], gateway: '192.0.2.1' }), kept);
-  assert.match(files({ method: 'off' }), /^LinkLocalAddressing=no$/m);
+  // networkd ends a link-local address of its own making when DHCP gives one: this is none of those
+  const kept = /^\[Address\]\nAddress=169\.254\.25\.25\/16\nScope=link$/m;
+  const dhcp = files({ method: 'dhcp' });
+  assert.match(dhcp, kept);
+  assert.match(dhcp, /^LinkLocalAddressing=ipv4\nIPv4LLStartAddress=169\.254\.25\.26$/m);
+  const fixed = files({ method: 'static', addresses: ['192.0.2.10/24'], gateway: '192.0.2.1' });
+  assert.match(fixed, kept);
+  assert.match(fixed, /^LinkLocalAddressing=no$/m);
+  const off = files({ method: 'off' });
+  assert.match(off, /^LinkLocalAddressing=no$/m);
+  assert.doesNotMatch(off, /169\.254/);
+  assert.match(readFileSync(NEW_BOX, 'utf8'), kept);
 });
 
 test('two networks on one cable, and one beside the untagged: each has its address', () => {
