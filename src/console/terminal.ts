@@ -4,10 +4,23 @@
  */
 import type { Readable, Writable } from 'node:stream';
 import { createInterface, type Interface } from 'node:readline';
-import { cutColumns, escapeForTerminal, wrapColumns } from '../base/terminal.ts';
+import { cutColumns, displayWidth, escapeForTerminal, wrapColumns } from '../base/terminal.ts';
 
 const COLUMNS = 79;
 const ROWS = 22;
+/** What the words of the pages have and a plain screen or an old terminal has not. */
+const PLAIN: Readonly<Record<string, string>> = {
+  '→': '>',
+  '…': '~',
+  '“': '"',
+  '”': '"',
+  '‘': "'",
+  '’': "'",
+  '–': '-',
+  '—': '-',
+  '·': '-',
+  '×': 'x',
+};
 
 export interface Terminal {
   line(text?: string): void;
@@ -23,6 +36,11 @@ export function prose(text: string): string[] {
   return wrapColumns(text, COLUMNS);
 }
 
+/** A line without Japanese in the letters that every terminal has; who reads Japanese has the others as well. */
+function plain(line: string): string {
+  return displayWidth(line) > line.length ? line : line.replaceAll(/[→…“”‘’–—·×]/g, (sign) => PLAIN[sign] ?? sign);
+}
+
 export function createTerminal(input: Readable, output: Writable, options: { idleMs: number }): Terminal {
   let reader: Interface | undefined;
   let closed = false;
@@ -30,12 +48,12 @@ export function createTerminal(input: Readable, output: Writable, options: { idl
   input.once('close', () => (closed = true));
   input.once('error', () => (closed = true));
   const line = (text = ''): void => {
-    output.write(`${cutColumns(escapeForTerminal(text), COLUMNS)}\n`);
+    output.write(`${plain(cutColumns(escapeForTerminal(text), COLUMNS))}\n`);
   };
 
   async function ask(prompt: string): Promise<string | undefined> {
     if (closed) return undefined;
-    output.write(`${escapeForTerminal(prompt)}: `);
+    output.write(`${plain(escapeForTerminal(prompt))}: `);
     const asking = (reader ??= createInterface({ input, terminal: false }));
     return new Promise((resolve) => {
       const end = (answer: string | undefined): void => {

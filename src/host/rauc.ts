@@ -29,6 +29,13 @@ export interface RaucSlot {
   installedAt: string | undefined;
 }
 
+/** Empty: never installed into (the one that was flashed is good). */
+export function slotState({ good, booted, version }: RaucSlot): 'good' | 'trial' | 'empty' | 'bad' {
+  if (good) return 'good';
+  if (booted) return 'trial';
+  return version === undefined ? 'empty' : 'bad';
+}
+
 export interface Rauc {
   /** Undefined where RAUC or its configuration is missing. */
   slots(): Promise<RaucSlot[] | undefined>;

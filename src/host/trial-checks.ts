@@ -9,7 +9,8 @@ import type { TrialCheck } from './update.ts';
 const BANNER_MS = 15_000;
 /** So often within one start: it falls down each time. */
 const MANY_RESTARTS = 3;
-const NEEDED = ['gateway', 'admin', 'clamd', 'rspamd', 'unbound'] as const;
+/** The packet filter, too: a system that cannot load it stands open to everybody and works well otherwise. */
+const NEEDED = ['gateway', 'admin', 'clamd', 'rspamd', 'unbound', 'nftables'] as const;
 
 export async function trialChecks(options: {
   services: () => Promise<ServiceAnswer[]>;

@@ -14,7 +14,7 @@ import type { Clock } from '../base/clock.ts';
 import { describeError, SekishoError } from '../base/errors.ts';
 import type { HostVerbInput } from '../control/host-contract.ts';
 import type { UpdateAnswer } from '../control/host-shapes.ts';
-import { compareVersions, type Rauc } from './rauc.ts';
+import { compareVersions, type Rauc, slotState } from './rauc.ts';
 import type { HostRecord, RecordFile } from './record.ts';
 import { inWindow } from './update-window.ts';
 import type { UsbSticks } from './usb.ts';
@@ -312,6 +312,18 @@ export function createUpdates(options: {
     await Promise.resolve();
   }
 
+  /** Where RAUC does not say what is there it is tried all the same: this is somebody's way out. */
+  async function chooseOther(): Promise<void> {
+    if (phase === 'installing')
+      throw new SekishoError('WRONG_STATE', 'An update is being written into the other slot', {
+        remedy: 'Wait until it is done',
+      });
+    const other = (await rauc.slots().catch(() => undefined))?.find((one) => !one.booted);
+    if (other !== undefined && slotState(other) === 'empty')
+      throw new SekishoError('WRONG_STATE', 'There is no system in the other slot: the first update goes there');
+    await rauc.activateOther();
+  }
+
   async function daily(): Promise<void> {
     const { source, automatic } = record.current().update;
     if (!options.possible || source === '') return;
@@ -344,7 +356,7 @@ export function createUpdates(options: {
     watchTrial,
     daily,
     watchWindow,
-    chooseOther: () => rauc.activateOther(),
+    chooseOther,
     install,
     show: async () => {
       const slots = options.possible ? ((await rauc.slots()) ?? []) : [];
@@ -358,18 +370,12 @@ export function createUpdates(options: {
         ...(progress === undefined ? {} : { progressPercent: progress }),
         ...(detail === undefined ? {} : { detail }),
         version: options.version,
-        slots: slots.map(({ name, booted, good, version, installedAt }) => ({
-          name,
-          booted,
-          state: good
-            ? ('good' as const)
-            : booted
-              ? ('trial' as const)
-              : version === undefined
-                ? ('empty' as const)
-                : ('bad' as const),
-          ...(version === undefined ? {} : { version }),
-          ...(installedAt === undefined ? {} : { installedAt }),
+        slots: slots.map((slot) => ({
+          name: slot.name,
+          booted: slot.booted,
+          state: slotState(slot),
+          ...(slot.version === undefined ? {} : { version: slot.version }),
+          ...(slot.installedAt === undefined ? {} : { installedAt: slot.installedAt }),
         })),
         ...(available === undefined
           ? {}

@@ -8,9 +8,11 @@ import { existsSync } from 'node:fs';
 import { mkdtempDisposable, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { PassThrough, Writable } from 'node:stream';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { displayWidth } from '../../src/base/terminal.ts';
+import { createTerminal } from '../../src/console/terminal.ts';
 import { type HostWorld, startHost } from '../host/world.ts';
 import { hasNut, startDummyUps } from '../support/nut.ts';
 import { until } from '../support/process.ts';
@@ -280,6 +282,25 @@ test('keys that end programs are keys like others; a menu that breaks is told, a
   await screen.see(/キーを押すと/);
   screen.type(' ');
   await screen.see(/番号を入れて Enter: /);
+});
+
+test('English comes in letters that every screen has, Japanese keeps its own', () => {
+  let said = '';
+  const output = new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      said += chunk.toString('utf8');
+      done();
+    },
+  });
+  const terminal = createTerminal(new PassThrough(), output, { idleMs: 1_000 });
+  terminal.line('choose “none” at System → Services…');
+  terminal.line(`A line too long ${'x'.repeat(80)}`);
+  terminal.line('「システム」→「サービス」');
+  terminal.close();
+  const [english = '', long = '', japanese] = said.split('\n');
+  assert.equal(english, 'choose "none" at System > Services~');
+  assert.match(long, /^[ -~]{79}$/);
+  assert.equal(japanese, '「システム」→「サービス」');
 });
 
 test('an escape sequence in a log line does not reach the terminal', async () => {

@@ -190,26 +190,70 @@ test('a service that is missing or falls down each time is waited for one minute
   assert.deepEqual([lastFallback?.version, lastFallback?.reason], ['1.1.0', 'clamd: absent']);
 });
 
+test('the other slot is chosen by hand only where there is a system in it, and none is just being written', async () => {
+  const slot = (name: string, more: Partial<RaucSlot>): RaucSlot => ({
+    name,
+    booted: name === 'A',
+    good: name === 'A',
+    version: undefined,
+    installedAt: undefined,
+    ...more,
+  });
+  const begun = Promise.withResolvers<void>();
+  let other: RaucSlot | undefined = slot('B', {});
+  const calls: string[] = [];
+  const one = box({
+    rauc: {
+      slots: () => Promise.resolve(other === undefined ? undefined : [slot('A', {}), other]),
+      info: () => Promise.resolve({ version: '1.1.0' }),
+      install: () => begun.promise,
+      markGood: () => Promise.resolve(),
+      activateOther: () => Promise.resolve(void calls.push('other')),
+    },
+  });
+  await assert.rejects(one.updates.chooseOther(), /There is no system in the other slot/);
+  assert.deepEqual(calls, []);
+  // one that did not hold may be what somebody wants to see
+  for (const found of [slot('B', { version: '1.1.0' }), slot('B', { good: true }), undefined]) {
+    other = found;
+    await one.updates.chooseOther();
+  }
+  assert.equal(calls.length, 3);
+  other = slot('B', { good: true });
+  const done = installed(one);
+  await until('the writing', { ms: 20_000 }, async () =>
+    (await one.updates.show()).phase === 'installing' ? true : undefined,
+  );
+  await assert.rejects(one.updates.chooseOther(), /being written/);
+  begun.resolve();
+  await done;
+});
+
 test('on trial a service must run: absent, failed or fallen three times is hopeless, starting is waited for', async () => {
-  const judged = async (service: Partial<ServiceAnswer>): Promise<Array<boolean | undefined>> => {
-    const services = (['gateway', 'admin', 'clamd', 'rspamd', 'unbound'] as const).map(
+  const judged = async (
+    service: Partial<ServiceAnswer>,
+    of: 'clamd' | 'nftables' = 'clamd',
+  ): Promise<Array<boolean | undefined>> => {
+    const services = (['gateway', 'admin', 'clamd', 'rspamd', 'unbound', 'nftables'] as const).map(
       (name): ServiceAnswer => ({
         name,
         state: 'running',
         restarts: 0,
-        ...(name === 'clamd' ? service : {}),
+        ...(name === of ? service : {}),
       }),
     );
     const asked = { services: () => Promise.resolve(services), mx: undefined, degraded: false, probe: undefined };
     const checks = await trialChecks({ ...asked, antivirus: true });
-    const clamd = checks.find(({ name }) => name === 'clamd');
-    return [clamd?.ok, clamd?.hopeless];
+    const judgedOne = checks.find(({ name }) => name === of);
+    return [judgedOne?.ok, judgedOne?.hopeless];
   };
   assert.deepEqual(await judged({}), [true, false]);
   assert.deepEqual(await judged({ state: 'starting', restarts: 2 }), [false, false]);
   assert.deepEqual(await judged({ state: 'starting', restarts: 3 }), [false, true]);
   assert.deepEqual(await judged({ state: 'absent' }), [false, true]);
   assert.deepEqual(await judged({ state: 'failed' }), [false, true]);
+  // without its packet filter the box works, and stands open
+  assert.deepEqual(await judged({ state: 'failed' }, 'nftables'), [false, true]);
 });
 
 test('a version that did not hold is not installed again by itself; a newer one is, and the old news end with it', async () => {
