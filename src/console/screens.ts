@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { AdvisoriesAnswer } from '../control/advisory-shapes.ts';
 import { FACTORY_RESET_WORDS } from '../control/host-contract.ts';
 import { groupSetupCode } from '../control/setup-code.ts';
-import { DIAGNOSTICS, type NetworkSettings, SERVICES } from '../control/host-shapes.ts';
+import { DIAGNOSTICS, interfaceKey, type NetworkSettings, SERVICES } from '../control/host-shapes.ts';
 import { attempt, choose, chooseStick, confirmed, type Desk, word } from './desk.ts';
 import { prose } from './terminal.ts';
 
@@ -68,7 +68,7 @@ export async function setNetwork(desk: Desk): Promise<void> {
   const shown = await attempt(desk, () => host.call('network.show', {}));
   if (shown === undefined) return;
   shown.interfaces.forEach((one, index) => {
-    terminal.line(`${index + 1}  ${one.name}  ${one.mac}`);
+    terminal.line(`${index + 1}  ${one.name}  ${one.mac}  ${one.up ? 'up' : 'down'}`);
     for (const address of one.addresses) terminal.line(`     ${address}`);
   });
   terminal.line(`gateway ${shown.gateways.join(' ') || '-'}   DNS ${shown.resolvers.join(' ') || '-'}`);
@@ -78,16 +78,15 @@ export async function setNetwork(desk: Desk): Promise<void> {
   if (address === undefined) return;
   const gateway = address === '' ? '' : ((await terminal.ask(word(desk, 'askGateway'))) ?? '');
   const dns = (await terminal.ask(word(desk, 'askDns'))) ?? '';
-  const before = shown.settings.interfaces.find((one) => one.name === chosen.name);
+  const before = shown.settings.interfaces.find((one) => interfaceKey(one) === chosen.name);
   const next: NetworkSettings['interfaces'][number] = {
-    name: chosen.name,
-    ipv6: before?.ipv6 ?? { method: 'auto' },
+    ...(before ?? { name: chosen.name, ipv6: { method: 'auto' } }),
     ipv4:
       address === ''
         ? { method: 'dhcp' }
         : { method: 'static', addresses: [address], ...(gateway === '' ? {} : { gateway }) },
   };
-  const interfaces = [...shown.settings.interfaces.filter((one) => one.name !== chosen.name), next];
+  const interfaces = [...shown.settings.interfaces.filter((one) => one !== before), next];
   const settings = { ...shown.settings, interfaces, dns: dns.split(/\s+/).filter((one) => one !== '') };
   const pending = await attempt(desk, () => host.call('network.set', { settings }));
   if (pending === undefined) return;

@@ -189,10 +189,19 @@ export const interfaceSettings = z.strictObject({
   vlan: z.number().int().min(1).max(4_094).exactOptional(),
 });
 export type InterfaceSettings = z.output<typeof interfaceSettings>;
+/** What networkd calls it; no two settings are for the same. */
+export function interfaceKey({ name, vlan }: Pick<InterfaceSettings, 'name' | 'vlan'>): string {
+  return vlan === undefined ? name : `${name}.${vlan}`;
+}
+export const MOST_INTERFACES = 8;
 
 export const networkSettings = z.strictObject({
   hostname: hostName,
-  interfaces: z.array(interfaceSettings).min(1).max(8),
+  interfaces: z
+    .array(interfaceSettings)
+    .min(1)
+    .max(MOST_INTERFACES)
+    .refine((all) => new Set(all.map(interfaceKey)).size === all.length, 'Two settings for the same interface'),
   /** Upstream resolvers; empty: unbound asks the root servers itself. */
   dns: z.array(ADDRESS).max(8),
   /** Besides what DHCP names. */

@@ -3,7 +3,12 @@
  * Pure: settings in, texts out. Every value was checked by the contract's schema; nothing else gets into a file.
  */
 import type { SignatureSettings } from '../control/signature-shapes.ts';
-import type { InterfaceSettings, NetworkSettings, PortalReach } from '../control/host-shapes.ts';
+import {
+  interfaceKey,
+  type InterfaceSettings,
+  type NetworkSettings,
+  type PortalReach,
+} from '../control/host-shapes.ts';
 
 export interface NetworkFiles {
   /** Below networkd's folder. */
@@ -39,7 +44,7 @@ const OFFICE_ONLY = ['local', 'internal', 'home.arpa', 'lan', 'corp', 'home', 'i
 export function networkFiles(settings: NetworkSettings): NetworkFiles {
   const networkd = new Map<string, string>();
   for (const one of settings.interfaces) {
-    const name = nameOf(one);
+    const name = interfaceKey(one);
     if (one.vlan !== undefined) {
       networkd.set(`50-sekisho-${name}.netdev`, `${HEAD}[NetDev]\nName=${name}\nKind=vlan\n\n[VLAN]\nId=${one.vlan}\n`);
       // a cable that carries nothing untagged
@@ -62,10 +67,10 @@ export function networkFiles(settings: NetworkSettings): NetworkFiles {
   };
 }
 
-const nameOf = ({ name, vlan }: InterfaceSettings): string => (vlan === undefined ? name : `${name}.${vlan}`);
-
 function vlansOn(name: string, { interfaces }: NetworkSettings): string[] {
-  return interfaces.filter((one) => one.name === name && one.vlan !== undefined).map((one) => `VLAN=${nameOf(one)}`);
+  return interfaces
+    .filter((one) => one.name === name && one.vlan !== undefined)
+    .map((one) => `VLAN=${interfaceKey(one)}`);
 }
 
 function networkOf(name: string, one: InterfaceSettings, settings: NetworkSettings): string {

@@ -5,13 +5,14 @@
  */
 import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
-import { hostname, networkInterfaces } from 'node:os';
+import { hostname } from 'node:os';
 import path from 'node:path';
 import { writeFileAtomic } from '../base/atomic-file.ts';
 import type { Clock } from '../base/clock.ts';
 import { describeError, SekishoError } from '../base/errors.ts';
-import type { NetworkAnswer, NetworkSettings } from '../control/host-shapes.ts';
+import { interfaceKey, MOST_INTERFACES, type NetworkAnswer, type NetworkSettings } from '../control/host-shapes.ts';
 import { describeResult, type RunCommand } from './command.ts';
+import { type Link, readLinks } from './links.ts';
 import { networkFiles } from './network-files.ts';
 import type { RecordFile } from './record.ts';
 import { UNITS } from './services.ts';
@@ -43,11 +44,13 @@ export interface NetworkOptions {
   chrony: string;
   log: (level: 'info' | 'warn' | 'error', message: string, facts?: Record<string, unknown>) => void;
   confirmMs?: number;
+  links?: () => Promise<Link[]>;
 }
 
 export function createNetwork(options: NetworkOptions): Network {
   const { record, clock, run, log } = options;
   const confirmMs = options.confirmMs ?? CONFIRM_MS;
+  const links = options.links ?? (() => readLinks());
   let timer: NodeJS.Timeout | undefined;
 
   /** Which change is to be carried out. */
@@ -129,10 +132,11 @@ export function createNetwork(options: NetworkOptions): Network {
     show: async () => {
       const state = record.current();
       const { pending } = state;
+      const interfaces = await links();
       return {
-        settings: pending?.settings ?? state.network ?? defaults(),
+        settings: withEachCard(pending?.settings ?? state.network ?? fresh(), interfaces),
         ...(pending === undefined ? {} : { pending: toAnswer(pending) }),
-        interfaces: interfacesNow(),
+        interfaces,
         gateways: await gateways(),
         resolvers: (pending?.settings ?? state.network)?.dns ?? [],
       };
@@ -190,35 +194,20 @@ function toAnswer(pending: { id: string; since: number; revertsAt: number }): {
   return { id, since: new Date(since).toISOString(), revertsAt: new Date(revertsAt).toISOString() };
 }
 
-const isOurs = (name: string): boolean => name !== 'lo' && /^[a-zA-Z][a-zA-Z0-9._-]{0,14}$/.test(name);
-
-function defaults(): NetworkSettings {
-  const names = Object.keys(networkInterfaces()).filter(isOurs);
-  return {
-    hostname:
-      hostname()
-        .toLowerCase()
-        .replaceAll(/[^a-z0-9.-]/g, '-') || 'sekisho',
-    interfaces: (names.length === 0 ? ['eth0'] : names.slice(0, 8)).map((name) => ({
-      name,
-      ipv4: { method: 'dhcp' },
-      ipv6: { method: 'auto' },
-    })),
-    dns: [],
-    ntp: [],
-    inside: [],
-  };
+function fresh(): NetworkSettings {
+  const name = hostname()
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9.-]/g, '-');
+  return { hostname: name || 'sekisho', interfaces: [], dns: [], ntp: [], inside: [] };
 }
 
-function interfacesNow(): NetworkAnswer['interfaces'] {
-  return Object.entries(networkInterfaces())
-    .filter(([name]) => isOurs(name))
-    .map(([name, addresses]) => ({
-      name,
-      mac: addresses?.[0]?.mac ?? '',
-      up: true,
-      addresses: (addresses ?? []).map(({ cidr, address }) => cidr ?? address),
-    }));
+/** A card nobody set (a new one, one in the place of another) does what rootfs' own file says: that is its setting. */
+function withEachCard(settings: NetworkSettings, links: readonly Link[]): NetworkSettings {
+  const known = new Set(settings.interfaces.flatMap((one) => [one.name, interfaceKey(one)]));
+  const others = links.map(({ name }) => name).filter((name) => !known.has(name) && !name.includes('.'));
+  const names = settings.interfaces.length === 0 && others.length === 0 ? ['eth0'] : others;
+  const added = names.map((name) => ({ name, ipv4: { method: 'dhcp' }, ipv6: { method: 'auto' } }) as const);
+  return { ...settings, interfaces: [...settings.interfaces, ...added].slice(0, MOST_INTERFACES) };
 }
 
 /** Default routes by the kernel's own tables (proc(5)): no program is needed. */

@@ -341,3 +341,44 @@ test('one card that fails says so in its place, and the others stand', async () 
   }
   await context.close();
 });
+
+test('of two networks on one cable the one that was edited is changed, and a card that is gone can be taken away', async () => {
+  const { page, context } = await world.open({ language: 'en' });
+  await login(page);
+  const both = { ipv4: { method: 'dhcp' }, ipv6: { method: 'auto' } };
+  const interfaces = [
+    { name: 'eth0', ...both },
+    { name: 'eth0', vlan: 5, ...both },
+    { name: 'eth7', ...both },
+  ];
+  const links = ['eth0', 'eth0.5'].map((name) => ({ name, mac: '', up: name === 'eth0', addresses: [] }));
+  let asked: { settings: { interfaces: unknown } } | undefined;
+  // the machine of the test has neither such a cable nor leave to change its own network
+  await page.route('**/api/v1/system/network', async (route) => {
+    if (route.request().method() === 'PUT') {
+      asked = route.request().postDataJSON() as typeof asked;
+      await route.fulfill({ status: 409, json: { code: 'READ_ONLY', message: { ja: 'x', en: 'x' } } });
+      return;
+    }
+    const answer = await route.fetch();
+    const { settings, ...rest } = (await answer.json()) as { settings: object };
+    await route.fulfill({
+      response: answer,
+      json: { ...rest, interfaces: links, settings: { ...settings, interfaces } },
+    });
+  });
+  await page.goto('/system/network');
+  await settled(page);
+  await page.getByText(SYSTEM.linkDown.en, { exact: true }).waitFor();
+  const fields = (name: string) =>
+    page.getByRole('group', { name: SYSTEM.interface.en.replace('{name}', name), exact: true });
+  await fields('eth7').getByText(SYSTEM.linkMissing.en).waitFor();
+  assert.equal(await page.getByText(SYSTEM.linkMissing.en).count(), 1);
+  await fields('eth7').getByRole('button').click();
+  await fields('eth7').waitFor({ state: 'detached' });
+  await fields('eth0.5').getByLabel(SYSTEM.ipv4.en).selectOption('off');
+  await page.getByRole('button', { name: SYSTEM.networkTry.en }).click();
+  await until('the settings are sent', { ms: 10_000 }, () => asked);
+  assert.deepEqual(asked?.settings.interfaces, [interfaces[0], { ...interfaces[1], ipv4: { method: 'off' } }]);
+  await context.close();
+});

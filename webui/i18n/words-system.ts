@@ -122,6 +122,8 @@ export const SYSTEM = {
   now: { ja: '現在', en: 'Now' },
   linkUp: { ja: '接続中', en: 'Connected' },
   linkDown: { ja: '未接続', en: 'Not connected' },
+  linkMissing: { ja: 'この機器にはありません', en: 'Not in this machine' },
+  linkRemove: { ja: '{name} の設定を消す', en: 'Remove the settings of {name}' },
   // time
   clockNow: { ja: '本機の時刻', en: 'Clock of the box' },
   zone: { ja: 'タイムゾーン', en: 'Time zone' },

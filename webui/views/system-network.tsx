@@ -95,10 +95,10 @@ export function NetworkForm({ network, tried }: { network: Network; tried: () =>
       await call('network.set', { body: { settings: { ...settings, dns: lines(dns), inside: lines(inside) } } });
       tried();
     });
-  const change = (name: string, part: Partial<Interface>): void =>
+  const change = (which: Interface, part: Partial<Interface>): void =>
     setSettings({
       ...settings,
-      interfaces: settings.interfaces.map((one) => (one.name === name ? { ...one, ...part } : one)),
+      interfaces: settings.interfaces.map((one) => (one === which ? { ...one, ...part } : one)),
     });
   return (
     <form onSubmit={submitted(save)}>
@@ -112,11 +112,13 @@ export function NetworkForm({ network, tried }: { network: Network; tried: () =>
         error={errorAt(action.error, 'hostname')}
       />
       {settings.interfaces.map((one) => (
-        <fieldset key={one.name}>
-          <legend>{t(SYSTEM.interface, { name: one.name })}</legend>
-          <Ipv4 settings={one} change={(part) => change(one.name, part)} />
-          <Ipv6 settings={one} change={(part) => change(one.name, part)} />
-        </fieldset>
+        <InterfaceFields
+          key={keyOf(one)}
+          settings={one}
+          link={network.interfaces.find(({ name }) => name === keyOf(one))}
+          change={(part) => change(one, part)}
+          remove={() => setSettings({ ...settings, interfaces: settings.interfaces.filter((other) => other !== one) })}
+        />
       ))}
       <AreaField label={t(SYSTEM.dns)} rows={2} value={dns} change={setDns} error={errorAt(action.error, 'dns')} />
       <AreaField
@@ -129,6 +131,33 @@ export function NetworkForm({ network, tried }: { network: Network; tried: () =>
       />
       <FormFoot busy={action.busy} label={t(SYSTEM.networkTry)} problem={action.error} />
     </form>
+  );
+}
+
+/** As networkd names it. */
+const keyOf = ({ name, vlan }: Interface): string => (vlan === undefined ? name : `${name}.${vlan}`);
+
+interface InterfaceProperties extends FamilyProperties {
+  link: Network['interfaces'][number] | undefined;
+  remove: () => void;
+}
+
+/** One that the machine does not have (any more) can be taken away. */
+function InterfaceFields({ settings, link, change, remove }: InterfaceProperties) {
+  return (
+    <fieldset>
+      <legend>{t(SYSTEM.interface, { name: keyOf(settings) })}</legend>
+      {link === undefined ? (
+        <p class="row">
+          <State tone="idle">{t(SYSTEM.linkMissing)}</State>
+          <button type="button" class="link" onClick={remove}>
+            {t(SYSTEM.linkRemove, { name: keyOf(settings) })}
+          </button>
+        </p>
+      ) : null}
+      <Ipv4 settings={settings} change={change} />
+      <Ipv6 settings={settings} change={change} />
+    </fieldset>
   );
 }
 
