@@ -19,7 +19,7 @@ export async function failRecipients(
 ): Promise<void> {
   await context.inFlight.inTurn(id, async () => {
     const fresh = await context.spool.read(id);
-    if (fresh === undefined || fresh.folder !== 'queue') return;
+    if (!isOurs(fresh)) return;
     const open = new Set(
       fresh.progress.recipients.filter((each) => each.outcome === undefined).map((each) => each.address),
     );
@@ -29,9 +29,14 @@ export async function failRecipients(
     } catch (error) {
       if (!isGone(error)) throw error;
       // Someone was faster, or nothing happened at all; in the latter case the job must come back.
-      if ((await context.spool.read(id))?.folder === 'queue') throw error;
+      if (isOurs(await context.spool.read(id))) throw error;
     }
   });
+}
+
+/** Neither held, nor marked for deletion, nor gone: then somebody else is in charge of it. */
+function isOurs(message: StoredMessage | undefined): message is StoredMessage {
+  return message !== undefined && message.folder === 'queue' && message.progress.deleted === undefined;
 }
 
 /** Older than its time, by clocks that can be trusted: nothing expires before the machine knows the time. */
@@ -68,7 +73,7 @@ export async function expireWaiting(
 ): Promise<'expired' | 'younger' | 'gone'> {
   const { spool, config, key, detours } = context;
   const message = await spool.read(job.id);
-  if (message === undefined || message.folder !== 'queue' || message.progress.deleted !== undefined) return 'gone';
+  if (!isOurs(message)) return 'gone';
   if (routeKey(job.domain, config, detours.of(job.id)) !== key || !isExpired(job, message, context)) return 'younger';
   const failed = message.progress.recipients
     .filter((each) => each.outcome === undefined && (routingDomain(each.address, config) ?? '') === job.domain)

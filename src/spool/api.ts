@@ -251,11 +251,14 @@ export interface Spool {
   /** On record before the attempt is made. */
   recordAttempt(id: QueueId, recipients: readonly ForwardPath[], nextHop: string): Promise<void>;
   defer(id: QueueId, recipients: readonly DeferredRecipient[]): Promise<void>;
-  /** Durable: the delivery slot may be used again. The file goes once every recipient is settled. */
+  /**
+   * Durable: the delivery slot may be used again. The file goes once every recipient is settled. Given up (`bounced`, `expired`;
+   * so with `bounce`) is only what is queued: WRONG_STATE when it was held or deleted meanwhile.
+   */
   settle(id: QueueId, recipients: readonly SettledRecipient[]): Promise<void>;
   /**
    * The DSN's file first, then one synced batch {recipients settled → DSN}; only then is the DSN due. A delay notice settles
-   * nobody: it marks those it tells of (`delayNotified`) in that same batch.
+   * nobody: it marks those it tells of (`delayNotified`) in that same batch. Its name has the number `attempt`, or a higher one.
    */
   bounce(
     id: QueueId,

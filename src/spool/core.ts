@@ -231,6 +231,12 @@ export abstract class SpoolCore {
     });
   }
 
+  /** Held, set aside or marked for deletion meanwhile: whoever did that is in charge of it. */
+  protected assertQueued(id: QueueId, entry: Entry): void {
+    const { folder } = this.census.where(id);
+    if (folder !== 'queue' || entry.deleted !== undefined) throw wrongState(id, folder);
+  }
+
   protected assertSound(): void {
     if (this.faultSeen !== undefined) throw this.faultSeen;
     if (this.closed) throw new SekishoError('SPOOL_CLOSED', 'Spool is closed', { retryable: true });
@@ -252,6 +258,7 @@ export abstract class SpoolCore {
       const target = { ...placeOf({ folder: 'corrupt', size: place.size }), arrived: place.arrived };
       await layout.settle(layout.message(id, place), id, target);
       this.census.put(id, target);
+      this.busy.delete(id); // the attempt that met the damage has nobody to tell of: it could not be deleted any more
       await this.syncGroup(layout.directory('corrupt', id));
       await this.syncGroup(layout.directory(place.folder, id));
       observe.emit({ event: 'corrupt', id, detail });

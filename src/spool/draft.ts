@@ -67,6 +67,8 @@ export class MessageDraft implements Draft {
   #path: string;
   #bodyOffset = 0;
   #unsynced = 0;
+  /** The last write: whoever gives the file back waits for it, or it would end up in whatever file has the number next. */
+  #writing: Promise<void> | undefined;
   #syncing: Promise<void> = Promise.resolve();
   #created = false;
   #ended = false;
@@ -260,7 +262,8 @@ export class MessageDraft implements Draft {
 
   async #write(buffers: readonly Buffer[]): Promise<void> {
     try {
-      await this.#file?.write(buffers);
+      this.#writing = this.#file?.write(buffers);
+      await this.#writing;
     } catch (error) {
       throw this.#own(error);
     }
@@ -292,6 +295,7 @@ export class MessageDraft implements Draft {
     this.#release();
     if (!this.#created) return;
     this.#file = undefined;
+    await this.#writing?.catch(() => undefined);
     await this.#syncing.catch(() => undefined);
     await file?.close().catch(() => undefined);
     await this.#shop.files.unlink(this.#path).catch(() => undefined); // the next start drops it

@@ -96,6 +96,7 @@ export async function openSpool(options: SpoolOptions): Promise<SpoolStore> {
     observe.emit({ event: 'corrupt', id, detail: 'Found damaged at start' });
     observe.raise('corrupt-message', id, 'Found damaged at start; its octets are kept in corrupt/');
   }
+  for (const { id, name, detail } of recovered.standing) observe.raise(name, id, detail);
   for (const id of recovered.lost) observe.log('error', 'Entry has no message file', { id });
 
   let highest = sequence.message;

@@ -14,6 +14,7 @@ import type { Layout } from './layout.ts';
 import { readMessageLayout, type MessageLayout } from './message-file.ts';
 import type { ProgressStore } from './progress.ts';
 import { Kinds, type Place, placeOf } from './sketch.ts';
+import { type StandingAlarm, standingAlarm } from './standing.ts';
 
 /** Found twice: the first of these stays. */
 const RANK: readonly Folder[] = ['corrupt', 'quarantine', 'held', 'queue', 'incoming'];
@@ -31,6 +32,8 @@ export interface Recovered {
   /** Ids whose file is damaged or whose entry has no file, for the alarm. */
   damaged: QueueId[];
   lost: QueueId[];
+  /** What was wrong before this start, and still is. */
+  standing: Array<StandingAlarm & { id: QueueId }>;
 }
 
 export interface RecoveryContext {
@@ -73,6 +76,7 @@ class Recovery {
   readonly #deleted = new Map<QueueId, Stamp>();
   readonly #damaged: QueueId[] = [];
   readonly #lost: QueueId[] = [];
+  readonly #standing: Recovered['standing'] = [];
   readonly report = { files: 0, dropped: 0, requeued: 0, lost: 0, corrupt: 0 };
 
   constructor(context: RecoveryContext) {
@@ -88,6 +92,7 @@ class Recovery {
       deleted: this.#deleted,
       damaged: this.#damaged,
       lost: this.#lost,
+      standing: this.#standing,
     };
   }
 
@@ -222,6 +227,7 @@ class Recovery {
       place.size = 0;
       place.arrived = entry === undefined ? await this.#written(id, place) : seconds(entry.arrival.wall);
       if (entry?.deleted !== undefined) this.#deleted.set(id, entry.deleted.at);
+      this.#stands(id, place, entry);
       return;
     }
     const done = entry !== undefined && isSettled(entry);
@@ -257,6 +263,12 @@ class Recovery {
       this.#queued.push({ ...queued, since: { ...queued.since, boot: this.#boot(queued.since.boot) } });
     }
     if (place.folder === 'incoming') this.#incoming.push(id);
+    if (place.folder === 'held') this.#stands(id, place, entry);
+  }
+
+  #stands(id: QueueId, { folder }: Place, entry: Entry | undefined): void {
+    const alarm = standingAlarm(folder, entry);
+    if (alarm !== undefined) this.#standing.push({ id, ...alarm });
   }
 
   /** The cut came before the parts of a split were on record: what is known of their recipients stands with the parent. */

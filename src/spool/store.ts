@@ -29,6 +29,7 @@ import { type Entry, isSettled, newEntry, retire, withOutcomes, withRecipients }
 import { moveMessage, type Part, replaceIncoming, splitIncoming } from './move.ts';
 import { SpoolReading } from './reading.ts';
 import { placeOf } from './sketch.ts';
+import { standingAlarm } from './standing.ts';
 import { noRoom } from './space.ts';
 
 export class SpoolStore extends SpoolReading implements Spool {
@@ -145,8 +146,7 @@ export class SpoolStore extends SpoolReading implements Spool {
 
   recordAttempt(id: QueueId, recipients: readonly ForwardPath[], nextHop: string): Promise<void> {
     return this.change(id, async (entry) => {
-      const place = this.census.where(id);
-      if (place.folder !== 'queue' || entry.deleted !== undefined) throw wrongState(id, place.folder);
+      this.assertQueued(id, entry);
       const now = stampOf(this.options.clock);
       const busy = this.busy.get(id) ?? new Set();
       for (const address of recipients) busy.add(address);
@@ -184,7 +184,12 @@ export class SpoolStore extends SpoolReading implements Spool {
   }
 
   settle(id: QueueId, recipients: readonly SettledRecipient[]): Promise<void> {
-    return this.change(id, (entry) => this.#settle(id, entry, { recipients, also: [] }));
+    return this.change(id, (entry) => {
+      // what was delivered is delivered, wherever the message lies by now
+      if (recipients.some(({ outcome }) => outcome === 'bounced' || outcome === 'expired'))
+        this.assertQueued(id, entry);
+      return this.#settle(id, entry, { recipients, also: [] });
+    });
   }
 
   async #settle(
@@ -207,8 +212,11 @@ export class SpoolStore extends SpoolReading implements Spool {
     dsn: { attempt: number; transaction: Transaction; message: Buffer; delayNotified?: readonly ForwardPath[] },
   ): Promise<QueueId> {
     return this.change(id, async (before) => {
+      this.assertQueued(id, before);
       const entry = withRecipients(before, dsn.delayNotified ?? [], (each) => ({ ...each, delayNotified: true }));
-      let attempt = dsn.attempt;
+      // Who asked may have counted before another notice of this message was written, and that one may be delivered already
+      // while its file is still going: no name twice.
+      let attempt = Math.max(dsn.attempt, 1 + before.recipients.filter(({ outcome }) => outcome !== undefined).length);
       while (this.census.get(dsnQueueId(id, attempt)) !== undefined) attempt += 1; // two routes bounced in the same round
       const dsnId = dsnQueueId(id, attempt);
       const parent = { id, attempt };
@@ -277,7 +285,10 @@ export class SpoolStore extends SpoolReading implements Spool {
       const { deleted: _deleted, ...rest } = entry;
       await this.options.progress.write([[id, rest]], { sync: true });
       this.deleted.delete(id);
-      this.announce(id, this.census.where(id).folder, rest);
+      const { folder } = this.census.where(id);
+      const alarm = standingAlarm(folder, rest);
+      if (alarm !== undefined) this.options.observe.raise(alarm.name, id, alarm.detail);
+      this.announce(id, folder, rest);
     });
   }
 

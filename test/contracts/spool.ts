@@ -338,11 +338,11 @@ export function spoolContract(name: string, makeRig: () => Promise<Rig>): void {
       await spool.recordAttempt(id, [ALICE, BOB], 'hop');
       await spool.settle(id, [{ address: BOB, outcome: 'delivered' }]);
       const dsn = await spool.bounce(id, [{ address: ALICE, outcome: 'bounced', reply: '550 no' }], {
-        attempt: 1,
+        attempt: 2,
         transaction: transaction(rig.clock, ['sender@friend.example' as ForwardPath]),
         message: BODY,
       });
-      assert.equal(dsn, `${id}.d1`);
+      assert.equal(dsn, `${id}.d2`);
       assert.deepEqual(
         queued.map((message) => [message.id, message.kind]),
         [

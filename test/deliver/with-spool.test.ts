@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { Readable } from 'node:stream';
 import { afterEach, test } from 'node:test';
 import { stampOf, systemClock } from '../../src/base/clock.ts';
 import type { ConfigInput } from '../../src/config/schema.ts';
@@ -279,4 +280,28 @@ test('what was held for longer than mail is tried has its whole time when it is 
   busy = false;
   after.delivery.retryNow({});
   await until('delivered', () => server.taken.length === 2);
+});
+
+test('what an operator holds while the notice of its end is being written stays held, and no notice goes', async () => {
+  const office = await startServer();
+  await office.close(); // away: nobody is being served, so it may be held at any moment
+  const house = await openHouse(await makeRoot(), { port: office.port, create: true });
+  const { spool } = house;
+  const open = spool.openBody.bind(spool);
+  spool.openBody = (message) => {
+    const octets = async function* (): AsyncGenerator<Buffer> {
+      if (spool.folderOf(message.id) === 'queue') await spool.move(message.id, 'held', { why: 'operator' });
+      yield* open(message) as AsyncIterable<Buffer>;
+    };
+    return Readable.from(octets(), { objectMode: false });
+  };
+  const mail = { listener: 'relay', from: 'alice@office.example', ageMs: 8 * 86_400_000 } as const;
+  const id = await queue(house, { ...mail, to: ['bob@office.example'] });
+  await until('held', () => spool.folderOf(id) === 'held');
+  await until('given up', () => house.delivery.status().hops.every(({ active }) => active === 0));
+  await spool.flush();
+  assert.equal((await spool.read(id))?.progress.recipients[0]?.outcome, undefined);
+  assert.deepEqual([spool.count('held'), spool.count('queue')], [1, 0]);
+  assert.ok(!house.seen.events.some(({ event }) => event === 'derived' || event === 'expired'));
+  assert.deepEqual(house.seen.raised, [`mail-server-down domain:office.example`]);
 });
