@@ -133,9 +133,11 @@ class Attempt {
     let unreachable: string | undefined;
     const { batches, orphans } = batchesOf(this.#message, mine);
     if (orphans.length > 0) {
-      // Cannot be: then it stays where it is, and a person looks; the others get their mail.
+      // Cannot be: then it stays where it is, and a person looks, who is told for as long as it does; the others get their mail.
       this.#context.observe.raise('internal-error', this.#message.id, `No variant for ${orphans.join(', ')}`);
       this.#tell(orphans.map((address) => ({ address })));
+      const wait = Math.max(...this.#context.config.delivery.retryMs);
+      for (const address of orphans) this.#again.set(this.#domainOf(address), wait);
     }
     try {
       for (const [at, batch] of batches.entries()) {

@@ -1,6 +1,7 @@
 /**
  * Trouble of our own while it lasts: raised, counted, cleared, each with what to do about it in both languages. A name
- * without words does not compile. Nothing here is durable: after a restart what is still wrong raises itself again.
+ * without words does not compile. Nothing here is durable: after a restart what is still wrong raises itself again. What is no
+ * state ends by time (`stumbles.ts`).
  */
 import type { Text } from '../base/i18n.ts';
 import type { AlarmName } from './events.ts';
@@ -216,7 +217,7 @@ export function createAlarmBoard(): AlarmBoard {
   /** True when none of the group stands any more. */
   function clearGrouped(row: AlarmRow, key: string): boolean {
     const group = groupOf(row.name);
-    group.delete(key);
+    if (!group.delete(key)) return false; // asked for each message that leaves
     const newest = [...group].at(-1);
     if (newest !== undefined) Object.assign(row, { key: newest[0], detail: newest[1].detail, count: timesIn(group) });
     return newest === undefined;

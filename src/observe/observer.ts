@@ -9,10 +9,11 @@ import { type AlarmRow, createAlarmBoard } from './alarms.ts';
 import { isProbe } from '../mail/probe.ts';
 import type { QueueId } from '../mail/queue-id.ts';
 import { levelOf, lineOf } from './event-line.ts';
-import type { MailEvent, Observe } from './events.ts';
+import type { AlarmName, MailEvent, Observe } from './events.ts';
 import type { History } from './history-api.ts';
 import type { Log, LogLevel } from './log.ts';
 import type { Metrics } from './metrics.ts';
+import { Stumbles } from './stumbles.ts';
 
 export interface RecentEvent {
   /** Rises by one; a reader asks for what came after the one it has. */
@@ -90,6 +91,17 @@ export function createObserver(options: {
     metrics.gauge('history_octets', 'Size of the history on disk', () => status().octets);
   }
 
+  function clear(alarm: AlarmName, key: string): void {
+    safely('alarm', () => {
+      const ended = board.clear(alarm, key, clock.wall());
+      metrics.alarm(alarm, board.count(alarm));
+      if (ended === undefined) return;
+      const lastedMs = Math.max(0, (ended.cleared ?? ended.last) - ended.first);
+      log.write('info', `Alarm over: ${ended.title.en}`, { alarm, key: ended.key, count: ended.count, lastedMs });
+    });
+  }
+  const stumbles = new Stumbles({ clock, over: clear });
+
   return {
     emit: (event) => {
       const at = clock.wall();
@@ -106,21 +118,14 @@ export function createObserver(options: {
       safely('alarm', () => {
         const detail = told.length > MAX_DETAIL ? `${told.slice(0, MAX_DETAIL)}…` : told;
         const begun = board.raise(alarm, key, { detail, at: clock.wall() });
+        stumbles.raised(alarm, key);
         metrics.alarm(alarm, board.count(alarm));
         if (begun === undefined) return;
         const level = alarm === 'engine-starting' || alarm === 'spool-recovered' ? 'warn' : 'error';
         log.write(level, `Alarm: ${begun.title.en}`, { alarm, key: begun.key, detail, remedy: begun.remedy.en });
       });
     },
-    clear: (alarm, key) => {
-      safely('alarm', () => {
-        const ended = board.clear(alarm, key, clock.wall());
-        metrics.alarm(alarm, board.count(alarm));
-        if (ended === undefined) return;
-        const lastedMs = Math.max(0, (ended.cleared ?? ended.last) - ended.first);
-        log.write('info', `Alarm over: ${ended.title.en}`, { alarm, key: ended.key, count: ended.count, lastedMs });
-      });
-    },
+    clear,
     inspected: (inspector, ms, result) => safely('metrics', () => metrics.inspected(inspector, ms, result)),
     log: (level, message, facts) => safely('log', () => log.write(level, message, facts)),
     alarms: () => board.active(),

@@ -600,3 +600,17 @@ test('stop lets what is under way end, and cuts it when the grace is over', asyn
   await new Promise((resolve) => setTimeout(resolve, 20));
   assert.equal(office.connections, 1);
 });
+
+test('a recipient for whom nothing was decided is told of for as long as he is there, and the others are served once', async () => {
+  const office = await server();
+  const { spool, seen } = begin(officeConfig([office.port], { delivery: { retryMs: [5] } }));
+  const bob = to('bob@office.example');
+  const id = spool.add({
+    to: [bob, 'carol@office.example'],
+    variants: [{ recipients: [bob], prefix: '', cuts: [] }],
+  });
+  await until('told again', () => seen.raised.filter((one) => one === `internal-error ${id}`).length > 2);
+  assert.equal(office.taken.length, 1);
+  assert.deepEqual(office.taken[0]?.to, ['RCPT TO:<bob@office.example>']);
+  assert.equal(spool.entries.get(id)?.message.folder, 'queue');
+});

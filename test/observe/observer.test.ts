@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe, it, mock } from 'node:test';
 import { LANGUAGES } from '../../src/base/i18n.ts';
 import { ALARM_WORDS } from '../../src/observe/alarms.ts';
 import { lineOf } from '../../src/observe/event-line.ts';
@@ -162,6 +162,40 @@ describe('the observer', () => {
       ['internal-error'],
     );
     assert.match(await b.text(), /^sekisho_alarms\{alarm="undeliverable"\} 0$/m);
+  });
+
+  it('ends what happened and is no state when it has not happened again for half a day', async () => {
+    using b = bench();
+    const hour = 3_600_000;
+    const passes = (hours: number): void => {
+      b.clock.advance(hours * hour);
+      mock.timers.tick(hours * hour);
+    };
+    const standing = (): string[] => b.observe.alarms().map(({ name, key }) => `${name} ${key}`);
+    mock.timers.enable({ apis: ['setTimeout'] });
+    try {
+      b.observe.raise('internal-error', 'bug', 'once');
+      b.observe.raise('mail-server-down', 'hop', 'away');
+      passes(1);
+      b.observe.raise('internal-error', 'delivery', 'and again');
+      b.observe.raise('spool-recovered', 'spool', 'rebuilt');
+      passes(10);
+      b.observe.raise('internal-error', 'bug', 'twice');
+      passes(2);
+      assert.deepEqual(standing(), ['internal-error bug', 'mail-server-down hop']);
+      passes(9);
+      assert.deepEqual(standing(), ['internal-error bug', 'mail-server-down hop']);
+      passes(1);
+      assert.deepEqual(standing(), ['mail-server-down hop']);
+      assert.match(await b.text(), /^sekisho_alarms\{alarm="internal-error"\} 0$/m);
+      b.observe.raise('internal-error', 'bug', 'a new day');
+      assert.deepEqual(standing(), ['mail-server-down hop', 'internal-error bug']);
+      for (let at = 0; at < 1_010; at += 1) b.observe.raise('internal-error', `bug ${at}`, 'a storm');
+      passes(12);
+      assert.deepEqual(standing(), ['mail-server-down hop']);
+    } finally {
+      mock.timers.reset();
+    }
   });
 
   it('keeps the last events for a page, and tells those who watch', () => {
