@@ -41,7 +41,7 @@ import { watchLife } from './gateway/life.ts';
 import { takeInheritedFds } from './gateway/sockets.ts';
 import { openProbeMail } from './gateway/probe-mail.ts';
 import { watchSignatures } from './gateway/signature-age.ts';
-import { openOwnQuarantine } from './gateway/own-quarantine.ts';
+import { openQuarantine } from './gateway/own-quarantine.ts';
 import { openSpoolPatiently } from './gateway/spool-identity.ts';
 import { waitingHandlers } from './gateway/waiting-handlers.ts';
 import { sweepWorkerFolders } from './gateway/worker-folders.ts';
@@ -55,7 +55,6 @@ import { MetricsDoor } from './gateway/metrics-door.ts';
 import { createObserver } from './observe/observer.ts';
 import { createPipeline } from './pipeline.ts';
 import { createIncomingWork } from './pipeline-incoming.ts';
-import { createQuarantine } from './quarantine/quarantine.ts';
 
 const USAGE =
   'Usage: gateway --config FILE --data DIR [--journald] [--sockets] [--host-socket FILE] [--degraded] [--degraded-if FILE]';
@@ -242,8 +241,7 @@ async function main(given: Arguments): Promise<void> {
   const pipeline = createPipeline(parts);
   const incoming = createIncomingWork(parts);
   stack.defer(() => incoming.stop());
-  const quarantine = createQuarantine({ spool, observe, clock, config });
-  const { own, runDigest } = await openOwnQuarantine({ data, spool, quarantine, observe, clock, config });
+  const { quarantine, own, runDigest } = await openQuarantine({ data, spool, observe, clock, config });
   const tell = (message: string, facts: Record<string, unknown>): void => observe.log('info', message, facts);
   const runAlerts = createAlertRun({ data, spool, observe, clock, config, host: hostClient });
   const jobs = startJobs(mailJobs({ quarantine, history, runDigest, runAlerts, tell }), {

@@ -1,4 +1,4 @@
-/** The digest and the portal's view, with what they need of the machine: the key of their links, the zone of the box, words. */
+/** The quarantine in its three hands: the operator's, the portal's, the digest's; with what they need of the machine: the key of their links, the zone of the box, words. */
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -14,29 +14,44 @@ import type { Observe } from '../observe/events.ts';
 import type { Quarantine } from '../quarantine/api.ts';
 import { type DigestRun, runDigestIfDue } from '../quarantine/digest.ts';
 import { createOwnQuarantine, type OwnQuarantine } from '../quarantine/own.ts';
+import { createQuarantine } from '../quarantine/quarantine.ts';
 import type { Spool } from '../spool/api.ts';
 
 const KEY_OCTETS = 32;
 
-export async function openOwnQuarantine(parts: {
+export async function openQuarantine(parts: {
   data: string;
   spool: Spool;
-  quarantine: Quarantine;
   observe: Observe;
   clock: Clock;
   config: () => Config;
-}): Promise<{ own: OwnQuarantine; runDigest: (signal: AbortSignal) => Promise<DigestRun | undefined> }> {
+}): Promise<{
+  quarantine: Quarantine;
+  own: OwnQuarantine;
+  runDigest: (signal: AbortSignal) => Promise<DigestRun | undefined>;
+}> {
   const key = await portalKey(parts.data);
-  const own = await createOwnQuarantine({ ...parts, key, stateFile: path.join(parts.data, 'asked-for.json') });
+  const kept = createQuarantine(parts);
+  const stateFile = path.join(parts.data, 'asked-for.json');
+  const own = await createOwnQuarantine({ ...parts, quarantine: kept, key, stateFile });
+  const quarantine: Quarantine = {
+    ...kept,
+    undelete: async (id, options) => {
+      const done = await kept.undelete(id, options);
+      await own.broughtBack(id).catch(() => undefined); // it is back, whatever cannot be told of it
+      return done;
+    },
+  };
   const digest = {
     ...parts,
+    quarantine,
     key,
     reasons: REASON_LABELS,
     stateFile: path.join(parts.data, 'digest.json'),
     localTime,
     token: () => randomBytes(16).toString('hex'),
   };
-  return { own, runDigest: (signal) => runDigestIfDue(digest, signal) };
+  return { quarantine, own, runDigest: (signal) => runDigestIfDue(digest, signal) };
 }
 
 /** Made once; whoever replaces the file ends every link that was sent. */

@@ -30,6 +30,8 @@ export interface OwnQuarantine {
   ask(ticket: string, id: QueueId): Promise<{ already: boolean }>;
   /** Who asked for a message; for the administrator's list. */
   askedFor(id: QueueId): ForwardPath[];
+  /** Its deletion was undone: who asked for it still does. */
+  broughtBack(id: QueueId): Promise<void>;
 }
 
 export interface OwnParts {
@@ -64,17 +66,18 @@ export function linkTo(
 export async function createOwnQuarantine(parts: OwnParts): Promise<OwnQuarantine> {
   const { quarantine, observe, clock, config, key } = parts;
   const asked = await readAsked(parts.stateFile);
-  await forgetGone();
-  for (const id of asked.keys()) raise(id);
+  await lookAgain();
 
-  /** What was released, deleted or has run out while this was on record needs nobody any more. */
-  async function forgetGone(): Promise<void> {
+  /** What was released or has run out while this was on record needs nobody any more; a deletion may still be undone. */
+  async function lookAgain(): Promise<void> {
     for (const id of asked.keys()) {
       try {
         const { folder, deleted } = await quarantine.show(id);
-        if (folder !== 'quarantine' || deleted) asked.delete(id);
+        if (folder !== 'quarantine') asked.delete(id);
+        else if (!deleted) raise(id);
       } catch (error) {
         if (errorCode(error) === 'NOT_FOUND') asked.delete(id);
+        else raise(id);
       }
     }
   }
@@ -152,6 +155,9 @@ export async function createOwnQuarantine(parts: OwnParts): Promise<OwnQuarantin
       return { already: false };
     },
     askedFor: (id) => asked.get(id) ?? [],
+    broughtBack: async (id) => {
+      if (asked.has(id) && (await quarantine.show(id)).folder === 'quarantine') raise(id);
+    },
   };
 }
 

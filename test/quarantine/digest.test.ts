@@ -338,7 +338,12 @@ it('what was asked for is known after a restart, as long as it is there', { time
       stateFile: file,
     });
     assert.deepEqual([again.askedFor(id), raised], [[ALICE], [id]]);
-    assert.deepEqual([again.askedFor(released), again.askedFor(deleted)], [[], []]);
+    // a deletion may still be undone, and then he still wants it
+    assert.deepEqual([again.askedFor(released), again.askedFor(deleted)], [[], [ALICE]]);
+    await again.broughtBack(released);
+    assert.deepEqual(raised, [id]);
+    await again.broughtBack(deleted);
+    assert.deepEqual(raised, [id, deleted]);
   }),
 );
 
