@@ -1,13 +1,14 @@
 /**
- * Jobs by the clock (node-cron lives only here). A job never overlaps itself, its trouble is told and never thrown, and one
- * whose moment passed while the gateway was down runs soon after the start: jobs must bear running at any time. The last
- * runs of each are kept in a small file (up to ten minutes behind), so that a restart does not make "never ran" of "ran an hour
- * ago". The time zone may change while it runs; days of 23 and 25 hours are local-time.ts's matter.
+ * Jobs by the clock (node-cron lives only here). A job never overlaps itself, its trouble is told and never thrown, a run that
+ * does not end is told and left behind after its time, so that the next one comes. One whose moment passed while the gateway was
+ * down runs soon after the start: jobs must bear running at any time. The last runs of each are kept in a small file (up to ten
+ * minutes behind), so that a restart does not make "never ran" of "ran an hour ago". The time zone may change while it runs; days of 23 and 25 hours are local-time.ts's matter.
  */
 import { readFileSync } from 'node:fs';
 import cron, { type ScheduledTask } from 'node-cron';
 import { z } from 'zod';
 import { writeFileAtomic } from '../base/atomic-file.ts';
+import { withDeadline } from '../base/deadline.ts';
 import { describeError } from '../base/errors.ts';
 import { comesNext, jumpedOver, zoneFor } from './local-time.ts';
 
@@ -18,7 +19,9 @@ export interface Job {
   schedule: string;
   /** Sooner or later after the start than the others. */
   catchUpMs?: number;
-  /** One bounded run; `signal` aborts when the gateway stops. */
+  /** Longer than a run can take that still does something; 6 h where nothing is said. */
+  mostMs?: number;
+  /** One bounded run; `signal` aborts when the gateway stops, and when its time is over. */
   run: (signal: AbortSignal) => Promise<void>;
 }
 
@@ -38,6 +41,10 @@ const BEHIND_MS = 600_000;
 const LOOK_MS = 30_000;
 /** node-cron drops a run that begins more than a second late; a starved machine is late for longer, and a day has only one. */
 const LATE_MS = 600_000;
+/** A system is fetched over a slow line within these. */
+const MOST_MS = 6 * 3_600_000;
+/** A stop does not wait longer for a run that does not heed it. */
+const STOP_MS = 10_000;
 
 export interface JobState {
   name: string;
@@ -97,14 +104,19 @@ export function startJobs(
   async function once(job: Job): Promise<void> {
     const run: JobRun = { startedAt: new Date(now()).toISOString(), ok: true };
     const [before] = past.get(job.name) ?? [];
+    const ends = new AbortController();
+    const stop = (): void => ends.abort(stopping.signal.reason);
+    stopping.signal.addEventListener('abort', stop, { once: true });
     past.set(job.name, [run, ...(past.get(job.name) ?? [])].slice(0, KEPT_RUNS));
     try {
-      await job.run(stopping.signal);
+      await withDeadline(`Job "${job.name}"`, { ms: job.mostMs ?? MOST_MS }, () => job.run(ends.signal));
     } catch (error) {
+      ends.abort(error);
       run.ok = false;
       run.detail = describeError(error).slice(0, 500);
       options.onTrouble(job.name, describeError(error));
     }
+    stopping.signal.removeEventListener('abort', stop);
     run.endedAt = new Date(now()).toISOString();
     running.delete(job.name);
     const pauseMs =
@@ -176,7 +188,8 @@ export function startJobs(
       clearInterval(looks);
       for (const timer of catchUps) clearTimeout(timer);
       for (const task of tasks) await task.destroy();
-      await Promise.all(running.values());
+      const ending = withDeadline('Ending the jobs', { ms: STOP_MS }, () => Promise.all(running.values()));
+      await ending.catch(() => options.onTrouble([...running.keys()].join(', '), 'Does not end, is left behind'));
       if (behind) keep({ often: false });
       await writing;
     },

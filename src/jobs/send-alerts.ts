@@ -5,6 +5,7 @@ export function sendAlerts(parts: { run: () => Promise<number>; tell: (mails: nu
   return {
     name: 'send-alerts',
     schedule: '* * * * *',
+    mostMs: 15 * 60_000,
     run: async () => {
       const mails = await parts.run();
       if (mails > 0) parts.tell(mails);

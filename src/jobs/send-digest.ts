@@ -9,6 +9,7 @@ export function sendDigest(parts: {
   return {
     name: 'send-digest',
     schedule: '* * * * *',
+    mostMs: 3_600_000,
     run: async (signal) => {
       const run = await parts.run(signal);
       if (run !== undefined && run.digests > 0) parts.tell(run);

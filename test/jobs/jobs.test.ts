@@ -56,6 +56,31 @@ it('trouble in a job is told, and the next run comes all the same', async () => 
   await jobs.stop();
 });
 
+it('a run that never ends is told and left behind after its time: the next one comes, and a stop does not wait for it', async () => {
+  const told: string[] = [];
+  const never = Promise.withResolvers<void>();
+  const signals: AbortSignal[] = [];
+  const job: Job = {
+    name: 'stuck',
+    schedule: '0 0 29 2 *',
+    mostMs: 5,
+    run: (signal) => {
+      signals.push(signal);
+      return signals.length === 1 ? never.promise : Promise.resolve();
+    },
+  };
+  const jobs = startJobs([job], { ...QUIET, onTrouble: (name, detail) => told.push(`${name}: ${detail}`) });
+  await jobs.runNow('stuck');
+  assert.deepEqual(told, ['stuck: Job "stuck" took longer than 5 ms']);
+  assert.deepEqual([signals[0]?.aborted, jobs.list()[0]?.running], [true, false]);
+  await jobs.runNow('stuck');
+  assert.deepEqual(
+    jobs.list()[0]?.runs.map(({ ok }) => ok),
+    [true, false],
+  );
+  await jobs.stop();
+});
+
 it('after a stop nothing runs any more, and the run in progress was waited for', async () => {
   let ended = false;
   const job: Job = {
