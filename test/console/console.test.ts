@@ -11,6 +11,7 @@ import path from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
+import { pause } from '../../src/base/deadline.ts';
 import { displayWidth } from '../../src/base/terminal.ts';
 import { createTerminal } from '../../src/console/terminal.ts';
 import { type HostWorld, startHost } from '../host/world.ts';
@@ -282,6 +283,19 @@ test('keys that end programs are keys like others; a menu that breaks is told, a
   await screen.see(/キーを押すと/);
   screen.type(' ');
   await screen.see(/番号を入れて Enter: /);
+});
+
+test('a line that was stopped (Ctrl-S, or noise) goes on at any key', async () => {
+  await using host = await startHost();
+  await using screen = await openConsole(host);
+  await screen.see(/Press a key/);
+  screen.type('\u0013');
+  await pause(1_500);
+  screen.type(' ');
+  await screen.see(/Number, then Enter: /);
+  screen.type('\u0013');
+  screen.type('99\n');
+  await screen.see(/There is no such number/);
 });
 
 test('English comes in letters that every screen has, Japanese keeps its own', () => {
