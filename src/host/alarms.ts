@@ -5,6 +5,7 @@ import type { AdvisoryTrouble } from './advisory-watch.ts';
 import type { DiskTrouble } from './disk-handlers.ts';
 import type { DegradedAnswer, HostAlarm, UpdateAnswer, UpsAnswer, WatchdogAnswer } from '../control/host-shapes.ts';
 import type { SignatureTrouble } from './signature-trouble.ts';
+import type { ClockTrouble } from './time.ts';
 
 interface Words {
   title: Text;
@@ -147,6 +148,16 @@ const WORDS = {
       en: 'It works again, but the disk may be dying: export the settings, look at the state of the disk, and have another ready.',
     },
   },
+  'clock-untold': {
+    title: {
+      ja: '一日以上、どの時刻サーバーからも時刻を得られていません',
+      en: 'For more than a day no time server has told the box the time',
+    },
+    remedy: {
+      ja: 'ファイアウォールで外向きの UDP 123 番（NTP）を許すか、「システム」→「ネットワーク」で社内の時刻サーバーを指定してください。時計がずれると、証明書と署名の確認ができなくなります。',
+      en: 'Let UDP port 123 (NTP) out of the firewall, or name a time server of the office at System → Network. A clock that goes wrong ends certificates and the checking of signatures.',
+    },
+  },
   'record-damaged': {
     title: { ja: '本体の設定ファイルが壊れていました', en: 'The machine’s own settings were damaged' },
     remedy: {
@@ -179,7 +190,7 @@ export function hostAlarms(state: {
   watchdog: WatchdogAnswer;
   damage: string | undefined;
   startedAt: string;
-  more: readonly (SignatureTrouble | AdvisoryTrouble | FallbackTrouble | DiskTrouble | DataTrouble)[];
+  more: readonly (SignatureTrouble | AdvisoryTrouble | FallbackTrouble | DiskTrouble | DataTrouble | ClockTrouble)[];
 }): HostAlarm[] {
   const { degraded, ups, watchdog, damage, startedAt } = state;
   const alarms: HostAlarm[] = [];

@@ -181,6 +181,7 @@ async function hostStatus(parts: HostParts): Promise<HostStatus> {
               ...advisoryTrouble({ ...parts, synchronised: time.synchronised }),
               ...fallbackTrouble(update, clock.wall()),
               ...parts.dataWatch.trouble(),
+              ...parts.time.trouble(),
               ...diskTrouble(disk, {
                 since: Date.parse(startedAt),
                 updateWaits: update.phase === 'waiting-for-reboot' && parts.diskKey.missed(),

@@ -13,9 +13,19 @@ import { describeResult, type RunCommand } from './command.ts';
 import type { RecordFile } from './record.ts';
 
 const ZONES = '/usr/share/zoneinfo';
+/** chrony goes on by what it learnt when all its sources are gone, and says nothing: how old that is tells. */
+export const UNTOLD_MS = 86_400_000;
+
+export interface ClockTrouble {
+  name: 'clock-untold';
+  detail: string;
+  since: number;
+}
 
 export interface MachineTime {
   show(): Promise<HostVerbAnswer<'time.show'>>;
+  /** By what `show` saw. */
+  trouble(): ClockTrouble[];
   set(wanted: { timeZone?: string | undefined; now?: string | undefined }): Promise<HostVerbAnswer<'time.show'>>;
 }
 
@@ -26,16 +36,22 @@ export function createMachineTime(options: {
   folder: string;
 }): MachineTime {
   const { record, run, clock, folder } = options;
+  /** When somebody last told it the time; of the start where nobody did yet. By the monotonic clock: the other is in doubt. */
+  let toldAt = clock.monotonic();
+  let source = '';
 
   async function show(): Promise<HostVerbAnswer<'time.show'>> {
     const tracking = await run('chronyc', ['-c', 'tracking'], { deadlineMs: 5_000 });
     const fields = tracking.code === 0 ? tracking.stdout.trim().split(',') : [];
     const seconds = Number(fields[4]);
-    const source = fields[1] ?? '';
+    source = fields[1] ?? '';
+    const synchronised = fields.length > 13 && fields[13] !== 'Not synchronised';
+    const ageMs = clock.wall() - Number(fields[3]) * 1_000;
+    if (synchronised && Math.abs(ageMs) < UNTOLD_MS) toldAt = clock.monotonic();
     return {
       now: new Date(clock.wall()).toISOString(),
       timeZone: record.current().timeZone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
-      synchronised: fields.length > 13 && fields[13] !== 'Not synchronised',
+      synchronised,
       ...(source === '' ? {} : { source }),
       ...(Number.isFinite(seconds) && fields.length > 4 ? { offsetMs: seconds * 1_000 } : {}),
       ntp: record.current().network?.ntp ?? [],
@@ -57,6 +73,10 @@ export function createMachineTime(options: {
 
   return {
     show,
+    trouble: () => {
+      const untold = clock.monotonic() - toldAt;
+      return untold < UNTOLD_MS ? [] : [{ name: 'clock-untold', detail: source, since: clock.wall() - untold }];
+    },
     set: async ({ timeZone, now }) => {
       if (timeZone !== undefined) await setZone(timeZone);
       if (now !== undefined) {
