@@ -2,6 +2,8 @@
  * Secrets never leave in clear (not in `config show`, diffs, problems or logs): a value whose key says password, secret,
  * token or key is shown as `[hidden]`. `tls.key` is a file's name, not a key, and stays. Pure.
  */
+import { type Difference, parsePath } from './path.ts';
+
 export const HIDDEN = '[hidden]';
 
 const SECRET_WORDS = new Set(['password', 'passphrase', 'secret', 'token', 'key', 'credential', 'credentials']);
@@ -50,4 +52,14 @@ export function redact(value: unknown, path: ReadonlyArray<string | number> = []
   if (typeof value === 'object' && value !== null)
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, redact(item, [...path, key])]));
   return value;
+}
+
+/** A changed secret is told as a change between two hidden values. */
+export function redactDifference(difference: Difference): Difference {
+  const steps = difference.path === '' ? [] : parsePath(difference.path);
+  const place = steps.map((step) => ('key' in step ? step.key : 'index' in step ? step.index : 0));
+  const shown: Difference = { path: difference.path };
+  if ('before' in difference) shown.before = redact(difference.before, place);
+  if ('after' in difference) shown.after = redact(difference.after, place);
+  return shown;
 }

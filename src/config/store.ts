@@ -15,9 +15,9 @@ import { Limiter } from '../base/limiter.ts';
 import { checkConfig, type CheckResult, checkConfigText, unreadable } from './check.ts';
 import type { CrossCheckOptions } from './cross-check.ts';
 import { type Generation, type Generations, type GenerationSummary, openGenerations } from './generations.ts';
-import { type Difference, differences, getAt, parsePath, setAt, unsetAt } from './path.ts';
+import { type Difference, differences, getAt, setAt, unsetAt } from './path.ts';
 import type { ConfigProblem } from './problems.ts';
-import { holdsSecret, redact, reveal } from './redact.ts';
+import { holdsSecret, redact, redactDifference, reveal } from './redact.ts';
 import type { Config, ConfigInput } from './schema.ts';
 import { ConfigRefused, createIfMissing, notApplied, notWritten, readText, resolveFile } from './store-file.ts';
 
@@ -51,6 +51,8 @@ export interface ConfigStore {
   show(path?: string): unknown;
   check(candidate: unknown): CheckResult;
   set(path: string, value: unknown, author: Author): Promise<ChangeResult>;
+  /** Several places in one change, all or none; `undefined` is the default, whether something stood there or not. */
+  change(settings: ReadonlyArray<readonly [path: string, value: unknown]>, author: Author): Promise<ChangeResult>;
   unset(path: string, author: Author): Promise<ChangeResult>;
   reload(author?: Author): Promise<ChangeResult>;
   /** Returns what ends the listening. */
@@ -182,10 +184,18 @@ class FileConfigStore implements ConfigStore {
   }
 
   set(at: string, value: unknown, author: Author): Promise<ChangeResult> {
+    return this.change([[at, value]], author);
+  }
+
+  change(settings: ReadonlyArray<readonly [path: string, value: unknown]>, author: Author): Promise<ChangeResult> {
     return this.#turn.run(async () => {
       await this.#unchangedOnDisk();
       const { input } = this.#now();
-      return this.#change(reveal(setAt(input, at, value), input), { why: `set ${at}`, ...author });
+      let next = input;
+      for (const [at, value] of settings)
+        if (value !== undefined) next = setAt(next, at, value);
+        else if (getAt(next, at) !== undefined) next = unsetAt(next, at);
+      return this.#change(reveal(next, input), { why: `set ${settings.map(([at]) => at).join(', ')}`, ...author });
     });
   }
 
@@ -385,14 +395,4 @@ async function tell(
 
 function summaryOf({ generation, at, by, why, changed }: Generation): GenerationSummary {
   return { generation, at, by, why, changed };
-}
-
-/** A changed secret is told as a change between two hidden values. */
-function redactDifference(difference: Difference): Difference {
-  const steps = difference.path === '' ? [] : parsePath(difference.path);
-  const place = steps.map((step) => ('key' in step ? step.key : 'index' in step ? step.index : 0));
-  const shown: Difference = { path: difference.path };
-  if ('before' in difference) shown.before = redact(difference.before, place);
-  if ('after' in difference) shown.after = redact(difference.after, place);
-  return shown;
 }

@@ -261,6 +261,13 @@ export const VERBS = {
     request: z.strictObject({ path: word, value: jsonValue }),
     response: shape.configChange,
   }),
+  /** All or none, in one generation; a setting without a value goes back to its default. */
+  'config.change': verb('POST', '/v1/config/change', {
+    callers: ['admin'],
+    deadlineMs: 60_000,
+    request: z.strictObject({ settings: z.array(z.strictObject({ path: word, value: jsonValue.optional() })).max(500) }),
+    response: shape.configChange,
+  }),
   'config.unset': verb('POST', '/v1/config/unset', {
     callers: PEOPLE,
     deadlineMs: 60_000,

@@ -141,6 +141,7 @@ function configHandlers({
   | 'config.show'
   | 'config.check'
   | 'config.set'
+  | 'config.change'
   | 'config.unset'
   | 'config.reload'
   | 'config.generations'
@@ -158,6 +159,13 @@ function configHandlers({
       return { ok, problems };
     },
     'config.set': async ({ path, value }, { by }) => answer(await store.set(path, value, { by })),
+    'config.change': async ({ settings }, { by }) =>
+      answer(
+        await store.change(
+          settings.map(({ path, value }) => [path, value]),
+          { by },
+        ),
+      ),
     'config.unset': async ({ path }, { by }) => answer(await store.unset(path, { by })),
     'config.reload': async (_request, { by }) => {
       const result = await store.reload({ by });

@@ -3,6 +3,8 @@
  * the records, send a message round the box, see it in search, overview and report, change the level, a domain, a certificate.
  */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { sealBackup } from '../../src/api/backup/seal.ts';
@@ -97,8 +99,11 @@ test('a test message goes round the box and is found by search, overview and rep
 
 test('a level is chosen, seen by the command line, and single rules make it the owner’s own', async () => {
   assert.equal((await admin.api('GET', '/policy')).json['level'], 'normal');
+  const generation = async () => Number((await admin.api('GET', '/config/generations')).json['current']);
+  const before = await generation();
   const strict = await admin.api('PUT', '/policy/level', { level: 'strict' });
   assert.equal(strict.json['ok'], true, strict.text);
+  assert.equal(await generation(), before + 1, 'one change, never half a level');
   assert.equal((await admin.api('GET', '/policy')).json['level'], 'strict');
   const { stdout } = await world.gateway.cli('config', 'get', 'policy.spam.reject');
   assert.equal(stdout.trim(), '10');
@@ -260,6 +265,27 @@ test('a backup in which nobody could log in is refused, whoever made it', async 
   const answer = await admin.api('POST', '/backup/restore', { passphrase, file, parts: ['users'] });
   assert.deepEqual([answer.status, answer.json['code']], [422, 'LAST_ADMIN'], answer.text);
   assert.equal((await admin.api('GET', '/users')).status, 200);
+});
+
+test('of a backup whose settings cannot be applied nothing is restored', async () => {
+  const shown = async () => (await admin.api('GET', '/config')).json['value'] as Record<string, object>;
+  const before = await shown();
+  const taken = createServer();
+  await once(taken.listen(0, '127.0.0.1'), 'listening');
+  try {
+    const { port } = taken.address() as AddressInfo;
+    const { listeners, ...rest } = before;
+    const mx = { address: '127.0.0.1', port };
+    const config = { ...rest, hostname: 'other.example', listeners: { ...listeners, mx } };
+    const passphrase = 'a long phrase for the drawer';
+    const content = { madeAt: new Date().toISOString(), version: '1', hostname: 'x', config, users: [] };
+    const file = (await sealBackup(content, passphrase)).toString('base64');
+    const answer = await admin.api('POST', '/backup/restore', { passphrase, file, parts: ['config'] });
+    assert.equal(answer.json['code'], 'CONFIG_NOT_APPLIED', answer.text);
+    assert.deepEqual(await shown(), before);
+  } finally {
+    taken.close();
+  }
 });
 
 test('a certificate is taken only with its key, and is what the pages show from then on', async () => {

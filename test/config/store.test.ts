@@ -82,6 +82,44 @@ test('set() writes the file, keeps what was not set out of it, records a generat
   assert.equal(reopened.current().policy.spam.tag, 4);
 });
 
+test('change() sets several places in one generation, and what fits together only as a whole is taken', async (context) => {
+  const { store, file } = await open(context);
+  const heard: string[] = [];
+  store.onChange((next, _previous, paths) => void heard.push(`${next.hostname}: ${paths.join(' ')}`));
+  const spam = { quarantine: 30, reject: 40 };
+  const settings = [
+    ['policy.spam.tag', 20],
+    ['policy.spam', { tag: 20, ...spam }],
+    ['hostname', undefined],
+    ['history.days', undefined],
+  ] as const;
+  const result = await store.change(settings, AUTHOR);
+  assert.equal(result.ok && result.generation, 2);
+  assert.deepEqual(await fileOf(file), { version: 1, policy: { spam: { tag: 20, ...spam } } });
+  assert.equal(heard.length, 1);
+  assert.match(heard[0] ?? '', /^sekisho\.localdomain: hostname policy\.spam\.tag /);
+});
+
+test('of a change() that is refused, or that a listener cannot apply, nothing stands', async (context) => {
+  const { store, file } = await open(context);
+  const before = await readFile(file, 'utf8');
+  const bad = [
+    ['history.days', 7],
+    ['listeners.relay.networks', ['0.0.0.0/0']],
+  ] as const;
+  assert.equal((await store.change(bad, AUTHOR)).ok, false);
+  store.onChange((next) => {
+    if (next.metrics.port === 9_000) throw new Error('The port is taken');
+  });
+  const taken = [
+    ['history.days', 7],
+    ['metrics.port', 9_000],
+  ] as const;
+  await assert.rejects(store.change(taken, AUTHOR), { code: 'CONFIG_NOT_APPLIED' });
+  assert.equal(await readFile(file, 'utf8'), before);
+  assert.deepEqual([store.current().history.days, (await store.generations()).length], [400, 1]);
+});
+
 test('set() of a bad value changes nothing and tells why', async (context) => {
   const { store, file } = await open(context);
   const before = await readFile(file, 'utf8');

@@ -107,6 +107,7 @@ const INPUTS: { [V in VerbName]: VerbInput<V> } = {
   'config.show': { path: 'hostname' },
   'config.check': { candidate: { version: 1 } },
   'config.set': { path: 'hostname', value: 'mx.example.com' },
+  'config.change': { settings: [{ path: 'hostname', value: 'mx.example.com' }, { path: 'language' }] },
   'config.unset': { path: 'hostname' },
   'config.reload': {},
   'config.generations': {},

@@ -320,6 +320,12 @@ export function fakeHandlers(calls: Call[] = [], options: { trouble?: boolean } 
               },
             ],
           },
+    'config.change': ({ settings }) => ({
+      ok: true,
+      generation: 8,
+      changed: settings.map(({ path }) => path),
+      problems: [],
+    }),
     'config.unset': ({ path }) => ({ ok: true, generation: 8, changed: [path], problems: [] }),
     'config.reload': () => ({ ok: true, generation: 7, changed: [], problems: [] }),
     'config.generations': () => ({

@@ -15,7 +15,7 @@ import { checkPair, type PageCertificates } from '../server/certificate.ts';
 import { Content, type Some } from '../server/call.ts';
 import { ApiProblem } from '../server/problems.ts';
 import { iso, type RouteParts } from './parts.ts';
-import { type Change, HIDDEN, UNCHANGED } from './settings.ts';
+import { type Change, HIDDEN, setAll, UNCHANGED } from './settings.ts';
 
 const pair = z.strictObject({ cert: z.string(), key: z.string() });
 const backup = z.strictObject({
@@ -171,7 +171,7 @@ async function chosenOf(gateway: ControlClient, value: unknown): Promise<Setting
   return (chosen(value, '') ?? {}) as Settings;
 }
 
-/** One generation a part of the file; the first that is refused takes all back. */
+/** One change, so that what fits together only as a whole is never tried in parts. */
 async function restoreSettings(gateway: ControlClient, content: Backup): Promise<Change> {
   const standing = await gateway.call('backup.collect', {});
   const now = await chosenOf(gateway, standing.config);
@@ -179,22 +179,12 @@ async function restoreSettings(gateway: ControlClient, content: Backup): Promise
   const checked = await gateway.call('config.check', { candidate: withoutHidden(given) });
   if (!checked.ok) return { ok: false, problems: checked.problems };
   const config = await withLists(gateway, { config: given, lists: content.lists });
-  const { generation: before } = await gateway.call('config.show', { path: 'version' });
-  let sum: Change = UNCHANGED;
-  for (const path of new Set([...Object.keys(now), ...Object.keys(config)])) {
-    const value = config[path];
-    if (JSON.stringify(value) === JSON.stringify(now[path])) continue;
-    const change =
-      value === undefined
-        ? await gateway.call('config.unset', { path })
-        : await gateway.call('config.set', { path, value });
-    if (!change.ok) {
-      await gateway.call('config.rollback', { generation: before });
-      return change;
-    }
-    sum = { ...change, changed: [...(sum.changed ?? []), ...(change.changed ?? [])] };
-  }
-  return sum;
+  const paths = [...new Set([...Object.keys(now), ...Object.keys(config)])];
+  const differ = paths.filter((path) => JSON.stringify(config[path]) !== JSON.stringify(now[path]));
+  return setAll(
+    gateway,
+    differ.map((path) => [path, config[path]]),
+  );
 }
 
 /** The lists first, or the settings would name files that are not there; a list that got another place is named there. */

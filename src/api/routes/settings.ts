@@ -1,4 +1,4 @@
-/** Small tools for operations that change parts of the configuration: read a part, set several, all or as far as it went. */
+/** Small tools for operations that change parts of the configuration: read a part, set several at once. */
 import type { ControlClient } from '../../control/client.ts';
 import type { VerbAnswer } from '../../control/contract.ts';
 
@@ -16,21 +16,12 @@ export async function settingAt<T>(gateway: ControlClient, path: string): Promis
 /** Nothing to change is a change well done. */
 export const UNCHANGED: Change = { ok: true, changed: [], problems: [] };
 
-/** One generation a setting; the first that is refused ends it, and what was set before is taken back with the rollback. */
-export async function setAll(
+/** All or none; a value that is undefined is the default. */
+export function setAll(
   gateway: ControlClient,
-  settings: ReadonlyArray<[path: string, value: unknown]>,
+  settings: ReadonlyArray<readonly [path: string, value: unknown]>,
 ): Promise<Change> {
-  const { generation: before } = await gateway.call('config.show', { path: 'version' });
-  const sum: Change = { ok: true, changed: [], problems: [] };
-  for (const [path, value] of settings) {
-    const change = await gateway.call('config.set', { path, value });
-    if (!change.ok) {
-      if ((sum.changed ?? []).length > 0) await gateway.call('config.rollback', { generation: before });
-      return change;
-    }
-    sum.changed?.push(...(change.changed ?? []));
-    if (change.generation !== undefined) sum.generation = change.generation;
-  }
-  return sum;
+  return gateway.call('config.change', {
+    settings: settings.map(([path, value]) => (value === undefined ? { path } : { path, value })),
+  });
 }
