@@ -12,11 +12,15 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import { parseArgs } from 'node:util';
 import { describeError } from './base/errors.ts';
+import { limitPerNeighbour } from './base/fair-doors.ts';
+import { followTimeZone } from './base/time-zone.ts';
 import { createControlClient } from './control/client.ts';
 import { createPortal } from './portal/server.ts';
 
 const USAGE = 'Usage: portal.ts --socket FILE --tls FILE [--address ADDRESS] [--port PORT]';
 const MOST_CONNECTIONS = 64;
+/** Many users may come by one address, where the office's router rewrites theirs. */
+const MOST_PER_NEIGHBOUR = 24;
 const REQUEST_MS = 10_000;
 const LOOK_MS = 5_000;
 
@@ -39,7 +43,12 @@ function main(): void {
     process.exit(64);
   }
   let pem = readFileSync(file, 'utf8');
-  const portal = createPortal({ client: createControlClient({ socket, by: 'portal' }), now: () => Date.now(), log });
+  const portal = createPortal({
+    client: createControlClient({ socket, by: 'portal' }),
+    now: () => Date.now(),
+    zone: followTimeZone(process.env),
+    log,
+  });
   const server = createServer(
     {
       ...tlsOf(pem),
@@ -51,6 +60,7 @@ function main(): void {
     portal,
   );
   server.maxConnections = MOST_CONNECTIONS;
+  limitPerNeighbour(server, MOST_PER_NEIGHBOUR);
   server.keepAliveTimeout = 5_000;
   server.on('error', (error) => {
     log('The portal cannot listen', { error: describeError(error) });

@@ -265,7 +265,9 @@ export const VERBS = {
   'config.change': verb('POST', '/v1/config/change', {
     callers: ['admin'],
     deadlineMs: 60_000,
-    request: z.strictObject({ settings: z.array(z.strictObject({ path: word, value: jsonValue.optional() })).max(500) }),
+    request: z.strictObject({
+      settings: z.array(z.strictObject({ path: word, value: jsonValue.optional() })).max(500),
+    }),
     response: shape.configChange,
   }),
   'config.unset': verb('POST', '/v1/config/unset', {

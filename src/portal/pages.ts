@@ -19,7 +19,7 @@ export interface PageFrame {
   language: Language;
   /** Where the page lies, for links: `/t/v1.…` */
   base: string;
-  /** In the zone of the box. */
+  /** In the zone of the box. Every link and form goes on in `language`. */
   showTime: (iso: string) => string;
 }
 
@@ -75,7 +75,7 @@ export function listPage(
   const { language, base, showTime } = frame;
   const rows = content.entries.map(
     (entry) => html`<li>
-<div><a href="${base}/m/${entry.id}"><bdi>${subjectOf(entry, language)}</bdi></a></div>
+<div><a href="${base}/m/${entry.id}?lang=${language}"><bdi>${subjectOf(entry, language)}</bdi></a></div>
 <div>${say(WORDS.from, language)}: <bdi>${entry.from}</bdi></div>
 <div class="soft"><time datetime="${entry.arrivedAt}">${showTime(entry.arrivedAt)}</time> · ${entry.reason[language]}</div>
 </li>`,
@@ -89,7 +89,7 @@ ${content.more ? html`<p class="soft">${say(WORDS.more, language)}</p>` : html``
 
 export function messagePage(frame: PageFrame, entry: OwnEntry, preview: { text: string; cut: boolean }): string {
   const { language, base, showTime } = frame;
-  const main = html`<p><a href="${base}">${say(WORDS.back, language)}</a></p>
+  const main = html`<p><a href="${base}?lang=${language}">${say(WORDS.back, language)}</a></p>
 <dl>
 <dt>${say(WORDS.from, language)}</dt><dd><bdi>${entry.from}</bdi></dd>
 <dt>${say(WORDS.received, language)}</dt><dd>${showTime(entry.arrivedAt)}</dd>
@@ -105,7 +105,7 @@ ${actionOf(frame, entry)}
 /** One sentence, and the way back when there is one. */
 export function notePage(frame: PageFrame, note: Text): string {
   const { language, base } = frame;
-  const back = base === '' ? html`` : html`<p><a href="${base}">${say(WORDS.back, language)}</a></p>`;
+  const back = base === '' ? html`` : html`<p><a href="${base}?lang=${language}">${say(WORDS.back, language)}</a></p>`;
   return page(frame, say(WORDS.title, language), html`<p class="note" role="status">${note[language]}</p>${back}`);
 }
 
@@ -115,7 +115,7 @@ function actionOf({ language, base }: PageFrame, entry: OwnEntry): Markup {
     entry.right === 'release'
       ? (['release', WORDS.release, WORDS.releaseHint] as const)
       : (['ask', WORDS.ask, WORDS.askHint] as const);
-  return html`<form method="post" action="${base}/m/${entry.id}/${action}">
+  return html`<form method="post" action="${base}/m/${entry.id}/${action}?lang=${language}">
 <p class="soft" id="hint">${hint[language]}</p>
 <button aria-describedby="hint">${label[language]}</button>
 </form>`;

@@ -15,6 +15,8 @@ import { WORDS } from './words.ts';
 export interface PortalOptions {
   client: Pick<ControlClient, 'call'>;
   now: () => number;
+  /** The box's, an IANA name, as it is now. */
+  zone: () => string;
   log: (message: string, facts: Readonly<Record<string, unknown>>) => void;
 }
 
@@ -40,6 +42,8 @@ interface Asked {
   action: 'release' | 'ask' | undefined;
   /** Chosen by `?lang=`; otherwise the office's. */
   language: Language | undefined;
+  /** Where the office's is not told. */
+  preferred: Language;
   method: string;
 }
 
@@ -57,24 +61,32 @@ export function createPortal(options: PortalOptions): RequestListener {
       ({ status, body }) => answer(response, { status, body }),
       (error: unknown) => {
         options.log('A portal request failed', { error: describeError(error) });
-        answer(response, note(503, WORDS.trouble, frameOf(undefined, '')));
+        answer(response, note(503, WORDS.trouble, frameOf(preferred(request), '')));
       },
     );
   };
 
   async function serve(request: IncomingMessage): Promise<Answer> {
     // `//` and its like are no address; whoever asks for them is no reader of ours, and no trouble to be told in the log
+    const likes = preferred(request);
     const url = URL.parse(request.url ?? '/', 'https://portal.invalid');
-    if (url === null) return note(404, WORDS.notFound, frameOf(preferred(request), ''));
+    if (url === null) return note(404, WORDS.notFound, frameOf(likes, ''));
     const language = LANGUAGES.find((one) => one === url.searchParams.get('lang'));
-    const bare = frameOf(language ?? preferred(request), '');
+    const bare = frameOf(language ?? likes, '');
     if (url.pathname === '/portal.css') return { status: 200, body: STYLE };
     const match = ROUTE.exec(url.pathname);
     if (match === null) return note(404, WORDS.notFound, bare);
     const address = request.socket.remoteAddress ?? '';
     if (isBlocked(address)) return note(429, WORDS.tooMany, bare);
     const [, ticket = '', id, action] = match;
-    const asked: Asked = { ticket, id, action: action as Asked['action'], language, method: request.method ?? '' };
+    const asked: Asked = {
+      ticket,
+      id,
+      action: action as Asked['action'],
+      language,
+      preferred: likes,
+      method: request.method ?? '',
+    };
     // A form belongs to its page; a link to an action (GET) only shows the message.
     if (asked.method === 'POST' && !fromItself(request)) return note(403, WORDS.otherSite, bare);
     try {
@@ -85,7 +97,7 @@ export function createPortal(options: PortalOptions): RequestListener {
         remember(address);
         return note(403, WORDS.badLink, bare);
       }
-      const frame = frameOf(language, `/t/${ticket}`);
+      const frame = frameOf(language ?? likes, `/t/${ticket}`);
       if (code === 'NOT_FOUND' || code === 'UNKNOWN_RECIPIENT' || code === 'WRONG_STATE')
         return note(404, WORDS.gone, frame);
       if (code === 'NOT_PERMITTED' || code === 'RELEASE_NEEDS_FORCE') return note(403, WORDS.notAllowed, frame);
@@ -94,7 +106,7 @@ export function createPortal(options: PortalOptions): RequestListener {
     }
   }
 
-  async function act({ ticket, id, action, language, method }: Asked): Promise<Answer> {
+  async function act({ ticket, id, action, language, preferred: likes, method }: Asked): Promise<Answer> {
     const { client } = options;
     const base = `/t/${ticket}`;
     if (id === undefined) {
@@ -104,13 +116,19 @@ export function createPortal(options: PortalOptions): RequestListener {
     if (action !== undefined && method === 'POST') {
       if (action === 'release') {
         const { already } = await client.call('own.release', { ticket, id });
-        return note(200, already ? WORDS.releasedBefore : WORDS.released, frameOf(language, base));
+        return note(200, already ? WORDS.releasedBefore : WORDS.released, frameOf(language ?? likes, base));
       }
       await client.call('own.ask', { ticket, id });
-      return note(200, WORDS.askedNow, frameOf(language, base));
+      return note(200, WORDS.askedNow, frameOf(language ?? likes, base));
     }
     const own = await client.call('own.show', { ticket, id });
     return { status: 200, body: messagePage(frameOf(language ?? own.language, base), own.entry, own.preview) };
+  }
+
+  function frameOf(language: Language, base: string): PageFrame {
+    const form = { dateStyle: 'medium', timeStyle: 'short', timeZone: options.zone() } as const;
+    const format = new Intl.DateTimeFormat(language, form);
+    return { language, base, showTime: (iso) => format.format(new Date(iso)) };
   }
 
   function isBlocked(address: string): boolean {
@@ -137,12 +155,6 @@ function fromItself(request: IncomingMessage): boolean {
 
 function preferred(request: IncomingMessage): Language {
   return (request.headers['accept-language'] ?? '').toLowerCase().startsWith('en') ? 'en' : 'ja';
-}
-
-function frameOf(language: Language | undefined, base: string): PageFrame {
-  const shown = language ?? 'ja';
-  const format = new Intl.DateTimeFormat(shown, { dateStyle: 'medium', timeStyle: 'short' });
-  return { language: shown, base, showTime: (iso) => format.format(new Date(iso)) };
 }
 
 function note(status: number, text: Text, frame: PageFrame): Answer {

@@ -94,7 +94,7 @@ test('a test message goes round the box and is found by search, overview and rep
     octets: (report.json['totals'] as { octets: number }).octets,
   });
   const csv = await admin.api('GET', '/reports/csv?table=recipients');
-  assert.match(csv.text, /^name,messages,octets\r\nalice@office\.example,1,\d+\r\n$/);
+  assert.match(csv.text, /^\ufeffname,messages,octets\r\nalice@office\.example,1,\d+\r\n$/);
 });
 
 test('a level is chosen, seen by the command line, and single rules make it the owner’s own', async () => {

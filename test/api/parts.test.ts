@@ -11,7 +11,7 @@ import { takeSecondFactor } from '../../src/api/auth/totp.ts';
 import { createUsers } from '../../src/api/auth/users.ts';
 import { cleanHtml } from '../../src/api/content/read-mail.ts';
 import { spanOf } from '../../src/api/live/zone.ts';
-import { csvLine } from '../../src/api/routes/csv.ts';
+import { csvHead, csvLine } from '../../src/api/routes/csv.ts';
 import { forgetUploads } from '../../src/api/routes/system.ts';
 import { disposition } from '../../src/api/server/send.ts';
 import { openAdminDatabase } from '../../src/api/store/database.ts';
@@ -94,6 +94,8 @@ test('a cell that a spreadsheet would run is text, and no file name adds a heade
     csvLine(['=HYPERLINK("x")', '+1', '-1', '@a', 'a,b', 3]),
     `"'=HYPERLINK(""x"")",'+1,'-1,'@a,"a,b",3\r\n`,
   );
+  assert.equal(csvLine(['＝1+1', '＋81', '－2', '＠x']), "'＝1+1,'＋81,'－2,'＠x\r\n");
+  assert.equal(csvHead(['宛先', 'n']), '\ufeff宛先,n\r\n', 'or a Japanese Excel reads it as Shift_JIS');
   assert.equal(disposition('a\r\nSet-Cookie: x=y; ".eml'), 'attachment; filename="a__Set-Cookie__x_y___.eml"');
 });
 

@@ -57,7 +57,12 @@ async function withPortal(work: (rig: Rig) => Promise<void>): Promise<void> {
     return { already: false };
   };
   const server = createServer(
-    createPortal({ client: { call: call as never }, now: () => now.ms, log: () => undefined }),
+    createPortal({
+      client: { call: call as never },
+      now: () => now.ms,
+      zone: () => 'Asia/Tokyo',
+      log: () => undefined,
+    }),
   );
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -126,6 +131,27 @@ it('speaks the office language, and the other one when asked', () =>
   withPortal(async ({ ask }) => {
     assert.match((await ask(`/t/${TICKET}`)).body, /<html lang="ja">/);
     assert.match((await ask(`/t/${TICKET}?lang=en`)).body, /<html lang="en">[^]*Mail kept for you/);
+  }));
+
+it('what the office chose, or the reader, goes on with every link and button', () =>
+  withPortal(async ({ ask }) => {
+    const { body } = await ask(`/t/${TICKET}/m/${ID}`);
+    assert.match(body, /<html lang="en">/);
+    const [, action = ''] = /action="([^"]+)"/.exec(body) ?? [];
+    assert.match((await ask(action, FORM)).body, /<html lang="en">[^]*Done\./);
+    const [, back = ''] = /<p><a href="([^"]+)"/.exec(body) ?? [];
+    const list = await ask(back);
+    assert.match(list.body, /<html lang="en">/);
+    const [, message = ''] = /<div><a href="([^"]+)"/.exec(list.body) ?? [];
+    assert.match((await ask(message)).body, /<html lang="en">/);
+    // a link without a word for it: as the reader's browser would have it
+    const headers = { ...FORM.headers, 'accept-language': 'en-GB' };
+    assert.match((await ask(`/t/${TICKET}/m/${ID}/ask`, { ...FORM, headers })).body, /<html lang="en">/);
+  }));
+
+it('times are those of the box, whatever zone the process was started in', () =>
+  withPortal(async ({ ask }) => {
+    assert.match((await ask(`/t/${TICKET}?lang=ja`)).body, /2026\/11\/22 9:00/);
   }));
 
 it('ten wrong links from one address close the door for ten minutes, and a full quarantine of others is none of ours', () =>

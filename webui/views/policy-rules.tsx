@@ -42,7 +42,7 @@ export function Rules({ rules, changed }: { rules: RuleSet; changed: () => void 
   const change = (part: Partial<Draft>): void => setDraft({ ...draft, ...part });
   const save = (): void =>
     void action.run(async () => {
-      needOk(await call('policy.update', { body: rulesOf(draft) }));
+      needOk(await call('policy.update', { body: changesOf(draft, rules) }));
       toast(t(COMMON.saved));
       changed();
     });
@@ -239,6 +239,15 @@ function rulesOf(draft: Draft): RuleSet {
     trustedForwarders: lines(draft.forwarders),
     trustedSealers: lines(draft.sealers),
   };
+}
+
+/** Only these go to the box: a rule that somebody else changes at the same time stays as it was made. */
+function changesOf(draft: Draft, rules: RuleSet): Partial<RuleSet> {
+  const before = rulesOf(draftOf(rules));
+  const changed = Object.entries(rulesOf(draft)).filter(
+    ([name, value]) => JSON.stringify(value) !== JSON.stringify(before[name as keyof RuleSet]),
+  );
+  return Object.fromEntries(changed) as Partial<RuleSet>;
 }
 
 export function lines(text: string): string[] {

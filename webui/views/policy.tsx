@@ -33,8 +33,13 @@ export function Policy() {
       ) : (
         <>
           <LevelCard key={`${value.level}`} policy={value} changed={policy.again} />
-          <Rules key={`rules ${JSON.stringify(value.rules)}`} rules={value.rules} changed={policy.again} />
-          <SpamFor key={`rows ${JSON.stringify(value.rules)}`} rules={value.rules} changed={policy.again} />
+          {/* saving the one must not throw away what is being typed into the other */}
+          <Rules
+            key={`rules ${JSON.stringify({ ...value.rules, spamFor: [] })}`}
+            rules={value.rules}
+            changed={policy.again}
+          />
+          <SpamFor key={`rows ${JSON.stringify(value.rules.spamFor)}`} rules={value.rules} changed={policy.again} />
         </>
       )}
       <Lists />

@@ -1,7 +1,7 @@
 /** The audit: list with filters, check of the chain, export as JSON lines or CSV. */
 import { Readable } from 'node:stream';
 import type { AuditEntry, AuditFilter } from '../audit/audit.ts';
-import { csvLine } from './csv.ts';
+import { csvHead, csvLine } from './csv.ts';
 import { Content, type Some } from '../server/call.ts';
 import { iso, type RouteParts } from './parts.ts';
 
@@ -51,7 +51,7 @@ function* asJson(entries: Iterable<AuditEntry>): Generator<string> {
 }
 
 function* asCsv(entries: Iterable<AuditEntry>): Generator<string> {
-  yield csvLine(['n', 'at', 'actor', 'address', 'action', 'target', 'outcome', 'detail', 'hash']);
+  yield csvHead(['n', 'at', 'actor', 'address', 'action', 'target', 'outcome', 'detail', 'hash']);
   for (const entry of entries) {
     const { n, at, actor, address, action, target, outcome, detail, hash } = row(entry);
     yield csvLine([n, at, actor, address, action, target, outcome, JSON.stringify(detail), hash]);

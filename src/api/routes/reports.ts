@@ -4,7 +4,7 @@ import type { Answer } from '../contract/client.ts';
 import { countersOf, seriesOf, tally } from '../live/figures.ts';
 import { type Period, spanOf } from '../live/zone.ts';
 import { Content, type Some } from '../server/call.ts';
-import { csvLine } from './csv.ts';
+import { csvHead, csvLine } from './csv.ts';
 import { iso, type RouteParts } from './parts.ts';
 
 type Report = Answer<'reports.show'>;
@@ -63,9 +63,9 @@ function tableOf(
 ): string {
   if (table !== 'series') {
     const rows = report[table].map(({ name, messages, octets }) => csvLine([name, messages, octets ?? '']));
-    return [csvLine(['name', 'messages', 'octets']), ...rows].join('');
+    return [csvHead(['name', 'messages', 'octets']), ...rows].join('');
   }
   const names = Object.keys(report.totals) as Array<keyof Report['totals']>;
   const rows = report.series.map((step) => csvLine([step.at, ...names.map((name) => step[name])]));
-  return [csvLine(['at', ...names]), ...rows].join('');
+  return [csvHead(['at', ...names]), ...rows].join('');
 }

@@ -8,12 +8,15 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Express } from 'express';
 import { SekishoError } from '../../base/errors.ts';
+import { limitPerNeighbour } from '../../base/fair-doors.ts';
 import { checkHost } from './guards.ts';
 import { PLAIN_PAGE_POLICY, plainPage } from './own-pages.ts';
 import type { PageCertificate } from './certificate.ts';
 
 const MOST_CONNECTIONS = 500;
+const MOST_PER_NEIGHBOUR = 100;
 const MOST_PLAIN_CONNECTIONS = 50;
+const MOST_PLAIN_PER_NEIGHBOUR = 20;
 
 export interface Doors {
   port: number;
@@ -51,6 +54,7 @@ export async function openDoors(options: DoorOptions): Promise<Doors> {
     (request, response) => void options.app(request, response),
   );
   secure.maxConnections = MOST_CONNECTIONS;
+  limitPerNeighbour(secure, MOST_PER_NEIGHBOUR);
   secure.on('error', (error) => options.onError(error.message));
   secure.on('tlsClientError', () => undefined); // every browser once, at the warning
   await listening(secure, options.port, options.address);
@@ -108,6 +112,7 @@ function plainServer(options: DoorOptions, current: () => { port: number; certif
     },
   );
   server.maxConnections = MOST_PLAIN_CONNECTIONS;
+  limitPerNeighbour(server, MOST_PLAIN_PER_NEIGHBOUR);
   server.on('error', (error) => options.onError(error.message));
   return server;
 }
