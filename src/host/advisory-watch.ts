@@ -14,6 +14,7 @@ import { describeError, SekishoError } from '../base/errors.ts';
 import type { AdvisoriesAnswer } from '../control/advisory-shapes.ts';
 import { type AdvisoryList, advisoryList, MAX_LIST, type Part, readParts, weaknesses } from './advisories.ts';
 import { describeResult, type RunCommand } from './command.ts';
+import { fetchBounded } from './fetch-bounded.ts';
 import type { RecordFile } from './record.ts';
 
 const FETCH_MS = 60_000;
@@ -61,23 +62,8 @@ export function createAdvisoryWatch(options: {
     return own;
   }
 
-  async function fetchBounded(url: string, limit: number, signal: AbortSignal | undefined): Promise<Buffer> {
-    const late = AbortSignal.timeout(FETCH_MS);
-    const response = await get(url, {
-      signal: signal === undefined ? late : AbortSignal.any([signal, late]),
-      redirect: 'error',
-    });
-    if (!response.ok || response.body === null)
-      throw new SekishoError('ADVISORY_SOURCE', `The source answers ${response.status}`, { retryable: true });
-    const chunks: Uint8Array[] = [];
-    let size = 0;
-    for await (const chunk of response.body) {
-      size += chunk.length;
-      if (size > limit) throw new SekishoError('ADVISORY_SOURCE', `It is larger than ${limit} octets`);
-      chunks.push(chunk);
-    }
-    return Buffer.concat(chunks);
-  }
+  const fetched = (url: string, most: number, signal: AbortSignal | undefined): Promise<Buffer> =>
+    fetchBounded(url, { most, ms: FETCH_MS, code: 'ADVISORY_SOURCE', signal, get });
 
   /** `times`: for one that was verified by the clock before; at a start the clock may not be right yet. */
   async function verified(file: string, times: readonly string[] = []): Promise<AdvisoryList> {
@@ -93,13 +79,13 @@ export function createAdvisoryWatch(options: {
   }
 
   async function take(signal: AbortSignal | undefined): Promise<string> {
-    const source = await fetchBounded(record.current().update.source, MAX_SOURCE, signal);
+    const source = await fetched(record.current().update.source, MAX_SOURCE, signal);
     const { advisories } = sourceSchema.parse(JSON.parse(source.toString('utf8')));
     if (advisories === undefined) throw new SekishoError('ADVISORY_SOURCE', 'The source of updates names no list');
     const draft = path.join(folder, 'new.cms');
     await mkdir(folder, { recursive: true, mode: 0o700 });
     try {
-      await writeFile(draft, await fetchBounded(advisories, MAX_SIGNED, signal), { mode: 0o600, flush: true });
+      await writeFile(draft, await fetched(advisories, MAX_SIGNED, signal), { mode: 0o600, flush: true });
       const next = await verified(draft);
       if (list !== undefined && Date.parse(next.published) < Date.parse(list.published))
         throw new SekishoError(

@@ -13,6 +13,7 @@ import { syncDirectory } from '../base/atomic-file.ts';
 import type { Clock } from '../base/clock.ts';
 import { describeError, SekishoError } from '../base/errors.ts';
 import { type MapSettings, SPAM_MAPS, type SpamMap, type SpamMapsAnswer } from '../control/map-shapes.ts';
+import { fetchBounded } from './fetch-bounded.ts';
 import type { RecordFile } from './record.ts';
 import { askRspamd } from './rspamd-ask.ts';
 
@@ -128,7 +129,8 @@ export function createSpamMaps(options: {
     const lists = new Map<SpamMap, readonly string[]>();
     for (const name of maps) {
       const url = `${source.endsWith('/') ? source : `${source}/`}${name}`;
-      lists.set(name, entriesOf(await fetchText(url, signal), name));
+      const text = await fetchBounded(url, { most: MAX_OCTETS, ms: FETCH_MS, code: 'MAPS_SOURCE', signal });
+      lists.set(name, entriesOf(text.toString('utf8'), name));
     }
     return lists;
   }
@@ -164,24 +166,6 @@ export function createSpamMaps(options: {
       };
     },
   };
-}
-
-async function fetchText(url: string, signal: AbortSignal | undefined): Promise<string> {
-  const late = AbortSignal.timeout(FETCH_MS);
-  const response = await fetch(url, {
-    signal: signal === undefined ? late : AbortSignal.any([signal, late]),
-    redirect: 'error',
-  });
-  if (!response.ok || response.body === null)
-    throw new SekishoError('MAPS_SOURCE', `${url} answers ${response.status}`);
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of response.body) {
-    size += chunk.length;
-    if (size > MAX_OCTETS) throw new SekishoError('MAPS_SOURCE', `${url} is larger than ${MAX_OCTETS} octets`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 /** One domain a line, `#` begins a remark. One bad line and all of it is refused: then it is not what the owner means. */

@@ -4,16 +4,16 @@
  * restart leads back to the old one (the boot loader counts), and when the checks do not hold we go back ourselves and say why.
  * A slot that was proven before is marked good again soon after each start, so that quick power cuts do not use it up.
  */
-import { createWriteStream, existsSync } from 'node:fs';
-import { copyFile, mkdir, rm, stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import type { Clock } from '../base/clock.ts';
 import { describeError, SekishoError } from '../base/errors.ts';
 import type { HostVerbInput } from '../control/host-contract.ts';
 import type { UpdateAnswer } from '../control/host-shapes.ts';
+import { type BundleParts, createBringer } from './bundle-bring.ts';
+import { fetchBounded } from './fetch-bounded.ts';
 import { compareVersions, type Rauc, slotState } from './rauc.ts';
 import type { HostRecord, RecordFile } from './record.ts';
 import { inWindow } from './update-window.ts';
@@ -48,8 +48,7 @@ const sourceSchema = z.object({
   notes: z.object({ ja: z.string().max(10_000), en: z.string().max(10_000) }).optional(),
 });
 const CHECK_MS = 30_000;
-const FETCH_MS = 3_600_000;
-const MAX_BUNDLE = 2 * 1024 ** 3;
+const MAX_SOURCE = 65_536;
 /** On trial the checks may fail for this long at first: engines load their databases. */
 const GRACE_MS = 300_000;
 /** What is hopeless for this long is not waited for: mail stays uninspected meanwhile. */
@@ -85,6 +84,7 @@ export function createUpdates(options: {
   reboot: () => void;
   log: (level: 'info' | 'warn' | 'error', message: string, facts: Record<string, unknown>) => void;
   fetch?: typeof fetch;
+  room?: BundleParts['room'];
 }): Updates {
   const { rauc, record, clock, log, folder } = options;
   let phase: UpdateAnswer['phase'] = 'idle';
@@ -104,6 +104,15 @@ export function createUpdates(options: {
   let installing: Promise<void> = Promise.resolve();
   const bundle = path.join(folder, 'update.raucb');
   const get = options.fetch ?? fetch;
+  const bringer = createBringer({
+    bundle,
+    get,
+    usb: options.usb,
+    ...(options.room === undefined ? {} : { room: options.room }),
+    progress: (percent) => {
+      progress = percent;
+    },
+  });
 
   let swept: Promise<void> | undefined;
   /** What a download left that was cut would take its room for ever. */
@@ -115,47 +124,25 @@ export function createUpdates(options: {
       throw new SekishoError('WRONG_STATE', 'No source of updates is set', {
         remedy: 'Name one, or bring the update by USB',
       });
-    const response = await get(source, { signal: AbortSignal.timeout(CHECK_MS), redirect: 'error' });
-    if (!response.ok)
-      throw new SekishoError('UPDATE_SOURCE', `The source of updates answers ${response.status}`, { retryable: true });
-    const found = sourceSchema.parse(JSON.parse((await response.text()).slice(0, 65_536)));
+    const answer = await fetchBounded(source, { most: MAX_SOURCE, ms: CHECK_MS, code: 'UPDATE_SOURCE', get });
+    const found = sourceSchema.parse(JSON.parse(answer.toString('utf8')));
     checkedAt = clock.wall();
     available = compareVersions(found.version, options.version) > 0 ? { ...found, foundAt: clock.wall() } : undefined;
   }
 
-  async function fetchBundle(url: string): Promise<void> {
-    phase = 'downloading';
-    const response = await get(url, { signal: AbortSignal.timeout(FETCH_MS) });
-    if (!response.ok || response.body === null)
-      throw new SekishoError('UPDATE_SOURCE', `The update is not there: ${response.status}`);
-    const total = Number(response.headers.get('content-length')) || undefined;
-    let size = 0;
-    const counted = async function* (chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-      for await (const chunk of chunks) {
-        size += chunk.length;
-        if (size > MAX_BUNDLE) throw new SekishoError('UPDATE_SOURCE', 'The update is larger than 2 GiB');
-        if (total !== undefined) progress = Math.min(100, Math.round((size / total) * 100));
-        yield chunk;
-      }
-    };
-    await pipeline(Readable.fromWeb(response.body), counted, createWriteStream(bundle, { mode: 0o600, flush: true }));
-  }
-
   async function bring(request: HostVerbInput<'update.install'>): Promise<void> {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await bringer.begin();
     switch (request.from) {
       case 'source':
         if (available === undefined) await check();
         if (available === undefined) throw new SekishoError('WRONG_STATE', 'This system is the newest');
-        return fetchBundle(available.url);
+        return bringer.fromUrl(available.url);
       case 'url':
-        return fetchBundle(request.url);
+        return bringer.fromUrl(request.url);
       case 'usb':
-        return options.usb.use(request.device, 'read', (stick) => copyFile(path.join(stick, request.file), bundle));
+        return bringer.fromStick(request.device, request.file);
       case 'upload':
-        // copied: whoever laid it there could still write to it while it is checked
-        await copyFile(path.join(options.inbox, request.file), bundle);
-        return rm(path.join(options.inbox, request.file), { force: true });
+        return bringer.fromUpload(path.join(options.inbox, request.file));
     }
   }
 
