@@ -206,7 +206,7 @@ export const networkSettings = z.strictObject({
   dns: z.array(ADDRESS).max(8),
   /** Besides what DHCP names. */
   ntp: z.array(z.union([ADDRESS, hostName])).max(8),
-  /** Prefixes from which pages are answered; empty: the private ones the box is directly on. */
+  /** Prefixes from which pages are answered; empty: all that are private (RFC 1918, 4193, 3927). */
   inside: z.array(addressWithPrefix).max(64),
 });
 export type NetworkSettings = z.output<typeof networkSettings>;

@@ -89,17 +89,34 @@ export function createRauc(run: RunCommand): Rauc {
 
 /** Negative when `one` is older; the rules of semver.org §11 without build metadata. */
 export function compareVersions(one: string, other: string): number {
-  const parts = (text: string): { numbers: number[]; tail: string } => {
-    const [head = '', ...tail] = (text.split('+')[0] ?? '').split('-');
-    return { numbers: head.split('.').map((part) => Number(part) || 0), tail: tail.join('-') };
-  };
-  const [a, b] = [parts(one), parts(other)];
+  const [a, b] = [partsOf(one), partsOf(other)];
   for (let index = 0; index < Math.max(a.numbers.length, b.numbers.length); index += 1) {
     const difference = (a.numbers[index] ?? 0) - (b.numbers[index] ?? 0);
     if (difference !== 0) return difference;
   }
-  if (a.tail === b.tail) return 0;
-  if (a.tail === '') return 1;
-  if (b.tail === '') return -1;
-  return a.tail < b.tail ? -1 : 1;
+  // a release comes after all that led to it
+  if (a.tail.length === 0 || b.tail.length === 0) return Math.sign(b.tail.length - a.tail.length);
+  for (let index = 0; index < Math.max(a.tail.length, b.tail.length); index += 1) {
+    const [left, right] = [a.tail[index], b.tail[index]];
+    if (left === undefined || right === undefined) return left === undefined ? -1 : 1;
+    const difference = compareIdentifiers(left, right);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+function partsOf(text: string): { numbers: number[]; tail: string[] } {
+  const [head = '', ...tail] = (text.split('+')[0] ?? '').split('-');
+  return {
+    numbers: head.split('.').map((part) => Number(part) || 0),
+    tail: tail.length === 0 ? [] : tail.join('-').split('.'),
+  };
+}
+
+/** Numbers by their value, and below words (semver.org §11.4). */
+function compareIdentifiers(left: string, right: string): number {
+  const [a, b] = [left, right].map((text) => (/^\d+$/.test(text) ? Number(text) : undefined));
+  if (a !== undefined && b !== undefined) return a - b;
+  if (a !== undefined || b !== undefined) return a === undefined ? 1 : -1;
+  return left === right ? 0 : left < right ? -1 : 1;
 }

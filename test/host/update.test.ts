@@ -351,7 +351,15 @@ test('an older system is refused whatever its signature says; the same again is 
   same.world.bundleVersion = '1.0.0';
   await installed(same);
   assert.ok(same.calls.includes('install'));
-  assert.ok(compareVersions('1.0.0-rc.1', '1.0.0') < 0 && compareVersions('1.10.0', '1.9.9') > 0);
+});
+
+test('versions are older and newer as semver.org §11 says: its own example, and more than nine candidates', () => {
+  const steps = '0.9.9 1.0.0-alpha 1.0.0-alpha.1 1.0.0-alpha.beta 1.0.0-beta 1.0.0-beta.2 1.0.0-beta.11 1.0.0-rc.1';
+  const rising = `${steps} 1.0.0-rc.10 1.0.0 1.0.1 1.9.9 1.10.0-rc.1 1.10.0 2.0.0`.split(' ');
+  for (const [low, older] of rising.entries())
+    for (const [high, newer] of rising.entries())
+      assert.equal(Math.sign(compareVersions(older, newer)), Math.sign(low - high), `${older} and ${newer}`);
+  assert.equal(compareVersions('1.0.0+one', '1.0.0+two'), 0);
 });
 
 test('the restart waits for the owner’s hours, in the box’s zone, and for a quiet moment', async () => {

@@ -100,8 +100,8 @@ export const SYSTEM = {
   ntp: { ja: '時刻サーバー', en: 'Time servers' },
   inside: { ja: '画面を開いてよいネットワーク', en: 'Networks that may open these pages' },
   insideHint: {
-    ja: '空欄なら、本機がつながっている社内のネットワークだけです。1 行に 1 つ。',
-    en: 'Empty: only the private networks the box is directly on. One a line.',
+    ja: '空欄なら、インターネットでは使われないアドレス（10.～、172.16.～、192.168.～ など）すべてです。1 行に 1 つ。',
+    en: 'Empty: all addresses that are private (10…, 172.16…, 192.168… and the like). One a line.',
   },
   pageNames: { ja: '画面を開くときの名前', en: 'Names of these pages' },
   pageNamesText: {
