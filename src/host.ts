@@ -226,16 +226,17 @@ async function main({ mode, places, wipe }: Arguments): Promise<void> {
   }
 }
 
-/** The machine as it was confirmed, before anybody else starts. */
+/** The machine as it was confirmed, before anybody else starts. A full or broken disk is told, and must not stop the host. */
 async function settleMachine(parts: HostParts, resets: number): Promise<void> {
-  await parts.brake.restore();
-  if (resets >= RESETS.count && parts.brake.degraded() === undefined)
-    await parts.brake.engage('watchdog-resets', `The machine hung or crashed ${resets} times within an hour`);
-  await parts.network.restore();
-  // a full disk must not stop the host
-  await parts.signatures.prepare().catch((error: unknown) => {
-    parts.log('error', 'Signatures were not made ready', { error: describeError(error) });
+  const settle = (what: string, work: () => Promise<void>): Promise<void> =>
+    work().catch((error: unknown) => parts.log('error', what, { error: describeError(error) }));
+  await settle('The brake is not as it was', async () => {
+    await parts.brake.restore();
+    if (resets >= RESETS.count && parts.brake.degraded() === undefined)
+      await parts.brake.engage('watchdog-resets', `The machine hung or crashed ${resets} times within an hour`);
   });
+  await settle('The network is not as it was confirmed', () => parts.network.restore());
+  await settle('Signatures were not made ready', () => parts.signatures.prepare());
 }
 
 /** All of ours beside the host's own data folder, `/var/lib/sekisho*`, and the spam filter's history of who wrote. */

@@ -14,7 +14,7 @@ import { interfaceKey, MOST_INTERFACES, type NetworkAnswer, type NetworkSettings
 import { describeResult, type RunCommand } from './command.ts';
 import { type Link, readLinks } from './links.ts';
 import { networkFiles } from './network-files.ts';
-import type { RecordFile } from './record.ts';
+import type { HostRecord, RecordFile } from './record.ts';
 import { UNITS } from './services.ts';
 
 export const CONFIRM_MS = 120_000;
@@ -100,6 +100,13 @@ export function createNetwork(options: NetworkOptions): Network {
     await attempt('hostnamectl', ['--transient', 'hostname', name]);
   }
 
+  /** Revoked at the start, on a disk that took no note of it. */
+  let revoked: string | undefined;
+  function pendingNow(): HostRecord['pending'] {
+    const { pending } = record.current();
+    return pending?.id === revoked ? undefined : pending;
+  }
+
   function watch(id: string): void {
     clearTimeout(timer);
     timer = setTimeout(() => {
@@ -131,7 +138,7 @@ export function createNetwork(options: NetworkOptions): Network {
   return {
     show: async () => {
       const state = record.current();
-      const { pending } = state;
+      const pending = pendingNow();
       const interfaces = await links();
       return {
         settings: withEachCard(pending?.settings ?? state.network ?? fresh(), interfaces),
@@ -169,15 +176,17 @@ export function createNetwork(options: NetworkOptions): Network {
     },
     revert: back,
     filter: async () => {
-      const { pending, network } = record.current();
-      const settings = pending?.settings ?? network;
+      const settings = pendingNow()?.settings ?? record.current().network;
       if (settings !== undefined) await attempt('nft', ['-f', '-'], networkFiles(settings).inside);
     },
     restore: async () => {
       const { pending, network } = record.current();
       if (pending !== undefined) {
         log('warn', 'A change of the network was not confirmed before the restart', { id: pending.id });
-        await record.change(({ pending: _revoked, ...state }) => state);
+        revoked = pending.id;
+        await record
+          .change(({ pending: _revoked, ...state }) => state)
+          .catch((error: unknown) => log('error', 'That was not written down', { error: describeError(error) }));
       }
       await apply(network);
     },

@@ -199,3 +199,35 @@ test('two networks on one cable, and one beside the untagged: each has its addre
   assert.match(both.get('50-sekisho-eth0.network') ?? '', /^DHCP=ipv4$/m);
   assert.doesNotMatch(both.get('50-sekisho-eth0.5.network') ?? '', /VLAN/);
 });
+
+test('on a disk that takes no note a start applies what was confirmed, and what was not is nothing any more', async (context) => {
+  const dir = await mkdtemp(path.join(tmpdir(), 'sekisho-network-'));
+  context.after(() => rm(dir, { recursive: true, force: true }));
+  const record = openRecord(path.join(dir, 'data'));
+  const pending = {
+    id: 'x',
+    since: 0,
+    revertsAt: 1,
+    settings: { ...fixed('192.0.2.9/24'), inside: ['198.51.100.0/24'] },
+  };
+  await record.change((state) => ({ ...state, network: fixed('192.0.2.5/24'), pending }));
+  const told: string[] = [];
+  const network = createNetwork({
+    record: { ...record, change: () => Promise.reject(new Error('ENOSPC')) },
+    clock: new FakeClock(),
+    run: async (_program, _args, { input } = {}) => {
+      if (input !== undefined) told.push(input);
+      return { code: 0, stdout: '', stderr: '', missing: false, late: false };
+    },
+    networkd: path.join(dir, 'networkd'),
+    unbound: path.join(dir, 'unbound'),
+    chrony: path.join(dir, 'chrony'),
+    log: () => undefined,
+  });
+  await network.restore();
+  assert.match(await readFile(path.join(dir, 'networkd/50-sekisho-eth0.network'), 'utf8'), /192\.0\.2\.5/);
+  assert.equal((await network.show()).pending, undefined);
+  await network.filter();
+  assert.doesNotMatch(told.join(''), /198\.51\.100/);
+  await assert.rejects(network.confirm('x'), { code: 'NOT_FOUND' });
+});
