@@ -9,6 +9,7 @@ import { describeError, errorCode, SekishoError } from '../base/errors.ts';
 import { FILES_PER_FOLDER, sequenceOf } from '../mail/queue-id.ts';
 import type { Observe } from '../observe/events.ts';
 import type { Database } from './database.ts';
+import { isFull } from './draft.ts';
 import type { FileLayer } from './files.ts';
 import { type Inquiry, keepAsFound } from './inquiry.ts';
 import { Layout } from './layout.ts';
@@ -39,6 +40,8 @@ export interface SpoolOptions {
 
 /** Starts in a row that ended while the database was read; then it is rebuilt. */
 const MOST_DEATHS = 2;
+/** What waiting mends, or a person: it says nothing against the database, and another process may be at work with it. */
+const NOT_ITS_FAULT = new Set(['DATABASE_LOCKED', 'DATABASE_TROUBLE', 'ENOENT', 'EROFS', 'EACCES', 'EMFILE', 'ENFILE']);
 
 /** Kept in `sequence`: what the database and the queue ids had reached, at most a second ago. */
 export interface SequenceFile {
@@ -47,12 +50,33 @@ export interface SequenceFile {
 }
 
 export async function openSpool(options: SpoolOptions): Promise<SpoolStore> {
-  const { files, clock, observe } = options;
-  const begun = clock.monotonic();
+  const { files } = options;
+  const begun = options.clock.monotonic();
   const layout = new Layout(options.root, files);
   await checkIdentity(layout, options);
   await layout.create();
+  // LevelDB ends the whole process on some damage. A start that did not get past reading it is on record; after two of them
+  // the database is doubted, or the box would never come back.
+  const deaths = countOf(await readSmallFile(files, layout.path('opening')));
+  await writeSmallFile(files, layout, { name: 'opening', value: { starts: deaths + 1 } });
+  const reading: { progress?: ProgressStore } = {};
+  try {
+    return await openCounted(options, { layout, begun, deaths, reading });
+  } catch (error) {
+    // whoever tries again in this process must not meet himself
+    await reading.progress?.close().catch(() => undefined);
+    if (NOT_ITS_FAULT.has(errorCode(error) ?? '') || isFull(error))
+      await writeSmallFile(files, layout, { name: 'opening', value: { starts: deaths } }).catch(() => undefined);
+    throw error;
+  }
+}
 
+async function openCounted(
+  options: SpoolOptions,
+  start: { layout: Layout; begun: number; deaths: number; reading: { progress?: ProgressStore } },
+): Promise<SpoolStore> {
+  const { files, clock, observe } = options;
+  const { layout, deaths, reading } = start;
   const sequence = asSequence(await readSmallFile(files, layout.path('sequence')));
   const marker = await readSmallFile(files, layout.path('clean-stop'));
   const stopped = marker === undefined ? undefined : asSequence(marker);
@@ -63,10 +87,6 @@ export async function openSpool(options: SpoolOptions): Promise<SpoolStore> {
     else observe.log('error', 'Database failed during recovery', { error: describeError(error) });
   };
   const warn = (message: string, facts: Record<string, unknown>): void => observe.log('warn', message, facts);
-  // LevelDB ends the whole process on some damage. A start that did not get past reading it is on record; after two of them
-  // the database is doubted, or the box would never come back.
-  const deaths = countOf(await readSmallFile(files, layout.path('opening')));
-  await writeSmallFile(files, layout, { name: 'opening', value: { starts: deaths + 1 } });
   const doubted = options.rebuildDatabase === true || deaths >= MOST_DEATHS;
   const inquiry = await keepAsFound(files, layout, { wall: () => clock.wall(), died: deaths > 0, log: warn });
   const known = { layout, inquiry, onFault: onDatabaseFault };
@@ -75,6 +95,7 @@ export async function openSpool(options: SpoolOptions): Promise<SpoolStore> {
     recover({ files, layout, progress, clock, log: warn }, { cleanStop: stopped !== undefined, databaseRebuilt });
 
   let { progress } = opened;
+  reading.progress = progress;
   let recovered;
   try {
     recovered = await attempt(progress, opened.rebuilt);
@@ -84,6 +105,7 @@ export async function openSpool(options: SpoolOptions): Promise<SpoolStore> {
     if (errorCode(error) !== 'DATABASE_DAMAGED') throw error;
     await progress.close().catch(() => undefined);
     progress = await rebuild(options, { ...known, why: describeError(error) });
+    reading.progress = progress;
     recovered = await attempt(progress, true);
   }
   await inquiry.forget();
@@ -109,7 +131,7 @@ export async function openSpool(options: SpoolOptions): Promise<SpoolStore> {
   }
   const space = new SpaceGuard({ files, directory: options.root, clock, limits: options.limits });
   await space.refresh();
-  recovered.report.elapsedMs = clock.monotonic() - begun;
+  recovered.report.elapsedMs = clock.monotonic() - start.begun;
   opening.store = new SpoolStore({ ...options, layout, progress, space, recovered, nextSequence: message });
   return opening.store;
 }

@@ -137,8 +137,11 @@ export class ProgressStore {
   /** Waits for what is queued, syncs, closes. The sequence returned is the last one on disk. */
   async close(): Promise<number> {
     this.#writeLater();
-    if (this.#failed === undefined) await this.write([], { sync: true });
-    await this.#database.close();
+    try {
+      if (this.#failed === undefined) await this.write([], { sync: true });
+    } finally {
+      await this.#database.close(); // or nobody could open it again in this process
+    }
     return this.sequence;
   }
 

@@ -39,6 +39,34 @@ test('the runtime still has what is needed to read an accepted socket so, and th
   }
 });
 
+test('octets that come while earlier ones still wait in the stream go behind them', async () => {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const client = net.connect((server.address() as net.AddressInfo).port, '127.0.0.1');
+  const [socket] = (await once(server, 'connection')) as [net.Socket];
+  try {
+    let takes = false;
+    const taken: string[] = [];
+    readDirectly(socket, () => ({
+      get takes() {
+        return takes;
+      },
+      take: (octets) => void taken.push(octets.toString('latin1')),
+    }));
+    socket.read(0); // begins to read; nobody takes it out
+    client.write('first');
+    while (socket.readableLength === 0) await turn();
+    takes = true;
+    client.write('second');
+    while (socket.readableLength < 11 && taken.length === 0) await turn();
+    assert.deepEqual([taken, String(socket.read(11))], [[], 'firstsecond']);
+  } finally {
+    client.destroy();
+    socket.destroy();
+    server.close();
+  }
+});
+
 test('twelve clients at once, some over TLS, some held back: no mail has an octet of another', async () => {
   await using bench = await openBench();
   // every third piece is waited for, as a spool with a slow disk would

@@ -52,6 +52,27 @@ test('two hundred mails on their way in at once keep no more than the budget in 
   assert.equal(coming.used, 0);
 });
 
+test('a mail that is being inspected keeps its octets while others come into the memory it was gathered in', async () => {
+  await using stack = new AsyncDisposableStack();
+  const rig = await memoryRig();
+  stack.defer(() => rig.dispose());
+  const store = await rig.open();
+  const mails = [110, 250, 96, 180].map((size, at) => Buffer.alloc(size * KIB + 7, `mail ${at} `));
+  const sealed = [];
+  for (const mail of mails) {
+    const draft = await store.begin(transaction(rig.clock, [ALICE]));
+    await write(draft, mail);
+    sealed.push({ draft, mail, source: await draft.seal() });
+  }
+  for (const { draft, mail, source } of sealed) {
+    assert.ok((await all(source.stream())).equals(mail));
+    await draft.commit('queue', trailerFor([ALICE]));
+    const message = await store.read(draft.id);
+    assert.ok(message !== undefined);
+    assert.ok((await all(store.openBody(message))).equals(mail));
+  }
+});
+
 test('mails that go out one beside the other in lent memory are each its own', async () => {
   await using stack = new AsyncDisposableStack();
   const rig = await memoryRig();
