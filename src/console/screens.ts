@@ -9,6 +9,10 @@ import { prose } from './terminal.ts';
 
 /** The page of state must stay one page of 24 lines. */
 const CONSOLE_EVENTS = 3;
+/** Of syslog's priorities. */
+const WARNING = 4;
+/** Of one entry: the rest of a long one is for the page. */
+const LOG_ROWS = 3;
 
 export async function showState(desk: Desk): Promise<void> {
   const { terminal, host, gateway } = desk;
@@ -131,9 +135,11 @@ export async function showLogs(desk: Desk): Promise<void> {
   const answer = await attempt(desk, () => desk.host.call('logs.read', { lines: 200, priority: 6 }));
   if (answer === undefined) return;
   // The newest first: whoever reads at 9600 baud wants them.
-  const lines = answer.lines
-    .toReversed()
-    .map((one) => `${one.at.slice(5, 19)} ${one.unit.replace('.service', '')}: ${one.message}`);
+  const lines = answer.lines.toReversed().flatMap(({ at, unit, priority, message }) => {
+    const mark = priority <= WARNING ? '!' : ' ';
+    const text = `${mark} ${at.slice(5, 19)}Z ${unit.replace('.service', '')}: ${message}`;
+    return prose(text).slice(0, LOG_ROWS);
+  });
   await desk.terminal.page(lines, word(desk, 'more'));
 }
 

@@ -18,6 +18,7 @@ import type { DataWatch } from './data-watch.ts';
 import type { Diagnostics } from './diagnostics.ts';
 import { diskHandlers, type DiskPlaces, diskState, diskTrouble } from './disk-handlers.ts';
 import type { DiskKeyWatch } from './disk-key.ts';
+import { sentenceOf } from './log-line.ts';
 import { GATEWAY_UNIT, type Listeners } from './listeners.ts';
 import { applyListeners, applyPortal, refillFilter } from './doors.ts';
 import { applySources, mapHandlers } from './map-handlers.ts';
@@ -236,7 +237,10 @@ function machineHandlers(
       if (name === 'nftables') await refillFilter(parts);
       return DONE;
     },
-    'logs.read': (request) => services.logs(request),
+    'logs.read': async (request) => {
+      const { lines, ...more } = await services.logs(request);
+      return { ...more, lines: lines.map((line) => ({ ...line, message: sentenceOf(line.message) })) };
+    },
     'power.reboot': async ({ otherSlot }) => {
       if (otherSlot === true) await parts.updates.chooseOther();
       services.reboot();

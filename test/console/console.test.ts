@@ -325,13 +325,29 @@ test('an escape sequence in a log line does not reach the terminal', async () =>
     PRIORITY: '6',
     MESSAGE: 'evil \u001b]0;title\u0007 end',
   });
-  await writeFile(path.join(host.dir, 'entry.json'), entry);
+  const facts = { alarm: 'engine-starting', detail: `x ${'y'.repeat(60)}`.repeat(9) };
+  const ours = JSON.stringify({
+    __REALTIME_TIMESTAMP: '2000000',
+    _SYSTEMD_UNIT: 'sekisho-gateway.service',
+    PRIORITY: '4',
+    MESSAGE: JSON.stringify({
+      level: 'warn',
+      time: '1970-01-01T00:00:02.000Z',
+      ...facts,
+      msg: 'An engine is starting',
+    }),
+  });
+  await writeFile(path.join(host.dir, 'entry.json'), `${entry}\n${ours}`);
   await host.fake('journalctl', `cat ${path.join(host.dir, 'entry.json')}`);
   await using screen = await openConsole(host);
   await screen.see(/Press a key/);
   screen.type(' ');
   await screen.see(/Number, then Enter: /);
   screen.type('6\n');
+  // the newest first, what happened before its facts, and no more of them than three lines
+  await screen.see(
+    /! 01-01T00:00:02Z sekisho-gateway: An engine is starting\r?\nalarm=engine-starting .*\r?\n.*y.*\r?\n {2}01-01T00:00:00Z x: /,
+  );
   await screen.see(/evil \\x1b/);
   assert.ok(!screen.all().includes('\u001b]0;'));
 });
