@@ -54,6 +54,9 @@ export function createCommandRunner(path: string): RunCommand {
       const stop = (): void => {
         late = true;
         child.kill('SIGKILL');
+        // what it started may live on and hold them: the end of this one is what counts
+        child.stdout.destroy();
+        child.stderr.destroy();
       };
       const timer = setTimeout(stop, options.deadlineMs ?? DEADLINE_MS);
       options.signal?.addEventListener('abort', stop, { once: true });

@@ -57,7 +57,9 @@ export function createServices(
   return {
     list: async () => {
       const names = SERVICES.map((name) => UNITS[name]);
-      const result = await run('systemctl', ['show', `--property=${PROPERTIES}`, ...names]);
+      // its times bear the name of the zone, and few names of zones can be read: JST cannot
+      const env = { TZ: 'UTC' };
+      const result = await run('systemctl', ['show', `--property=${PROPERTIES}`, ...names], { env });
       if (result.code !== 0)
         return SERVICES.map((name) => ({ name, state: 'unknown', detail: describeResult(result) }));
       const blocks = result.stdout.split(/\n\n+/).map(readProperties);

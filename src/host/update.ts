@@ -90,7 +90,7 @@ export function createUpdates(options: {
   let phase: UpdateAnswer['phase'] = 'idle';
   let progress: number | undefined;
   let detail: string | undefined;
-  let available: (z.output<typeof sourceSchema> & { foundAt: number }) | undefined;
+  let found: (z.output<typeof sourceSchema> & { foundAt: number; source: string }) | undefined;
   let checkedAt: number | undefined;
   let checks: TrialCheck[] = [];
   let heldFrom: number | undefined;
@@ -118,6 +118,17 @@ export function createUpdates(options: {
   /** What a download left that was cut would take its room for ever. */
   const sweep = (): Promise<void> => (swept ??= rm(bundle, { force: true }).catch(() => undefined));
 
+  /** What another source said, before it was changed or taken away, is nothing. */
+  function available(): typeof found {
+    return found?.source === record.current().update.source ? found : undefined;
+  }
+
+  function newest(): NonNullable<typeof found> {
+    const next = available();
+    if (next === undefined) throw new SekishoError('WRONG_STATE', 'This system is the newest');
+    return next;
+  }
+
   async function check(): Promise<void> {
     const { source } = record.current().update;
     if (source === '')
@@ -125,18 +136,17 @@ export function createUpdates(options: {
         remedy: 'Name one, or bring the update by USB',
       });
     const answer = await fetchBounded(source, { most: MAX_SOURCE, ms: CHECK_MS, code: 'UPDATE_SOURCE', get });
-    const found = sourceSchema.parse(JSON.parse(answer.toString('utf8')));
+    const told = sourceSchema.parse(JSON.parse(answer.toString('utf8')));
     checkedAt = clock.wall();
-    available = compareVersions(found.version, options.version) > 0 ? { ...found, foundAt: clock.wall() } : undefined;
+    found = compareVersions(told.version, options.version) > 0 ? { ...told, foundAt: clock.wall(), source } : undefined;
   }
 
   async function bring(request: HostVerbInput<'update.install'>): Promise<void> {
     await bringer.begin();
     switch (request.from) {
       case 'source':
-        if (available === undefined) await check();
-        if (available === undefined) throw new SekishoError('WRONG_STATE', 'This system is the newest');
-        return bringer.fromUrl(available.url);
+        if (available() === undefined) await check();
+        return bringer.fromUrl(newest().url);
       case 'url':
         return bringer.fromUrl(request.url);
       case 'usb':
@@ -315,9 +325,10 @@ export function createUpdates(options: {
     const { source, automatic } = record.current().update;
     if (!options.possible || source === '') return;
     await check();
-    if (!automatic || available === undefined || (phase !== 'idle' && phase !== 'failed')) return;
+    const next = available();
+    if (!automatic || next === undefined || (phase !== 'idle' && phase !== 'failed')) return;
     // it did not hold here: trying it again each night is the owner's to decide
-    if (record.current().lastFallback?.version === available.version) return;
+    if (record.current().lastFallback?.version === next.version) return;
     await install({ from: 'source' });
     await installing;
     if (detail !== undefined && (phase as UpdateAnswer['phase']) === 'failed')
@@ -349,6 +360,7 @@ export function createUpdates(options: {
       const slots = options.possible ? ((await rauc.slots()) ?? []) : [];
       const { update, trial, lastFallback } = record.current();
       const iso = (ms: number): string => new Date(ms).toISOString();
+      const next = available();
       const endsAt =
         (heldFrom === undefined ? clock.wall() : clock.wall() - (clock.monotonic() - heldFrom)) + update.trialMs;
       return {
@@ -364,9 +376,9 @@ export function createUpdates(options: {
           ...(slot.version === undefined ? {} : { version: slot.version }),
           ...(slot.installedAt === undefined ? {} : { installedAt: slot.installedAt }),
         })),
-        ...(available === undefined
+        ...(next === undefined
           ? {}
-          : { available: { version: available.version, foundAt: iso(available.foundAt), ...pick(available) } }),
+          : { available: { version: next.version, foundAt: iso(next.foundAt), ...pick(next) } }),
         ...(checkedAt === undefined ? {} : { checkedAt: iso(checkedAt) }),
         ...(phase === 'on-trial' && trial !== undefined
           ? { trial: { since: iso(trial.since), endsAt: iso(endsAt), checks } }

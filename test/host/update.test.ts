@@ -491,6 +491,33 @@ test('a source that never stops talking is not listened to for ever', async () =
   assert.ok(sent < 10);
 });
 
+test('what one source offered is not installed any more once another is set', async () => {
+  const asked: string[] = [];
+  const get = (input: string): Promise<Response> => {
+    asked.push(input);
+    const host = new URL(input).host;
+    return Promise.resolve(
+      new Response(JSON.stringify({ version: '1.1.0', url: `https://${host}/x.raucb` }), {
+        status: input.endsWith('.raucb') ? 404 : 200,
+      }),
+    );
+  };
+  const one = box({ fetch: get as unknown as typeof fetch });
+  const from = (source: string): Promise<void> =>
+    one.record.change((state) => ({ ...state, update: { ...state.update, source } }));
+  await from('https://old.example/latest.json');
+  await one.updates.check();
+  assert.equal((await one.updates.show()).available?.version, '1.1.0');
+  await from('https://new.example/latest.json');
+  assert.equal((await one.updates.show()).available, undefined);
+  await one.updates.install({ from: 'source' });
+  await until('it was tried', { ms: 10_000 }, async () => (await one.updates.show()).phase === 'failed' || undefined);
+  assert.deepEqual(
+    asked.filter((url) => url.endsWith('.raucb')),
+    ['https://new.example/x.raucb'],
+  );
+});
+
 test('a bundle on a USB stick is copied from it before it is looked at', async () => {
   const stick = folder();
   writeFileSync(path.join(stick, 'sekisho.raucb'), 'bundle');
