@@ -77,7 +77,10 @@ export const HIDDEN_PASSWORD: Words = {
     en: 'This is what the settings show in place of a password, not a password',
     ja: 'これは設定の表示でパスワードの代わりに出る文字で、パスワードではありません',
   },
-  remedy: { en: 'Write the password itself', ja: 'パスワードそのものを書いてください' },
+  remedy: {
+    en: 'Write the password itself; one that is kept goes to no other server than the one it was given for',
+    ja: 'パスワードそのものを書いてください。保存済みのパスワードは、登録したときのサーバー以外には送りません',
+  },
 };
 export const LOGIN_IN_CLEAR: Words = {
   message: {

@@ -30,7 +30,8 @@ export function holdsSecret(value: unknown, path: ReadonlyArray<string | number>
 
 /**
  * What was shown as hidden and comes back unchanged means the secret that stands at the same place of `standing`: whoever
- * edits what `config show` printed keeps it. Where none stands `[hidden]` stays, and the check refuses it.
+ * edits what `config show` printed keeps it. Where none stands, or it was given for another host, `[hidden]` stays and the check
+ * refuses it: whoever may change settings must not get to have a password sent to a server of theirs.
  */
 export function reveal(value: unknown, standing: unknown, path: ReadonlyArray<string | number> = []): unknown {
   if (value === HIDDEN && isSecret(path)) return typeof standing === 'string' ? standing : value;
@@ -40,9 +41,18 @@ export function reveal(value: unknown, standing: unknown, path: ReadonlyArray<st
       ? (standing as Record<string | number, unknown>)[key]
       : undefined;
   if (Array.isArray(value)) return value.map((item, index) => reveal(item, inside(index), [...path, index]));
+  const elsewhere = hostIn(value) !== hostIn(standing);
   return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [key, reveal(item, inside(key), [...path, key])]),
+    Object.entries(value).map(([key, item]) => {
+      const place = [...path, key];
+      return [key, elsewhere && isSecret(place) ? item : reveal(item, inside(key), place)];
+    }),
   );
+}
+
+function hostIn(value: unknown): string | undefined {
+  const host = typeof value === 'object' && value !== null ? (value as { host?: unknown }).host : undefined;
+  return typeof host === 'string' ? host.toLowerCase() : undefined;
 }
 
 /** A copy with every secret hidden. `path` is where the value stands in the configuration. */

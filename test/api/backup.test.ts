@@ -172,6 +172,20 @@ test('restored on a fresh box it is that box: certificate, login, recipients, au
   );
 });
 
+test('whoever may change settings cannot have the kept password sent to a server of theirs', async () => {
+  const { smarthost } = (await admin.api('GET', '/outgoing')).json as { smarthost: { host: string; user: string } };
+  const elsewhere = { host: 'smtp.evil.example', port: 587, user: smarthost.user };
+  const whole = await admin.api('PUT', '/outgoing', { way: 'smarthost', smarthost: elsewhere });
+  const alone = await admin.api('PUT', '/config', { path: 'outbound.smarthost.host', value: 'smtp.evil.example' });
+  for (const answer of [whole, alone])
+    assert.deepEqual(
+      [answer.json['ok'], (answer.json['problems'] as Array<{ path: string }>).map(({ path: at }) => at)],
+      [false, ['outbound.smarthost.password']],
+      answer.text,
+    );
+  assert.deepEqual((await admin.api('GET', '/outgoing')).json['smarthost'], smarthost);
+});
+
 test('a certificate that has ended since is left out and named; the rest comes back', async () => {
   freshBox.pass(400 * DAY_MS);
   const later = freshBox.visitor();

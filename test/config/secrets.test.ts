@@ -65,6 +65,22 @@ test('what is shown as hidden and set again keeps the password; where there is n
   assert.equal(passwordOf(store), SECRET);
 });
 
+test('a kept password goes to no other server than the one it was given for', async (context) => {
+  const { store } = await open(context, { version: 1, outbound: { smarthost: SMARTHOST } });
+  const shown = store.show('outbound.smarthost') as object;
+  for (const [path, value] of [
+    ['outbound.smarthost', { ...shown, host: 'smtp.evil.example' }],
+    ['outbound', { smarthost: { ...shown, host: 'smtp.evil.example' } }],
+  ] as const) {
+    const result = await store.set(path, value, { by: 'test' });
+    assert.deepEqual([result.ok, result.problems.map((one) => one.path)], [false, ['outbound.smarthost.password']]);
+  }
+  assert.ok((await store.set('outbound.smarthost', { ...shown, port: 465 }, { by: 'test' })).ok);
+  const moved = { ...shown, host: 'smtp.other.example', password: 'a new one' };
+  assert.ok((await store.set('outbound.smarthost', moved, { by: 'test' })).ok);
+  assert.equal(passwordOf(store), 'a new one');
+});
+
 test('a file with a password is for its owner alone, and so are its generations, however the file stood before', async (context) => {
   const { store, file } = await open(context, { version: 1 });
   await chmod(file, 0o644);

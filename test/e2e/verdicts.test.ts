@@ -70,6 +70,27 @@ test('a mail in the name of our own domain from outside is quarantined, and rele
   assert.equal(forRecipient('victim@office.example').length, 1, 'a second release delivered again');
 });
 
+test('an address of ours in the name of a stranger, proved as himself, never arrives unmarked', async () => {
+  const name = Buffer.from('社長 <president@office.example>').toString('base64');
+  const bytes = plainMail({
+    from: `=?UTF-8?B?${name}?= <boss@example.com>`,
+    to: 'bec@office.example',
+    subject: 'Urgent transfer',
+    messageId: 'bec.1@example.com',
+  });
+  const reply = await sendMail(world.gateway.mxPort, { from: 'boss@example.com', to: 'bec@office.example', bytes });
+  assert.equal(reply.code, 250, reply.text);
+  const stopped = async () =>
+    (await world.gateway.call('quarantine.list', { recipient: 'bec@office.example' })).entries.length > 0;
+  await until('the message, marked or kept back', { ms: 20_000 }, async () => {
+    const [arrived] = forRecipient('bec@office.example');
+    if (arrived === undefined) return (await stopped()) || undefined;
+    const head = arrived.bytes.toString('latin1').split('\r\n\r\n', 1)[0] ?? '';
+    assert.match(head, /^Subject: \[SPAM\] Urgent transfer$/m, head);
+    return true;
+  });
+});
+
 test('an unknown domain is not relayed, whatever the form of the address', async () => {
   for (const to of [
     'x@elsewhere.example',

@@ -121,10 +121,13 @@ function holdsOf({ certificates, portal, mail, desk, config, lists, left }: Back
   };
 }
 
+function smarthostOf({ outbound }: Settings): Settings | undefined {
+  const smarthost = typeof outbound === 'object' && outbound !== null ? (outbound as Settings)['smarthost'] : undefined;
+  return typeof smarthost === 'object' && smarthost !== null ? (smarthost as Settings) : undefined;
+}
+
 function passwordOf(config: Settings): unknown {
-  const inside = (value: unknown, key: string): unknown =>
-    typeof value === 'object' && value !== null ? (value as Settings)[key] : undefined;
-  return inside(inside(config['outbound'], 'smarthost'), 'password');
+  return smarthostOf(config)?.['password'];
 }
 
 /** Returns whose certificate has ended since; what is renewed by itself comes anew with the next run of its job. */
@@ -211,9 +214,10 @@ function withMovedFiles(config: Settings, now: Settings): Settings {
   return Object.keys(others).length === 0 ? rest : { ...rest, tls: others };
 }
 
-/** The smarthost's login of an older backup, which has no password, where this box keeps none either. */
+/** The smarthost's login of an older backup, which has no password, where this box keeps none for that server either. */
 function withoutLostLogin(config: Settings, now: Settings): Settings {
-  return passwordOf(now) === undefined ? (withoutHidden(config) as Settings) : config;
+  const known = passwordOf(now) !== undefined && smarthostOf(now)?.['host'] === smarthostOf(config)?.['host'];
+  return known ? config : (withoutHidden(config) as Settings);
 }
 
 /** A login whose password is hidden goes as a whole: a user alone would be refused. */
