@@ -11,6 +11,8 @@ choose_keys() {
       [ -r "$KEYS/$file" ] || fail 2 "$KEYS/$file がありません。" "There is no $KEYS/$file."
     done
     SIGNING_KEY=$KEYS/signing.key.pem SIGNING_CERT=$KEYS/signing.cert.pem ROOTS=$KEYS/roots.pem
+    "$NODE" "$IMAGE/check-keys.ts" "$ROOTS" "$SIGNING_CERT" || fail 2 "$KEYS の鍵では配布できません（理由は上）。" \
+      "The keys in $KEYS are not fit for a release (the reasons stand above)."
     return
   fi
   KEYS_ARE=development
