@@ -68,6 +68,8 @@ export const forwarder = z
   .meta({ advice: ADVICE.forwarder });
 export const octets = z.number().int().min(0);
 export const ms = z.number().int().min(0);
+/** What a timer of the runtime can wait: 0 and more than 2^31 − 1 ms would both mean "at once", so that nothing is ever in time. */
+export const timer = z.number().int().min(1).max(2_147_483_647);
 
 /** TLS towards a next hop. opportunistic: STARTTLS when offered, any certificate; required: a valid certificate or deferred. */
 export const TLS_MODES = ['opportunistic', 'required', 'off'] as const;

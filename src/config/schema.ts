@@ -17,6 +17,7 @@ import {
   octets,
   port,
   smarthost,
+  timer,
   tlsMode,
 } from './schema-parts.ts';
 import { senderList, spamFor } from './sender-list.ts';
@@ -160,15 +161,15 @@ export const configSchema = z.strictObject({
     .prefault({}),
   timeouts: z
     .strictObject({
-      sessionIdleMs: ms.default(300_000),
-      sessionTotalMs: ms.default(1_800_000),
-      tlsHandshakeMs: ms.default(10_000),
-      inspectionMs: ms.default(60_000),
-      connectMs: ms.default(30_000),
-      commandMs: ms.default(300_000),
-      dataMs: ms.default(120_000),
-      dataBlockMs: ms.default(180_000),
-      finalDotMs: ms.default(600_000),
+      sessionIdleMs: timer.default(300_000),
+      sessionTotalMs: timer.default(1_800_000),
+      tlsHandshakeMs: timer.default(10_000),
+      inspectionMs: timer.default(60_000),
+      connectMs: timer.default(30_000),
+      commandMs: timer.default(300_000),
+      dataMs: timer.default(120_000),
+      dataBlockMs: timer.default(180_000),
+      finalDotMs: timer.default(600_000),
     })
     .prefault({}),
   policy: z
@@ -224,7 +225,7 @@ export const configSchema = z.strictObject({
         .strictObject({
           enabled: z.boolean().default(true),
           socket: z.string().min(1).default('/run/clamav/clamd.ctl'),
-          timeoutMs: ms.default(30_000),
+          timeoutMs: timer.default(30_000),
           concurrency: z.number().int().min(1).default(8),
         })
         .prefault({}),
@@ -235,14 +236,14 @@ export const configSchema = z.strictObject({
           url: z.string().min(1).meta({ advice: ADVICE.rspamdUrl }).default('http://127.0.0.1:11333'),
           /** rspamd's controller: reported messages are taught to it. Absent: they are only kept as samples. */
           learnUrl: z.string().min(1).exactOptional(),
-          timeoutMs: ms.default(15_000),
+          timeoutMs: timer.default(15_000),
           concurrency: z.number().int().min(1).default(8),
         })
         .prefault({}),
       inspect: z
         .strictObject({
           workers: z.number().int().min(1).max(16).default(1),
-          timeoutMs: ms.default(30_000),
+          timeoutMs: timer.default(30_000),
           memoryMiB: z.number().int().min(64).default(512),
         })
         .prefault({}),
@@ -257,7 +258,7 @@ export const configSchema = z.strictObject({
         .array(z.string().min(1).meta({ advice: ADVICE.resolver }))
         .min(1)
         .default(['127.0.0.1']),
-      timeoutMs: ms.default(3_000),
+      timeoutMs: timer.default(3_000),
     })
     .prefault({}),
   delivery: z
@@ -278,7 +279,7 @@ export const configSchema = z.strictObject({
       /** Where a domain's mail goes for now, whatever else is said of it ("sekisho queue route"). */
       overrides: z.array(mailServer.extend({ domain: domainName })).default([]),
       /** How often a mail server that is down is asked whether it is back. */
-      probeMs: ms.default(10_000),
+      probeMs: timer.default(10_000),
     })
     .prefault({}),
   spool: z

@@ -11,6 +11,7 @@ import { domainOf, parseForwardPath } from '../mail/address.ts';
 import type { Envelope, Origin } from '../mail/envelope.ts';
 import { type Finding, isSuspiciousFrom } from '../mail/finding.ts';
 import { entryFor } from '../mail/sender-list.ts';
+import { stripComments } from '../mail/words.ts';
 
 export interface ListInput {
   envelope: Envelope;
@@ -24,7 +25,10 @@ type From = Extract<Finding, { kind: 'from' }>;
 /** The entry that blocks it. */
 export function blockedBy({ envelope, origin, findings, policy }: ListInput): string | undefined {
   const from = findings.find((finding) => finding.kind === 'from');
-  const claimed = [envelope.reversePath, ...(from === undefined ? [] : claimedBy(from))].filter((one) => one !== '');
+  // a comment (RFC 5322 §3.2.2) behind the address hides nobody; here more than one reading may count
+  const authors =
+    from === undefined ? [] : [...claimedBy(from), ...claimedBy({ ...from, text: stripComments(from.text) })];
+  const claimed = [envelope.reversePath, ...authors].filter((one) => one !== '');
   return entryFor(policy.lists.block, { clientAddress: origin.clientAddress, addresses: claimed });
 }
 

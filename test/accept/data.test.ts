@@ -336,7 +336,7 @@ test('a pipeline that hangs is answered 451 in time, and told to forget the mess
 });
 
 test('a finish that hangs is answered 451 in time', async () => {
-  await using bench = await openBench({ timing: { finishExtraMs: 50 }, config: { timeouts: { inspectionMs: 0 } } });
+  await using bench = await openBench({ timing: { finishExtraMs: 50 }, config: { timeouts: { inspectionMs: 1 } } });
   const client = await bench.hello();
   bench.pipeline.onFinish = () => new Promise(() => undefined);
   assert.match(await client.send(HEAD), /^451 4\.3\.0 /);

@@ -19,6 +19,16 @@ test('checkConfig() accepts an empty object and fills in every default', () => {
   assert.deepEqual(result.config, defaultConfig());
 });
 
+test('checkConfig() takes no time that a timer cannot wait: too long a one would be over at once', () => {
+  const timeouts = { connectMs: 0, commandMs: 2_147_483_648, dataMs: 2_147_483_647 };
+  assert.deepEqual(pathsOf({ timeouts, dns: { timeoutMs: 0 } }), [
+    'timeouts.connectMs',
+    'timeouts.commandMs',
+    'dns.timeoutMs',
+  ]);
+  assert.deepEqual(pathsOf({ delivery: { expireOutboundMs: 30 * 86_400_000 } }), []);
+});
+
 test('checkConfig() stores a domain of any spelling as a lower-case A-label', () => {
   const result = checkConfig({
     domains: [

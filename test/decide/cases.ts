@@ -51,6 +51,28 @@ export const CASES: Case[] = [
     outcome: 'reject blocked',
   },
   {
+    name: 'a comment behind his address hides no blocked author',
+    found: [{ ...from('shop.example'), text: 'Shop <news@shop.example> (no reply)' }],
+    policy: { lists: { block: [{ match: 'news@shop.example' }] } },
+    outcome: 'reject blocked',
+  },
+  {
+    name: 'nor does one that is opened in the name and never closed',
+    found: [{ ...from('shop.example'), text: 'Shop ( <news@shop.example>' }],
+    policy: { lists: { block: [{ match: 'news@shop.example' }] } },
+    outcome: 'reject blocked',
+  },
+  {
+    name: 'an allowed address in the name, before a comment, allows nobody else of that domain',
+    found: [
+      { ...from('shop.example'), text: '<info@shop.example> ( <x@shop.example>' },
+      dkim('pass', 'shop.example'),
+      spam(9),
+    ],
+    policy: { lists: { allow: [{ match: 'info@shop.example' }] } },
+    outcome: 'quarantine spam-quarantine',
+  },
+  {
     name: 'a name that only ends like the blocked one is another',
     found: [from('myshop.example')],
     policy: { lists: { block: [{ match: '@shop.example' }] } },
