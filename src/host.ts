@@ -7,7 +7,8 @@
  *     --open-bundle FILE: prints a support bundle; the passphrase comes on stdin
  *     --clamav, --clamav-run, --ham, --starter, --clamd-socket, --proof-socket, --memory-mib: the same for signatures
  *     --units, --networkd, --links, --unbound, --chrony, --sys, --inbox, --nut, --nut-rules, --maps, --rspamd-socket, --sbom,
- *     --setup-code, --update-roots, --disk-run, --disk-wish, --disk-restarted, --mounts, --disk-program, --wipe (several): other places than the box's
+ *     --setup-code, --update-roots, --disk-run, --disk-wish, --disk-restarted, --disk-owner, --mounts,
+ *     --disk-program, --wipe (several): other places than the box's
  *
  * One socket a caller in --run: admin.sock, console.sock, gateway.sock. Exit: 0 clean stop · 64 usage · 70 a bug · 75 trouble.
  */
@@ -34,6 +35,7 @@ import { applyListeners } from './host/doors.ts';
 import { groupId } from './host/groups.ts';
 import { createHostHandlers, type HostParts } from './host/handlers.ts';
 import { GATEWAY_UNIT } from './host/listeners.ts';
+import { forgetOwner } from './host/owner-mark.ts';
 import { createSetupStick } from './host/setup-stick.ts';
 import { checkAdvisories } from './jobs/check-advisories.ts';
 import { checkUpdate } from './jobs/check-update.ts';
@@ -85,7 +87,16 @@ async function main({ mode, places, wipe }: Arguments): Promise<void> {
     // a hundred thousand mails take longer than a start may; ended half-way the gateway would begin among them
     notify.extend(WIPE_MS);
     const longer = setInterval(() => notify.extend(WIPE_MS), PING_MS);
-    await carryOutFactoryReset({ data: places.data, folders, run: createCommandRunner(places.path) });
+    await carryOutFactoryReset({
+      data: places.data,
+      folders,
+      run: createCommandRunner(places.path),
+      // a boot partition that cannot be written must not wipe the box at each start; an unclaimed record outweighs the mark
+      forgetOwner: () =>
+        forgetOwner(places.disk.owner).catch((error: unknown) => {
+          log.write('error', 'The boot partition still says that this box has an owner', { error: describeError(error) });
+        }),
+    });
     clearInterval(longer);
   }
 
@@ -165,6 +176,7 @@ async function main({ mode, places, wipe }: Arguments): Promise<void> {
   if (appliance) await applyListeners(parts);
   if (appliance) await banner.write();
   notify.ready();
+  if (appliance) void parts.ownerMark.look();
 
   const stop = (): void => {
     noteCleanStop(parts.record, clock.bootId)
@@ -191,6 +203,7 @@ async function main({ mode, places, wipe }: Arguments): Promise<void> {
     setupStick.look().catch((error: unknown) => {
       log.write('warn', 'USB sticks cannot be looked at', { error: describeError(error) });
     });
+    void parts.ownerMark.look();
     parts.dataWatch.look().catch((error: unknown) => {
       log.write('warn', 'The data partition cannot be watched', { error: describeError(error) });
     });
@@ -289,6 +302,7 @@ function readArguments(): Arguments | { bundle: string } | undefined {
         'disk-run': place,
         'disk-wish': place,
         'disk-restarted': place,
+        'disk-owner': place,
         mounts: place,
         'disk-program': place,
         maps: place,
@@ -336,6 +350,7 @@ function readArguments(): Arguments | { bundle: string } | undefined {
           run: values['disk-run'] ?? '/run/sekisho-disk',
           wish: values['disk-wish'] ?? '/efi/sekisho/erase',
           restarted: values['disk-restarted'] ?? '/efi/sekisho/disk-restart',
+          owner: values['disk-owner'] ?? '/efi/sekisho/owner',
           mounts: values.mounts ?? '/proc/self/mountinfo',
           program: values['disk-program'] ?? '/usr/libexec/sekisho/data-disk',
         },

@@ -15,6 +15,7 @@ import { createSessions } from './auth/sessions.ts';
 import { createSetupCode } from './auth/setup-code.ts';
 import { createTokens } from './auth/tokens.ts';
 import { createUsers } from './auth/users.ts';
+import { keepHostTold } from './claim-told.ts';
 import { createApiHandlers } from './handlers.ts';
 import { createLiveFeed } from './live/feed.ts';
 import { type BoxFacts, createBoxFacts } from './live/box-facts.ts';
@@ -163,6 +164,11 @@ export async function openAdmin(options: AdminOptions): Promise<Admin> {
     hostname: box.hostname,
     onError: (detail) => log('error', 'A door of the pages failed', { detail }),
   });
+  if (options.hostSocket !== undefined && !options.ownSetupCode) {
+    const told = keepHostTold({ claimed, host: host('admin'), log });
+    stack.defer(() => told.stop());
+    void told.look();
+  }
   doorsAt.renew = () => doors.renew(certificates.current());
   stack.defer(() => doors.close());
   stack.defer(() => feed.close());

@@ -23,6 +23,16 @@ const WORDS = {
       en: 'Read the reason and the log, mend the cause, then choose “Start in full” at System → Machine. The box also tries again by itself.',
     },
   },
+  'no-data': {
+    title: {
+      ja: 'データ領域が使えません（メールは 421 で待ってもらっています）',
+      en: 'The data partition cannot be used: mail is asked to come later (421)',
+    },
+    remedy: {
+      ja: '本機を再起動してください。直らなければディスクの故障です。コンソールの「工場出荷状態に戻す」で作り直すか、ディスクを交換してイメージを書き込み、設定をバックアップから復元してください。',
+      en: 'Restart the box. If it stays so the disk is broken: a factory reset at the console makes the partition anew, or replace the disk and write the image; then restore the settings from a backup.',
+    },
+  },
   'on-battery': {
     title: { ja: 'UPS のバッテリーで動いています', en: 'Running on the UPS battery' },
     remedy: {
@@ -196,7 +206,8 @@ export function hostAlarms(state: {
   const alarms: HostAlarm[] = [];
   const add = (name: keyof typeof WORDS, detail: string, since: string): number =>
     alarms.push({ name, key: 'host', detail, since, ...WORDS[name] });
-  if (degraded !== undefined) add('degraded', degraded.detail, degraded.since);
+  if (degraded !== undefined)
+    add(degraded.cause === 'no-data' ? 'no-data' : 'degraded', degraded.detail, degraded.since);
   if (ups.power !== 'normal') add('on-battery', ups.status ?? '', ups.since ?? startedAt);
   if (ups.state === 'unreachable') add('ups-unreachable', ups.detail ?? '', ups.since ?? startedAt);
   const { reason, at } = watchdog.lastReset;

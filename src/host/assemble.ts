@@ -20,6 +20,7 @@ import { createListeners } from './listeners.ts';
 import { createNetwork } from './network.ts';
 import { createOfficeTime } from './office-time.ts';
 import { createOwnGateway } from './own-gateway.ts';
+import { createOwnerMark } from './owner-mark.ts';
 import { createPortalUnit } from './portal-unit.ts';
 import { createRauc } from './rauc.ts';
 import { openRecord } from './record.ts';
@@ -209,6 +210,12 @@ export async function assembleHost(options: {
     usb,
     disk: places.disk,
     diskKey,
+    ownerMark: createOwnerMark({
+      file: places.disk.owner,
+      clock,
+      claimed: () => claim.claimed() && brake.degraded()?.cause !== 'no-data',
+      log,
+    }),
     dataWatch: createDataWatch({
       clock,
       data,

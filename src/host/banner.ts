@@ -10,7 +10,7 @@ import path from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { describeError } from '../base/errors.ts';
 import { type Language, LANGUAGES, say, type Text } from '../base/i18n.ts';
-import { cutColumns, escapeForTerminal } from '../base/terminal.ts';
+import { cutColumns, escapeForTerminal, wrapColumns } from '../base/terminal.ts';
 import { groupSetupCode } from '../control/setup-code.ts';
 import type { Brake } from './brake.ts';
 import type { Claim } from './claim.ts';
@@ -29,6 +29,11 @@ const WORDS = {
   unclaimed: {
     ja: '未登録です。ブラウザーで上のアドレスを開き、このセットアップコードを入れてください:',
     en: 'Not claimed. Open the address above and enter this setup code:',
+  },
+  /** What the reason says, which is English. */
+  noData: {
+    ja: '! データ領域が使えません。直らなければメニュー 11 で初期化します',
+    en: '! The data partition cannot be used. Menu 11 makes it anew',
   },
   recovery: {
     ja: '! ディスクの回復キーを書き留めてください（メニュー 15）',
@@ -78,7 +83,8 @@ export function createBanner(options: {
         '---- Sekisho ----',
         `${hostname()}  ${version}`,
         ...(pages.length === 0 ? [word('noAddress')] : pages.map((page) => `${word('page')}: ${page}`)),
-        ...(degraded === undefined ? [] : [`! DEGRADED: ${degraded.detail}`]),
+        ...(degraded === undefined ? [] : wrapColumns(escapeForTerminal(`! DEGRADED: ${degraded.detail}`), COLUMNS)),
+        ...(degraded?.cause === 'no-data' && language === 'ja' ? [word('noData')] : []),
         ...(toNote ? [word('recovery')] : []),
         ...(claimed ? [word('owner')] : []),
         ...(code === undefined ? [] : [word('unclaimed'), `    ${groupSetupCode(code)}`]),

@@ -26,6 +26,8 @@ export interface DiskPlaces {
   wish: string;
   /** Also there: that the box restarted because its data partition was read-only. */
   restarted: string;
+  /** And that the box has an owner. */
+  owner: string;
   /** mountinfo of proc(5). */
   mounts: string;
   program: string;
@@ -50,7 +52,9 @@ export function diskHandlers(parts: HostParts): Pick<HostHandlers, DiskVerbs> {
     'factory-reset': async () => {
       const { encrypted } = await diskState(parts);
       // with its keys the whole disk is gone: no file has to be looked for
-      if (encrypted === true) await leave('none\n');
+      // and where the partition is not ours to write on, only the step before the mount can
+      const lost = parts.brake.degraded()?.cause === 'no-data';
+      if (encrypted === true || lost) await leave('none\n');
       else await wishFactoryReset(parts.data, clock.wall());
       services.reboot();
       return DONE;

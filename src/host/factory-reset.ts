@@ -30,6 +30,8 @@ export async function carryOutFactoryReset(options: {
   /** Folders whose content goes; `data` is one of them. */
   folders: readonly string[];
   run: RunCommand;
+  /** What says elsewhere that the box has an owner goes, too. */
+  forgetOwner: () => Promise<void>;
 }): Promise<void> {
   const { data, folders, run } = options;
   for (const folder of folders) {
@@ -50,6 +52,8 @@ export async function carryOutFactoryReset(options: {
     throw new SekishoError('WIPE_INCOMPLETE', `The factory reset left ${left.length} entries, first "${left[0]}"`);
   // those below the wiped ones (config, run) were made before we came: without them nothing could be written until the next start
   await run('systemd-tmpfiles', ['--create', '--prefix=/var/lib', 'sekisho.conf'], { deadlineMs: 60_000 });
+  // before the wish: a cut in between wipes once more; the other way round nobody could claim the box
+  await options.forgetOwner();
   await rm(path.join(data, WISH));
   await syncDirectory(data);
 }

@@ -25,6 +25,7 @@ import { applySources, mapHandlers } from './map-handlers.ts';
 import type { Network } from './network.ts';
 import { challengeSets } from './network-files.ts';
 import type { OfficeTime } from './office-time.ts';
+import type { OwnerMark } from './owner-mark.ts';
 import type { PortalUnit } from './portal-unit.ts';
 import type { RecordFile } from './record.ts';
 import type { Services } from './services.ts';
@@ -69,6 +70,7 @@ export interface HostParts {
   disk: DiskPlaces;
   diskKey: DiskKeyWatch;
   dataWatch: DataWatch;
+  ownerMark: OwnerMark;
   log: (level: 'info' | 'warn' | 'error', message: string, facts?: Record<string, unknown>) => void;
 }
 
@@ -288,7 +290,10 @@ function claimHandlers(
     'setup-code.check': ({ code }) => claim.check(code),
     'claim.done': async () => {
       await claim.done();
-      if (parts.mode === 'appliance') await applyListeners(parts);
+      if (parts.mode !== 'appliance') return DONE;
+      // the claim stands: nobody waits for the boot partition
+      void parts.ownerMark.look();
+      await applyListeners(parts);
       return DONE;
     },
     'access.reset': () => claim.resetAccess(),

@@ -121,14 +121,16 @@ export async function startAdmin(options: {
   /** PEM, of an ACME server's authority. */
   acmeCa?: string;
   plainPort?: number;
+  /** The machine's host, which then has the setup code. */
+  hostSocket?: string;
 }): Promise<TestAdmin> {
   let offset = 0;
   const log: TestAdmin['log'] = [];
   const admin = await openAdmin({
     data: options.data,
     gatewaySocket: options.gatewaySocket,
-    hostSocket: undefined,
-    ownSetupCode: true,
+    hostSocket: options.hostSocket,
+    ownSetupCode: options.hostSocket === undefined,
     address: '127.0.0.1',
     port: 0,
     plainPort: options.plainPort ?? 0,

@@ -58,6 +58,8 @@ esac`,
 interface Box extends Disposable {
   readonly part: string;
   readonly wish: string;
+  /** Says that the box has an owner. */
+  readonly mark: string;
   /** Files on the stick, which is plugged in or not. */
   readonly stick: string;
   plug(): void;
@@ -98,6 +100,7 @@ function newBox(): Box {
   const box: Box = {
     part,
     wish: at('dev/sekisho/esp/sekisho/erase'),
+    mark: at('dev/sekisho/esp/sekisho/owner'),
     stick: at('stick'),
     plug: () => {
       symlinkSync(at('stick'), at('dev/sda'));
@@ -325,12 +328,14 @@ test('power that goes while all is made anew: the wish stands, and the next star
 test('nothing is erased while the key of the wish is not there; after its time the wish is dropped', () => {
   using box = newBox();
   wishStick(box);
+  writeFileSync(box.mark, 'claimed\n');
   box.unplug();
   const { code, said } = box.step();
   assert.equal(code, 0);
   assert.match(said, /stick with sekisho-0b9d3f6e\S+ is not there[\s\S]*Nothing was erased/);
   assert.match(head(box.part), /^Subject: the mail/);
   assert.equal(existsSync(box.wish), false);
+  assert.equal(existsSync(box.mark), true, 'a box with all its data has an owner');
   assert.equal(box.rebooted(), 0);
 });
 
@@ -349,7 +354,17 @@ test('a reset of an encrypted box leaves no header, no key that fits, and an emp
   const recovery = box.run('recovery-key') ?? '';
   box.powerOff();
   writeFileSync(box.wish, 'none\n');
+  writeFileSync(box.mark, 'claimed\n');
+  // a cut is survived at each place if the mark goes when all is erased, and the wish after it
+  const sync = path.join(box.part, '../../../bin/sync');
+  const kinds = 'blkid -p -s TYPE -o value "$DEVICES/sekisho/data-partition"';
+  writeFileSync(
+    sync,
+    `#!/bin/sh\n[ "$1" != -f ] || { ls "$2/sekisho"; ${kinds}; } >> "$DEVICES/../gone"\nexec /bin/sync "$@"\n`,
+  );
+  chmodSync(sync, 0o755);
   assert.equal(box.step().code, 1);
+  assert.equal(readFileSync(path.join(box.part, '../../../gone'), 'utf8'), 'erase\next4\n');
   assert.equal(kind(box.part), 'ext4');
   assert.ok(!fits(box, recovery));
   assert.ok(!head(box.part).includes('LUKS'));

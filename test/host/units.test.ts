@@ -37,6 +37,14 @@ test('the data partition is checked and mended before it is mounted; what cannot
   assert.match(text('var.mount'), /^After=systemd-fsck@dev-sekisho-data\.service /m);
   assert.match(text('var.mount'), /^Options=.*errors=remount-ro/m);
   assert.match(text('sekisho-no-data.service'), /^ConditionPathIsMountPoint=!\/var$/m);
+  // mended into an empty file system, of a box with an owner: looked at after the check and before the mount; nothing waits in vain
+  const judge = text('sekisho-data-judge.service');
+  assert.match(judge, /^After=.*systemd-fsck@dev-sekisho-data\.service$/m);
+  assert.match(judge, /^Before=var\.mount sekisho-no-data\.service$/m);
+  assert.match(judge, /^WantedBy=local-fs\.target$/m);
+  assert.match(text('var.mount'), /^After=.* sekisho-data-judge\.service$/m);
+  assert.match(text('var.mount'), /^ConditionPathExists=!\/run\/sekisho-disk\/emptied$/m);
+  assert.doesNotMatch(text('var.mount'), /^(?:Requires|BindsTo|Requisite)=.*judge/m);
   const image = (name: string): string =>
     readFileSync(path.resolve(import.meta.dirname, '../../scripts/image', name), 'utf8');
   // systemd-fsck(8): without it the check only preens, and stops at whatever needs an answer

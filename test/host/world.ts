@@ -8,7 +8,7 @@ import { type Child, startChild, until } from '../support/process.ts';
 
 /** Folders and files of the signatures: none is there, so that none is touched beside the test's own. */
 const SIGNATURES = ['setup-code', 'maps', 'clamav', 'clamav-run', 'ham', 'starter', 'clamd-socket', 'proof-socket'];
-const DISK = ['disk-run', 'disk-wish', 'disk-restarted', 'disk-program'];
+const DISK = ['disk-run', 'disk-wish', 'disk-restarted', 'disk-owner', 'disk-program'];
 const ROOT = path.resolve(import.meta.dirname, '../..');
 
 export interface HostWorld {

@@ -16,6 +16,11 @@ export const SETUP = {
     ja: '10 分ほどで、最初のメールが検査されて届くところまで設定します。途中でやめても、続きから始められます。',
     en: 'In about ten minutes the first mail will be checked and delivered. You can stop at any time and go on later.',
   },
+  noData: { ja: 'データ領域が使えません', en: 'The data partition cannot be used' },
+  noDataText: {
+    ja: '本機には所有者がいますが、設定もメールも読めないため、メモリー上で動いています。メールは受け付けず（421）、送信側は待って再送します。まず本機を再起動してください。直らなければ、コンソールの「工場出荷状態に戻す」で作り直すか、ディスクを交換します。状態やログを見るには、コンソールの「管理者の再設定」で出るコードを下に入れてください（次の起動までの登録です）。',
+    en: 'This box has an owner, but neither settings nor mail can be read, so it runs from memory. It takes no mail (421); senders wait and try again. Restart it first. If it stays so, “Factory reset” at the console makes the partition anew, or the disk has to be replaced. To see state and logs enter the code that “Reset admin access” at the console shows; that account lasts until the next start.',
+  },
   chooseLanguage: { ja: '表示言語 / Language', en: 'Language / 表示言語' },
   code: { ja: 'セットアップコード', en: 'Setup code' },
   codeHint: {

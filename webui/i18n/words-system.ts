@@ -77,6 +77,10 @@ export const SYSTEM = {
     ja: '続けて止まったため、メールの受け付けを一時的に断っています。送信側は待って再送します。原因を取り除いてから再開してください。',
     en: 'It stopped too often, so new mail is put off; senders wait and try again. Remove the cause, then start it in full.',
   },
+  noDataText: {
+    ja: 'データ領域が使えないため、メールを受け付けていません（421。送信側は待って再送します）。再起動しても直らなければ、コンソールの「工場出荷状態に戻す」で作り直すか、ディスクを交換してください。',
+    en: 'The data partition cannot be used, so no mail is taken (421; senders wait and try again). If a restart does not help, make it anew with “Factory reset” at the console, or replace the disk.',
+  },
   degradedEnd: { ja: '通常運転に戻す', en: 'Start in full' },
   // network
   hostname: { ja: '本機の名前', en: 'Name of the box' },

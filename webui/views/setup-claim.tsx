@@ -15,7 +15,13 @@ export function Claim({ claimed }: { claimed: () => void }) {
   return (
     <>
       <h1 tabIndex={-1}>{t(SETUP.welcome)}</h1>
-      <p>{t(SETUP.welcomeText)}</p>
+      {setup.value?.noData === true ? (
+        <Notice tone="bad" title={t(SETUP.noData)}>
+          <p>{t(SETUP.noDataText)}</p>
+        </Notice>
+      ) : (
+        <p>{t(SETUP.welcomeText)}</p>
+      )}
       <Choices
         label={t(SETUP.chooseLanguage)}
         value={language.value}

@@ -20,7 +20,7 @@ export function MachineTab() {
   return (
     <>
       {host.error === undefined ? null : <Trouble error={host.error} again={host.again} />}
-      {host.value?.degraded === undefined ? null : <Degraded done={host.again} detail={host.value.degraded.detail} />}
+      {host.value?.degraded === undefined ? null : <Degraded done={host.again} degraded={host.value.degraded} />}
       {facts.error === undefined ? null : <Trouble error={facts.error} again={facts.again} />}
       {facts.value === undefined ? (
         facts.error === undefined ? (
@@ -35,7 +35,8 @@ export function MachineTab() {
   );
 }
 
-function Degraded({ done, detail }: { done: () => void; detail: string }) {
+function Degraded({ done, degraded }: { done: () => void; degraded: NonNullable<Host['degraded']> }) {
+  const { cause, detail } = degraded;
   const end = (): void =>
     void attempt(async () => {
       await call('degraded.end', { body: {} });
@@ -43,9 +44,9 @@ function Degraded({ done, detail }: { done: () => void; detail: string }) {
     });
   return (
     <Notice tone="bad" title={t(SYSTEM.degraded)}>
-      <p>{t(SYSTEM.degradedText)}</p>
+      <p>{t(cause === 'no-data' ? SYSTEM.noDataText : SYSTEM.degradedText)}</p>
       <p class="mono small">{detail}</p>
-      {may('system.change') ? (
+      {may('system.change') && cause !== 'no-data' ? (
         <button type="button" onClick={end}>
           {t(SYSTEM.degradedEnd)}
         </button>

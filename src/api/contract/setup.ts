@@ -52,6 +52,8 @@ export const SETUP_OPERATIONS = {
       fingerprint: z.string(),
       /** The console asked for a reset of access: POST /setup/claim with its new code sets a new password. */
       resetPending: z.boolean(),
+      /** The data partition cannot be used: there is nothing to claim, and what is done here is forgotten at the next start. */
+      noData: z.boolean(),
       code: z.object({
         /** open: a code is wanted · expired: ask the console for a new one · locked: too many tries · used: claimed. */
         state: z.enum(['open', 'expired', 'locked', 'used']),

@@ -1,5 +1,6 @@
 /** The claim, and where the wizard stands. The round trip has a file of its own. */
 import type { NewUser, User } from '../auth/users.ts';
+import type { HostStatus } from '../../control/host-shapes.ts';
 import type { Answer } from '../contract/client.ts';
 import type { Call, Some } from '../server/call.ts';
 import { sessionCookie } from '../server/identify.ts';
@@ -16,12 +17,14 @@ export function setupHandlers(parts: RouteParts): Some<'setup.show' | 'setup.cla
   let claiming = Promise.resolve();
   return {
     'setup.show': async () => {
+      const host = await hostShown(parts);
       const { state, endsAt, triesLeft, retryAfterMs } = setupCode.state();
       return {
         claimed: isClaimed(users),
         ...parts.box(),
         version: parts.version,
-        resetPending: isClaimed(users) && (await pendingReset(parts)) !== undefined,
+        resetPending: host?.accessReset !== undefined,
+        noData: host?.degraded?.cause === 'no-data',
         fingerprint: certificates.current().fingerprint,
         code: {
           state,
@@ -53,8 +56,9 @@ async function claim(parts: RouteParts, call: Call<'setup.claim'>): Promise<Answ
   const { users, sessions, setupCode } = parts;
   const { body, client, note, actsAs, setCookie } = call;
   note(body.user);
-  // somebody at the console asked for it: the new code on the screen makes its reader an admin again
-  const reset = isClaimed(users) ? await pendingReset(parts) : undefined;
+  // somebody at the console asked for it: the new code on the screen makes its reader an admin again. Without its data partition the
+  // box has an owner and no user: there, too, the code is good for once
+  const reset = (await hostShown(parts))?.accessReset?.id;
   if (isClaimed(users) && reset === undefined) throw new ApiProblem(409, 'CLAIMED');
   const verdict = await setupCode.check(body.code, { again: reset !== undefined });
   if (!verdict.ok) {
@@ -79,7 +83,7 @@ async function claim(parts: RouteParts, call: Call<'setup.claim'>): Promise<Answ
     note(user.name, { reset: true });
     await parts.host(user.name).call('access.reset-done', { id: reset });
   }
-  // the host opens the mail ports; where there is none they are open already, and where it is silent it asks us later
+  // the host opens the mail ports; where there is none they are open already, and where it is silent it is told later (claim-told.ts)
   await parts
     .host(user.name)
     .call('claim.done', {})
@@ -90,13 +94,12 @@ async function claim(parts: RouteParts, call: Call<'setup.claim'>): Promise<Answ
   return meOf(users.must(user.id), begun.session);
 }
 
-/** The id of the reset that the console asked for and nobody carried out yet. A silent host asked for none. */
-async function pendingReset(parts: RouteParts): Promise<string | undefined> {
-  const status = await parts
+/** Undefined where there is none, or it is silent. */
+async function hostShown(parts: RouteParts): Promise<HostStatus | undefined> {
+  return parts
     .host('admin')
     .call('host.status', {})
     .catch(() => undefined);
-  return status?.accessReset?.id;
 }
 
 /** A user of that name keeps it, is an admin and enabled, and everything that opened it before is gone. */
