@@ -94,7 +94,9 @@ async function main({ mode, places, wipe }: Arguments): Promise<void> {
       // a boot partition that cannot be written must not wipe the box at each start; an unclaimed record outweighs the mark
       forgetOwner: () =>
         forgetOwner(places.disk.owner).catch((error: unknown) => {
-          log.write('error', 'The boot partition still says that this box has an owner', { error: describeError(error) });
+          log.write('error', 'The boot partition still says that this box has an owner', {
+            error: describeError(error),
+          });
         }),
     });
     clearInterval(longer);
@@ -170,6 +172,9 @@ async function main({ mode, places, wipe }: Arguments): Promise<void> {
   stack.defer(() => banner.stop());
 
   // 4 · watched by systemd; watching the trial of an update and the brake
+  const degradedSince = new Map<number, number>();
+  const setupStick = createSetupStick(parts);
+  // from here on: on a starved machine the first look comes before READY
   const timers = [setInterval(() => notify.watchdog(), PING_MS), setInterval(look, LOOK_MS)];
   stack.defer(() => timers.forEach((timer) => clearInterval(timer)));
   // before READY: the gateway waits for it, and starts with its sockets in place
@@ -190,14 +195,12 @@ async function main({ mode, places, wipe }: Arguments): Promise<void> {
   process.once('SIGINT', stop);
   log.write('info', 'Host is ready', { mode, claimed: parts.claim.claimed() });
 
-  const degradedSince = new Map<number, number>();
   /** Where the program of ExecStopPost did not come to it: it may run in full although it crashed too often. */
   async function judgeLate(): Promise<void> {
     if (!(await parts.brake.judge())) return;
     log.write('error', 'Too many crashes: the gateway is degraded from now on');
     await parts.run('systemctl', ['restart', GATEWAY_UNIT], { deadlineMs: 60_000 });
   }
-  const setupStick = createSetupStick(parts);
   function look(): void {
     if (!appliance) return;
     setupStick.look().catch((error: unknown) => {

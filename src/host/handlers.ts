@@ -291,8 +291,7 @@ function claimHandlers(
     'claim.done': async () => {
       await claim.done();
       if (parts.mode !== 'appliance') return DONE;
-      // the claim stands: nobody waits for the boot partition
-      void parts.ownerMark.look();
+      void parts.ownerMark.look(); // the claim stands: nobody waits for the boot partition
       await applyListeners(parts);
       return DONE;
     },

@@ -275,6 +275,18 @@ test('what only somebody before the box may do is not on the sockets of admin an
   await assert.rejects(host.console.call('setup-code.check', { code: 'x' }), { code: 'NOT_PERMITTED' });
 });
 
+test('a machine so slow that its first look comes before it is ready starts all the same', async () => {
+  await using host = await startHost();
+  await host.gateway.call('listeners.apply', { listeners: [{ name: 'mx', address: '::', port: 25 }] });
+  await host.admin.call('claim.done', {});
+  await host.stop();
+  await rm(host.units, { recursive: true });
+  await host.fake('systemctl', '[ "$1" != daemon-reload ] || sleep 11');
+  await host.start();
+  assert.ok((await host.calls('systemctl')).includes('daemon-reload'));
+  assert.equal((await host.admin.call('host.status', {})).claimed, true);
+});
+
 test('a reset of access waits on record until admin carried it out', async () => {
   await using host = await startHost();
   await host.admin.call('claim.done', {});

@@ -44,6 +44,10 @@ test('the data partition is checked and mended before it is mounted; what cannot
   assert.match(judge, /^WantedBy=local-fs\.target$/m);
   assert.match(text('var.mount'), /^After=.* sekisho-data-judge\.service$/m);
   assert.match(text('var.mount'), /^ConditionPathExists=!\/run\/sekisho-disk\/emptied$/m);
+  assert.match(
+    text('systemd-growfs@var.service.d/sekisho.conf'),
+    /^ConditionPathExists=!\/run\/sekisho-disk\/no-data$/m,
+  );
   assert.doesNotMatch(text('var.mount'), /^(?:Requires|BindsTo|Requisite)=.*judge/m);
   const image = (name: string): string =>
     readFileSync(path.resolve(import.meta.dirname, '../../scripts/image', name), 'utf8');
