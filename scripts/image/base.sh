@@ -46,20 +46,23 @@ package_list() {
 }
 
 bootstrap() {
-  local archive=$1 security=$2 loaders='grub-efi-arm64-signed' partial
+  local archive=$1 security=$2 loaders='grub-efi-arm64-signed' partial lent=()
   [ "$ARCH" = arm64 ] || loaders='grub-pc-bin grub-efi-amd64-signed shim-signed'
+  if [ "$ARCH" != "$MACHINE" ]; then
+    lent=(--extract-hook="bash '$IMAGE/native-tools.sh' lend \"\$1\"" --customize-hook="bash '$IMAGE/native-tools.sh' take-back \"\$1\"")
+  fi
   make_users > "$WORK/users.sh"
   partial=$WORK/base.tar.zst
-  # update_initramfs=no: the kernel's own initrd is never used; ours is made once, in customise
+  # INITRD and update_initramfs: the kernel's own initrd is never used; ours is made once, in customise
   # shellcheck disable=SC2016 # $1 is mmdebstrap's
-  follow_log "$WORK/log" mmdebstrap --variant=minbase --architectures="$ARCH" --keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
+  INITRD=No follow_log "$WORK/log" mmdebstrap --variant=minbase --architectures="$ARCH" --keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
     --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' --aptopt='Acquire::Retries "3"' \
     --dpkgopt=force-confold --dpkgopt=force-unsafe-io \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-include=/usr/share/doc/*/copyright' \
     --essential-hook='mkdir -p "$1/etc/initramfs-tools"; echo update_initramfs=no > "$1/etc/initramfs-tools/update-initramfs.conf"' \
-    --essential-hook="sh '$WORK/users.sh' \"\$1\"" \
+    --essential-hook="sh '$WORK/users.sh' \"\$1\"" "${lent[@]}" \
     --customize-hook="cd \"\$1/var/cache\" && APT_CONFIG=\$MMDEBSTRAP_APT_CONFIG apt-get -o APT::Sandbox::User=root download $loaders" \
     --include="$(package_list | paste -sd,)" "$SUITE" "$partial" \
     "deb $archive $SUITE main" "deb $archive $SUITE-updates main" "deb $security $SUITE-security main"

@@ -90,6 +90,7 @@ need_tools() {
   done
   if [ "$ARCH" != "$MACHINE" ]; then
     [ -x /usr/bin/qemu-aarch64-static ] || missing+=(qemu-user-static)
+    command -v aarch64-linux-gnu-strip > /dev/null || missing+=(binutils-aarch64-linux-gnu)
   fi
   [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || missing+=(debian-archive-keyring)
   [ "${#missing[@]}" -gt 0 ] || return 0

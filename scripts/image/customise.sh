@@ -62,7 +62,7 @@ lay_files() {
 }
 
 lay_programs() {
-  local app=$TREE/usr/lib/sekisho entry flags
+  local app=$TREE/usr/lib/sekisho entry
   mkdir -p "$app/compile-cache" "$TREE/usr/share/sekisho"
   # one file a program: a small CPU opens a dozen instead of a thousand
   (cd "$ROOT" && "$NODE" "$IMAGE/bundle-programs.ts" --out "$app/src" --lists "$WORK")
@@ -80,18 +80,23 @@ lay_programs() {
   cp "$ROOTS" "$TREE/usr/share/sekisho/update-roots.pem"
   chmod 644 "$TREE/usr/share/sekisho/update-roots.pem"
   mount_proc
-  # The programs' bytecode, so that a small CPU need not compile them at each start: run to its usage line or first error.
-  if [ "$ARCH" = "$MACHINE" ]; then
+  make_bytecode
+}
+
+# The programs' bytecode, so that a small CPU need not compile them at each start: run to its usage line or first error, by the box's
+# own Node (emulated where it is another CPU's).
+make_bytecode() {
+  local app=$TREE/usr/lib/sekisho entry flags patience=60
+  [ "$ARCH" = "$MACHINE" ] || patience=300
+  for entry in gateway inspect admin portal host console cli; do
     # V8 takes bytecode only under the flags it was made with.
-    for entry in gateway inspect admin portal host console cli; do
-      flags=()
-      [ "$entry" != gateway ] || read -ra flags < <(gateway_flags)
-      inside env NODE_COMPILE_CACHE=/usr/lib/sekisho/compile-cache timeout 60 \
-        /usr/lib/sekisho/node "${flags[@]}" "/usr/lib/sekisho/src/$entry.js" --usage > /dev/null 2>&1 < /dev/null || true
-    done
-    share_cache "$app/compile-cache"
-    chmod -R u=rwX,go=rX "$app/compile-cache"
-  fi
+    flags=()
+    [ "$entry" != gateway ] || read -ra flags < <(gateway_flags)
+    inside env NODE_COMPILE_CACHE=/usr/lib/sekisho/compile-cache timeout "$patience" \
+      /usr/lib/sekisho/node "${flags[@]}" "/usr/lib/sekisho/src/$entry.js" --usage > /dev/null 2>&1 < /dev/null || true
+  done
+  share_cache "$app/compile-cache"
+  chmod -R u=rwX,go=rX "$app/compile-cache"
 }
 
 # Those of its unit.

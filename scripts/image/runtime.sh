@@ -33,9 +33,9 @@ prepare_runtime() {
   fi
 }
 
-# The binary of the box's CPU; strip(1) of another CPU leaves it as it is.
+# The binary of the box's CPU, by the strip(1) of that CPU.
 strip_binary() {
   local with=strip
   if [ "$ARCH" != "$MACHINE" ]; then with=aarch64-linux-gnu-strip; fi
-  if command -v "$with" > /dev/null; then "$with" --strip-all "$1"; fi
+  "$with" --strip-all "$1"
 }

@@ -52,7 +52,7 @@ after(async () => {
 
 const has = (id: string): boolean => sink.messages.some((one) => one.bytes.includes(`Message-ID: <${id}>`));
 
-test('a flashed disk starts by BIOS, keeps port 25 shut until it is claimed, and greets with 220 after that', async (t) => {
+test('a flashed disk starts by BIOS (UEFI on ARM), keeps port 25 shut until it is claimed, and greets with 220 after that', async (t) => {
   await vm.start();
   await until('the pages', { ms: 900_000, every: 1_000 }, async () =>
     (await askPages(vm, { path: '/setup' })).status === 200 ? true : undefined,

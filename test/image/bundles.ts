@@ -19,6 +19,7 @@ import {
 } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
+import { TEST_ARCH } from '../support/vm.ts';
 
 const MIB = 1_048_576;
 /** FAT and what a stick has to spare. */
@@ -115,7 +116,7 @@ export function makeBundles({ out, folder }: { out: string; folder: string }): B
 
 function manifest(version: string): string {
   const images = ['rootfs', 'boot'].map((name) => `[image.${name}]\nfilename=${name}.img\n`);
-  return `[update]\ncompatible=sekisho-amd64\nversion=${version}\n\n[bundle]\nformat=verity\n\n${images.join('\n')}`;
+  return `[update]\ncompatible=sekisho-${TEST_ARCH}\nversion=${version}\n\n[bundle]\nformat=verity\n\n${images.join('\n')}`;
 }
 
 /** The second one: both roots of trust are in the box. */

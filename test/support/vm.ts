@@ -30,6 +30,31 @@ export interface ShellResult {
   output: string;
 }
 
+/** What is emulated. Not the processor that the tests run on: those of the test command are for this one. */
+export const TEST_ARCH = process.env['SEKISHO_TEST_ARCH'] === 'arm64' ? 'arm64' : 'amd64';
+
+const MACHINES = {
+  amd64: {
+    program: 'qemu-system-x86_64',
+    options: [
+      ['-machine', 'pc'],
+      // without SSSE3 rspamd leaves Hyperscan alone, which takes five minutes and more to compile its patterns under emulation
+      ['-cpu', 'Nehalem,-ssse3,-sse4.1,-sse4.2'],
+      ['-device', 'VGA,romfile='],
+    ],
+  },
+  arm64: {
+    program: 'qemu-system-aarch64',
+    options: [
+      ['-machine', 'virt'],
+      ['-cpu', 'cortex-a72'],
+      // UEFI as read-only memory: what it remembers is gone at power off, and a moment can be kept
+      ['-bios', '/usr/share/qemu-efi-aarch64/QEMU_EFI.fd'],
+      ['-device', 'ramfb'],
+    ],
+  },
+} as const;
+
 const OVMF = ['/usr/share/OVMF/OVMF_CODE_4M.fd', '/usr/share/OVMF/OVMF_CODE.fd'];
 const OVMF_VARS = ['/usr/share/OVMF/OVMF_VARS_4M.fd', '/usr/share/OVMF/OVMF_VARS.fd'];
 
@@ -92,7 +117,7 @@ export class Vm {
     this.relayPort = await freePort();
     this.httpsPort = await freePort();
     const moment = from === undefined ? [] : ['-loadvm', from];
-    const child = await startChild('qemu-system-x86_64', [...this.#arguments(disk), ...moment]);
+    const child = await startChild(MACHINES[TEST_ARCH].program, [...this.#arguments(disk), ...moment]);
     this.#child = child;
     this.poweredAt = performance.now();
     void child.ended.then(() => this.#ended(child));
@@ -122,16 +147,13 @@ export class Vm {
     const { firmware = 'bios', memoryMiB = 2_048, clock, extra = [] } = this.#options;
     const forward = (port: number, guest: number): string => `hostfwd=tcp:127.0.0.1:${port}-:${guest}`;
     const network = [forward(this.smtpPort, 25), forward(this.relayPort, 10_025), forward(this.httpsPort, 443)];
-    const options: Array<[string, string]> = [
-      ['-machine', 'pc'],
+    const options: Array<readonly [string, string]> = [
+      ...MACHINES[TEST_ARCH].options,
       ['-accel', 'tcg,thread=multi'],
-      // without SSSE3 rspamd leaves Hyperscan alone, which takes five minutes and more to compile its patterns under emulation
-      ['-cpu', 'Nehalem,-ssse3,-sse4.1,-sse4.2'],
       // on a machine with other work QEMU 7.2's emulation can let the kernel run into its own patching (int3): run it alone
       ['-smp', '2'],
       ['-m', String(memoryMiB)],
       ['-display', 'none'],
-      ['-device', 'VGA,romfile='],
       ['-rtc', `base=${clock ?? 'utc'}`],
       ['-drive', `if=none,id=disk,file=${disk},format=qcow2,cache=writeback,discard=unmap`],
       ['-device', 'virtio-blk-pci,drive=disk,bootindex=1'],
@@ -151,7 +173,7 @@ export class Vm {
       ['-device', 'virtconsole,chardev=shell'],
       ['-qmp', `unix:${this.file('qmp.sock')},server=on,wait=off`],
     ];
-    if (firmware === 'uefi') {
+    if (firmware === 'uefi' && TEST_ARCH === 'amd64') {
       const vars = this.file('vars.fd');
       const from = OVMF_VARS.find((file) => existsSync(file));
       const code = OVMF.find((file) => existsSync(file));
