@@ -45,7 +45,10 @@ export function createDiagnostics(options: {
   > = {
     ping: async (given) => {
       const target = given ?? (await gateways())[0] ?? '127.0.0.1';
-      const result = await run('ping', ['-n', '-c', '3', '-W', '3', '--', target], { deadlineMs: 20_000 });
+      const ask = ['-c', '3', '-W', '3', target];
+      let result = await run('ping', ['-n', ...ask], { deadlineMs: 20_000 });
+      // the box has the one of busybox, and no other
+      if (result.missing) result = await run('busybox', ['ping', ...ask], { deadlineMs: 20_000 });
       return outcome(result.code === 0, lines(result.stdout + result.stderr), {
         good: { ja: `${target} は応答しました`, en: `${target} answers` },
         bad: {

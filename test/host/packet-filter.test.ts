@@ -15,7 +15,7 @@ const ROOT = path.resolve(import.meta.dirname, '../..');
 const USERS = { clamav: 64_001, unbound: 64_002, _chrony: 64_003, sekisho: 64_004, nut: 64_005 };
 const WINDOW = { window: { from: 3, to: 5 }, mode: 'auto' } as const;
 
-/** Which of `calls` (user:port) are let through, with these sets. */
+/** Which of `calls` (user:port to a stranger, user:port:address) are let through, with these sets. */
 function letThrough(sets: string, calls: readonly string[]): string[] {
   const dir = mkdtempSync(path.join(tmpdir(), 'sekisho-filter-'));
   try {
@@ -33,7 +33,7 @@ function letThrough(sets: string, calls: readonly string[]): string[] {
     );
     const script = `set -e
 mount --bind ${passwd} /etc/passwd
-ip link set lo up; ip link add out type veth peer name wire; ip link set wire up; ip address add 192.0.2.2/24 dev out; ip link set out up
+ip link set lo up; ip link add out type veth peer name wire; ip link set wire up; ip address add 192.0.2.2/24 dev out; ip address add 10.9.9.2/24 dev out; ip link set out up
 nft=${path.join(peersPrefix(), 'usr/sbin/nft')}
 $nft -f ${path.join(ROOT, 'rootfs/etc/nftables.conf')}
 $nft -f ${at('sets', sets)}
@@ -42,7 +42,9 @@ $nft 'table inet seen { chain after { type filter hook output priority 300; oifn
 count() { $nft list chain inet "$1" "$2" | sed -n 's/.*counter packets \\([0-9]*\\).*/\\1/p'; }
 for call in ${calls.join(' ')}; do
   refused=$(count sekisho output) passed=$(count seen after) looks=0
-  setpriv --reuid "\${call%:*}" --clear-groups bash -c "exec 3<>/dev/tcp/192.0.2.1/\${call#*:}" 2>/dev/null &
+  port=\${call#*:} to=192.0.2.1
+  case $port in *:*) to=\${port#*:} port=\${port%%:*};; esac
+  setpriv --reuid "\${call%%:*}" --clear-groups bash -c "exec 3<>/dev/tcp/$to/$port" 2>/dev/null &
   until [ "$(count sekisho output)" != "$refused" ] || [ "$(count seen after)" != "$passed" ]; do
     looks=$((looks + 1)); [ "$looks" -lt 400 ]; sleep 0.02
   done
@@ -89,4 +91,11 @@ test('an own mirror, proxy or list on another port opens that port for who asks 
   assert.deepEqual(letThrough(own, CALLS), ['clamav:443', 'clamav:8080', 'clamav:3128', '0:443', '0:8443']);
   // back to ClamAV's own servers: shut again
   assert.deepEqual(letThrough(`${own}${without}`, CALLS), ['clamav:443', '0:443']);
+});
+
+test('the host reaches mail servers for the test a person asks for at the console, and no other door of a stranger', () => {
+  const none = ownSources({ signatures: { source: 'internet', ...WINDOW }, maps: { source: '' } });
+  const mail = ['0:25', '0:465', '0:587', '0:8025:10.9.9.1', 'sekisho:25', 'sekisho:8025:10.9.9.1'];
+  const calls = [...mail, '0:22', '0:8025', 'nut:25', 'nut:8025:10.9.9.1', 'clamav:25'];
+  assert.deepEqual(letThrough(none, calls), mail);
 });
