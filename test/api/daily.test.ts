@@ -129,6 +129,9 @@ test('a domain is added, changed and taken away, and what the gateway refuses ch
   );
   assert.equal((await admin.api('DELETE', '/domains/second.example')).json['ok'], true);
   assert.equal((await admin.api('DELETE', '/domains/second.example')).status, 404);
+  for (const turn of ['back to its default', 'which it has'])
+    assert.equal((await admin.api('DELETE', '/config?path=quarantine.days')).json['ok'], true, turn);
+  assert.equal((await admin.api('DELETE', '/config?path=quarantine.dayz')).json['code'], 'CONFIG_PATH');
   const bad = await admin.api('PUT', '/config', { path: 'policy.spam.tag', value: 'much' });
   assert.deepEqual([bad.status, bad.json['ok']], [200, false]);
 });
