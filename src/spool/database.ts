@@ -5,7 +5,7 @@
  */
 import { crc32 } from 'node:zlib';
 import { Level } from 'level';
-import { describeError, SekishoError } from '../base/errors.ts';
+import { describeError, errorCode, SekishoError } from '../base/errors.ts';
 
 export type DatabaseWrite = { key: string; value: Buffer } | { key: string; value?: undefined };
 
@@ -45,7 +45,14 @@ export async function openLevelDatabase(directory: string): Promise<Database> {
   }
   return {
     get: async (key) => {
-      const sealed = await level.get(key);
+      let sealed: Buffer | undefined;
+      try {
+        sealed = await level.get(key);
+      } catch (error) {
+        // anything else (closed already, a disk that does not answer) says nothing of what is stored
+        if (errorCode(error) !== 'LEVEL_CORRUPTION') throw error;
+        throw damaged(`Database "${directory}" cannot be read`, error);
+      }
       return sealed === undefined ? undefined : unseal(key, sealed);
     },
     batch: async (writes, options) => {

@@ -83,7 +83,7 @@ async function openCounted(
   const expected = Math.max(sequence.database, stopped?.database ?? 0);
   const opening: { store?: SpoolStore } = {};
   const onDatabaseFault = (error: unknown): void => {
-    if (opening.store !== undefined) opening.store.fault('Database write', error);
+    if (opening.store !== undefined) opening.store.fault('Database', error);
     else observe.log('error', 'Database failed during recovery', { error: describeError(error) });
   };
   const warn = (message: string, facts: Record<string, unknown>): void => observe.log('warn', message, facts);

@@ -2,9 +2,10 @@
  * What was done with each message: one entry a message in the database, small and rewritten; the message file itself never
  * changes. Writes queue up and leave in one batch for all that wait; a batch with a synced write is durable when it
  * resolves, and carries a rising sequence number by which a database that silently rolled back is known at the next start.
- * A failed batch fails everybody in it and is told to `onFault`: nothing may be settled in this process any more.
+ * A failed batch fails everybody in it and is told to `onFault`: nothing may be settled in this process any more. So is an entry that
+ * is not what was written: its mail would wait for ever, and the next start makes the database anew from the files.
  */
-import { SekishoError } from '../base/errors.ts';
+import { errorCode, SekishoError } from '../base/errors.ts';
 import { endOfTurn } from '../base/turn.ts';
 import type { QueueId } from '../mail/queue-id.ts';
 import type { Database, DatabaseWrite } from './database.ts';
@@ -61,7 +62,7 @@ export class ProgressStore {
   async get(id: QueueId): Promise<Entry | undefined> {
     const cached = this.#cache.get(id) ?? this.#later.get(id);
     if (cached !== undefined) return cached;
-    const value = await this.#database.get(ENTRY + id);
+    const value = await this.#read(ENTRY + id);
     if (value === undefined) return undefined;
     const entry = JSON.parse(value.toString()) as Entry;
     this.#remember(id, entry);
@@ -105,7 +106,7 @@ export class ProgressStore {
   }
 
   async retired(id: QueueId): Promise<Retired | undefined> {
-    const value = await this.#database.get(RETIRED + id);
+    const value = await this.#read(RETIRED + id);
     return value === undefined ? undefined : (JSON.parse(value.toString()) as Retired);
   }
 
@@ -152,6 +153,15 @@ export class ProgressStore {
       for (const { key, value } of page) yield [key, value];
       after = page.at(-1)?.key;
       if (page.length < PAGE || after === undefined) return;
+    }
+  }
+
+  async #read(key: string): Promise<Buffer | undefined> {
+    try {
+      return await this.#database.get(key);
+    } catch (error) {
+      if (errorCode(error) === 'DATABASE_DAMAGED') this.#onFault(error);
+      throw error;
     }
   }
 

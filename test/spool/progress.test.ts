@@ -1,6 +1,7 @@
 /** What is written to the database: together what comes together, each key once, the last word counting. */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { SekishoError } from '../../src/base/errors.ts';
 import type { QueueId } from '../../src/mail/queue-id.ts';
 import type { Database, DatabaseWrite } from '../../src/spool/database.ts';
 import type { Entry } from '../../src/spool/entry.ts';
@@ -53,6 +54,20 @@ it('writes of one turn leave in one batch, each key once with its last value', a
   const later = new ProgressStore(memory.open(), () => assert.fail('no fault'));
   assert.equal((await later.get(ONE))?.size, 3);
   assert.equal(await later.get(TWO), undefined);
+});
+
+it('an entry that is not what was written is told as a fault: only a new start makes it anew', async () => {
+  const { database } = watched();
+  const damaged = new SekishoError('DATABASE_DAMAGED', 'Value fails its checksum');
+  const busy = new SekishoError('DATABASE_TROUBLE', 'Too many open files');
+  let answer: SekishoError = busy;
+  const faults: unknown[] = [];
+  const store = new ProgressStore({ ...database, get: () => Promise.reject(answer) }, (error) => faults.push(error));
+  await assert.rejects(store.get(ONE), { code: 'DATABASE_TROUBLE' });
+  assert.deepEqual(faults, []);
+  answer = damaged;
+  await assert.rejects(store.get(ONE), { code: 'DATABASE_DAMAGED' });
+  assert.deepEqual(faults, [damaged]);
 });
 
 it('a removal and a later write of one key in one batch leave the write', async () => {
