@@ -13,7 +13,7 @@ export async function encryption(desk: Desk): Promise<void> {
   const { encrypted, opened, text } = status.disk;
   if (text !== undefined) for (const line of prose(text[desk.language])) terminal.line(line);
   if (encrypted !== true) return encrypt(desk);
-  if (opened !== undefined) terminal.line(`opened: ${opened}`);
+  if (opened !== undefined) terminal.line(`${word(desk, 'encryptionOpened')}: ${opened}`);
   const shown = await attempt(desk, () => host.call('recovery-key.show', {}));
   if (shown === undefined) return;
   if (shown.key !== undefined) return note(desk, shown.key);

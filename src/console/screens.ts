@@ -4,8 +4,10 @@ import type { AdvisoriesAnswer } from '../control/advisory-shapes.ts';
 import { FACTORY_RESET_WORDS } from '../control/host-contract.ts';
 import { groupSetupCode } from '../control/setup-code.ts';
 import { DIAGNOSTICS, interfaceKey, type NetworkSettings, SERVICES } from '../control/host-shapes.ts';
+import { padColumns } from '../base/terminal.ts';
 import { attempt, choose, chooseStick, confirmed, type Desk, word } from './desk.ts';
 import { prose } from './terminal.ts';
+import { stateWord, type Word } from './words.ts';
 
 /** The page of state must stay one page of 24 lines. */
 const CONSOLE_EVENTS = 3;
@@ -17,53 +19,59 @@ const LOG_ROWS = 3;
 export async function showState(desk: Desk): Promise<void> {
   const { terminal, host, gateway } = desk;
   const status = await attempt(desk, () => host.call('host.status', {}));
+  const say = (name: Word): string => word(desk, name);
+  const value = (state: string): string => stateWord(state, desk.language);
   const lines: string[] = [];
   if (status !== undefined) {
     const { degraded, watchdog, ups, update, clock } = status;
+    const { reason, at: startedAt } = watchdog.lastReset;
     lines.push(`Sekisho ${status.version}  ${status.hostname}  ${status.mode}`);
-    if (degraded !== undefined) lines.push(`! DEGRADED since ${degraded.since}: ${degraded.detail}`);
-    lines.push(`last start: ${watchdog.lastReset.reason} ${watchdog.lastReset.at}`);
+    if (degraded !== undefined) lines.push(`! ${say('degradedSince')} ${degraded.since}: ${degraded.detail}`);
+    lines.push(`${say('lastStart')}: ${value(reason)} ${startedAt}`);
     lines.push(
-      `watchdog: ${watchdog.kind} ${watchdog.identity ?? ''}  crashes ${watchdog.crashes}  resets ${watchdog.resets}`,
+      `${say('watchdog')}: ${value(watchdog.kind)} ${watchdog.identity ?? ''}  ${say('crashes')} ${watchdog.crashes}  ${say('resets')} ${watchdog.resets}`,
     );
     const charge = ups.chargePercent === undefined ? '' : ` ${ups.chargePercent} %`;
-    const left = ups.runtimeMs === undefined ? '' : ` ${Math.floor(ups.runtimeMs / 60_000)} min`;
-    lines.push(`UPS: ${ups.state}${charge}${left} ${ups.status ?? ''}`);
+    const left = ups.runtimeMs === undefined ? '' : ` ${Math.floor(ups.runtimeMs / 60_000)} ${say('minutes')}`;
+    lines.push(`UPS: ${value(ups.state)}${charge}${left} ${ups.status ?? ''}`);
     for (const { at, event, detail } of ups.events.slice(0, CONSOLE_EVENTS)) lines.push(`  ${at} ${event} (${detail})`);
-    lines.push(`update: ${update.phase} ${update.available ?? ''}`);
+    lines.push(`${say('update')}: ${value(update.phase)} ${update.available ?? ''}`);
     const known = await attempt(desk, () => host.call('advisories.show', {}));
-    const support = status.supportedUntil === undefined ? '' : `  supported until ${status.supportedUntil}`;
-    if (known !== undefined) lines.push(`known weaknesses: ${weaknessWords(known)}${support}`);
-    lines.push(`clock: ${clock.synchronised ? 'synchronised' : 'NOT synchronised'} ${clock.timeZone}`);
+    const support = status.supportedUntil === undefined ? '' : `  ${say('support')} ${status.supportedUntil}`;
+    if (known !== undefined) lines.push(`${say('weaknesses')}: ${weaknessWords(desk, known)}${support}`);
+    lines.push(`${say('clock')}: ${say(clock.synchronised ? 'clockRight' : 'clockWrong')} ${clock.timeZone}`);
     if (status.disk.text !== undefined) lines.push(...prose(status.disk.text[desk.language]));
     for (const alarm of status.alarms)
       lines.push(...prose(`! ${alarm.title[desk.language]}`), ...prose(`  ${alarm.remedy[desk.language]}`));
   }
   const services = await attempt(desk, () => host.call('services.list', {}));
   for (const one of services?.services ?? [])
-    if (one.state !== 'absent') lines.push(`  ${one.name.padEnd(10)} ${one.state}`);
+    if (one.state !== 'absent') lines.push(`  ${one.name.padEnd(10)} ${value(one.state)}`);
   const mail = await attempt(desk, () => gateway.call('status', {}));
   if (mail !== undefined) {
-    lines.push(`gateway: ${mail.state}  ${mail.spool.fault ?? ''}`);
+    lines.push(`${say('gateway')}: ${value(mail.state)}  ${mail.spool.fault ?? ''}`);
     for (const alarm of mail.alarms) lines.push(`! ${alarm.title[desk.language]} (${alarm.detail})`);
   }
   await terminal.page(lines, word(desk, 'more'));
 }
 
 /** `none serious, 12 others (2026-11-22)`; without a list it says so: unknown is not well. */
-function weaknessWords({ state, serious, others, publishedAt }: AdvisoriesAnswer): string {
-  if (publishedAt === undefined) return `not looked up (${state})`;
-  const count = serious.length === 0 ? 'none serious' : `${serious.length} SERIOUS`;
-  const day = publishedAt.slice(0, 10);
-  return `${count}, ${others} others (${state}, list of ${day})`;
+function weaknessWords(desk: Desk, { state, serious, others, publishedAt }: AdvisoriesAnswer): string {
+  if (publishedAt === undefined) return `${word(desk, 'unlisted')} (${state})`;
+  const count = serious.length === 0 ? word(desk, 'noneSerious') : `${serious.length} ${word(desk, 'serious')}`;
+  const list = `${word(desk, 'listOf')} ${publishedAt.slice(0, 10)}`;
+  return `${count}, ${others} ${word(desk, 'others')} (${state}, ${list})`;
 }
 
 export async function showQueue(desk: Desk): Promise<void> {
   const status = await attempt(desk, () => desk.gateway.call('status', {}));
   if (status === undefined) return;
   const { counts } = status.spool;
-  const lines = Object.entries(counts).map(([name, count]) => `${name.padEnd(12)} ${count}`);
-  for (const hop of status.hops) lines.push(`${hop.hop}  ${hop.state}  waiting ${hop.waiting}  ${hop.detail ?? ''}`);
+  const lines = Object.entries(counts).map(
+    ([name, count]) => `${padColumns(stateWord(name, desk.language), 12)} ${count}`,
+  );
+  for (const hop of status.hops)
+    lines.push(`${hop.hop}  ${hop.state}  ${word(desk, 'waiting')} ${hop.waiting}  ${hop.detail ?? ''}`);
   await desk.terminal.page(lines, word(desk, 'more'));
 }
 

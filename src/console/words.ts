@@ -1,5 +1,5 @@
 /** The console's words. Lines are short: 80 columns, and 9600 baud. Terminals without Japanese use English. */
-import type { Text } from '../base/i18n.ts';
+import type { Language, Text } from '../base/i18n.ts';
 
 const words = {
   hostDead: { ja: '本体管理（host）が応答しません', en: 'The machine service (host) does not answer' },
@@ -71,7 +71,66 @@ const words = {
   },
   interface: { ja: 'インターフェースの番号', en: 'Number of the interface' },
   wrongNumber: { ja: 'その番号はありません', en: 'There is no such number' },
+  lastStart: { ja: '前回の起動', en: 'last start' },
+  watchdog: { ja: 'ウォッチドッグ', en: 'watchdog' },
+  crashes: { ja: '異常終了', en: 'crashes' },
+  resets: { ja: 'リセット', en: 'resets' },
+  degradedSince: { ja: '縮退運転中', en: 'DEGRADED since' },
+  minutes: { ja: '分', en: 'min' },
+  update: { ja: '更新', en: 'update' },
+  weaknesses: { ja: '既知の弱点', en: 'known weaknesses' },
+  unlisted: { ja: '確かめていません', en: 'not looked up' },
+  noneSerious: { ja: '重大なものなし', en: 'none serious' },
+  serious: { ja: '重大', en: 'SERIOUS' },
+  others: { ja: 'その他', en: 'others' },
+  listOf: { ja: '一覧の日付', en: 'list of' },
+  support: { ja: 'サポート期限', en: 'supported until' },
+  clock: { ja: '時計', en: 'clock' },
+  clockRight: { ja: '合っています', en: 'synchronised' },
+  clockWrong: { ja: '合っていません', en: 'NOT synchronised' },
+  gateway: { ja: 'ゲートウェイ', en: 'gateway' },
+  waiting: { ja: '待ち', en: 'waiting' },
+  encryptionOpened: { ja: '開いた鍵', en: 'opened' },
 } as const satisfies Record<string, Text>;
+
+/** What the machine's own words for states are to a reader of Japanese; in English they stand as they are. */
+const JAPANESE: Readonly<Record<string, string>> = {
+  'first-boot': '最初の起動',
+  clean: '正常な再起動',
+  'power-loss': '停電',
+  panic: 'カーネルの異常',
+  'disk-error': 'ディスクのエラー',
+  watchdog: '固まったため自動で再起動',
+  unknown: '不明',
+  none: 'なし',
+  hardware: 'ハードウェア',
+  software: 'ソフトウェア',
+  online: '電源あり',
+  'on-battery': 'バッテリー',
+  'low-battery': 'バッテリー残りわずか',
+  'shutting-down': '停止中',
+  unreachable: '応答なし',
+  idle: 'なし',
+  checking: '確認中',
+  downloading: '取得中',
+  installing: '書き込み中',
+  'waiting-for-reboot': '再起動待ち',
+  'on-trial': '試用中',
+  failed: '失敗',
+  running: '動作中',
+  starting: '起動中',
+  stopped: '停止',
+  degraded: '縮退運転',
+  incoming: '検査待ち',
+  queue: '配送待ち',
+  held: '保留中',
+  quarantine: '隔離',
+  corrupt: '破損',
+};
+
+export function stateWord(state: string, language: Language): string {
+  return language === 'ja' ? (JAPANESE[state] ?? state) : state;
+}
 
 export type Word = keyof typeof words;
 export const WORDS: Readonly<Record<Word, Text>> = words;

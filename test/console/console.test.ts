@@ -103,6 +103,10 @@ test('a key opens the menu; state, diagnostics, a new setup code and licences co
   await screen.see(/licence line 44\r?\n/);
   screen.type('q\n');
   await screen.see(/Number, then Enter: /);
+  screen.type('16\n');
+  await screen.see(/番号を入れて Enter: /);
+  screen.type('1\n');
+  await screen.see(/前回の起動: 最初の起動 [\s\S]*時計: /);
   const widest = Math.max(
     ...screen
       .all()
