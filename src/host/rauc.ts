@@ -37,8 +37,11 @@ export function slotState({ good, booted, version }: RaucSlot): 'good' | 'trial'
 }
 
 export interface Rauc {
-  /** Undefined where RAUC or its configuration is missing. */
-  slots(): Promise<RaucSlot[] | undefined>;
+  /**
+   * Undefined where RAUC or its configuration is missing, or it does not answer in time. `patient`: for what is lost by that; a box
+   * that has just written an update to its disk may need more than the seconds that somebody who looks on would wait.
+   */
+  slots(asked?: { patient: boolean }): Promise<RaucSlot[] | undefined>;
   info(file: string): Promise<{ version: string }>;
   install(file: string, onPercent: (percent: number) => void): Promise<void>;
   markGood(): Promise<void>;
@@ -46,15 +49,18 @@ export interface Rauc {
   activateOther(): Promise<void>;
 }
 
+const PATIENT_MS = 60_000;
+
 export function createRauc(run: RunCommand): Rauc {
-  async function must(what: string, args: readonly string[], deadlineMs = 60_000): Promise<string> {
+  async function must(what: string, args: readonly string[], deadlineMs = PATIENT_MS): Promise<string> {
     const result = await run('rauc', args, { deadlineMs });
     if (result.code !== 0) throw new SekishoError('UPDATE_FAILED', `${what}: ${describeResult(result)}`);
     return result.stdout;
   }
   return {
-    slots: async () => {
-      const result = await run('rauc', ['status', '--detailed', '--output-format=json'], { deadlineMs: 10_000 });
+    slots: async ({ patient } = { patient: false }) => {
+      const options = { deadlineMs: patient ? PATIENT_MS : 10_000 };
+      const result = await run('rauc', ['status', '--detailed', '--output-format=json'], options);
       if (result.code !== 0) return undefined;
       const parsed = statusSchema.safeParse(JSON.parse(result.stdout));
       if (!parsed.success) return undefined;

@@ -14,7 +14,7 @@ import type { HostVerbInput } from '../control/host-contract.ts';
 import type { UpdateAnswer } from '../control/host-shapes.ts';
 import { type BundleParts, createBringer } from './bundle-bring.ts';
 import { fetchBounded } from './fetch-bounded.ts';
-import { compareVersions, type Rauc, slotState } from './rauc.ts';
+import { compareVersions, type Rauc, type RaucSlot, slotState } from './rauc.ts';
 import type { HostRecord, RecordFile } from './record.ts';
 import { inWindow } from './update-window.ts';
 import type { UsbSticks } from './usb.ts';
@@ -101,6 +101,7 @@ export function createUpdates(options: {
   let goesAt = Number.NEGATIVE_INFINITY;
   let proven = false;
   let unquietFrom: number | undefined;
+  let told: RaucSlot[] = [];
   let installing: Promise<void> = Promise.resolve();
   const bundle = path.join(folder, 'update.raucb');
   const get = options.fetch ?? fetch;
@@ -167,7 +168,7 @@ export function createUpdates(options: {
       // RAUC checks who signed it, not how old it is: an old signed system has old holes.
       if (compareVersions(version, options.version) < 0)
         throw new SekishoError('UPDATE_TOO_OLD', `Version "${version}" is older than the running "${options.version}"`);
-      const slots = await rauc.slots();
+      const slots = await rauc.slots({ patient: true });
       const [from, to] = [slots?.find((one) => one.booted)?.name, slots?.find((one) => !one.booted)?.name];
       if (from === undefined || to === undefined)
         throw new SekishoError('UPDATE_FAILED', 'RAUC does not say which slot is running');
@@ -357,7 +358,7 @@ export function createUpdates(options: {
     chooseOther,
     install,
     show: async () => {
-      const slots = options.possible ? ((await rauc.slots()) ?? []) : [];
+      const slots = options.possible ? (told = (await rauc.slots()) ?? told) : [];
       const { update, trial, lastFallback } = record.current();
       const iso = (ms: number): string => new Date(ms).toISOString();
       const next = available();

@@ -607,6 +607,17 @@ test('the real rauc tells the version of a bundle signed by our root, and trusts
   await assert.rejects(rauc.info(make({ version: '1.2.3', by: 'stranger' })), /signature verification failed/i);
 });
 
+test('a RAUC that is slow makes no update fail and no box one that cannot be updated', async () => {
+  let slow = false;
+  const { rauc } = box();
+  const slots: Rauc['slots'] = (asked) => (slow && asked?.patient !== true ? Promise.resolve(undefined) : rauc.slots());
+  const one = box({ rauc: { ...rauc, slots } });
+  slow = (await one.updates.show()).possible;
+  await installed(one);
+  const { phase, possible } = await one.updates.show();
+  assert.deepEqual([phase, possible], ['waiting-for-reboot', true]);
+});
+
 test('a bundle whose manifest was changed behind its signature is refused by the real rauc', async () => {
   const dir = folder();
   const { rauc, make } = realRauc(dir);

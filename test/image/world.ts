@@ -174,7 +174,10 @@ export interface Office extends AsyncDisposable {
 /** What most files begin with: a claimed box that takes mail, and the mail server of its office. */
 export async function openOffice(): Promise<Office> {
   const sink = await startSmtpSink({ port: OFFICE_PORT });
-  const { vm, out, folder } = await claimedBox();
+  const { vm, out, folder } = await claimedBox().catch(async (error: unknown) => {
+    await sink[Symbol.asyncDispose](); // else the test process would never end
+    throw error;
+  });
   const office: Office = {
     vm,
     sink,
