@@ -129,5 +129,7 @@ test('a kernel panic restarts the box by itself', async (t) => {
   vm.poweredAt = performance.now();
   t.diagnostic(`220 ${(await untilBanner(vm)).toFixed(1)} s after the restart`);
   t.diagnostic(`reason shown: ${(await office.status()).watchdog.lastReset.reason}`);
-  assert.equal((await askPages(vm, { path: '/setup' })).status, 200);
+  await until('the pages', { ms: 300_000, every: 2_000 }, async () =>
+    (await askPages(vm, { path: '/setup' })).status === 200 ? true : undefined,
+  );
 });
