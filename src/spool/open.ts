@@ -66,7 +66,10 @@ export async function openSpool(options: SpoolOptions): Promise<SpoolStore> {
     // whoever tries again in this process must not meet himself
     await reading.progress?.close().catch(() => undefined);
     if (NOT_ITS_FAULT.has(errorCode(error) ?? '') || isFull(error))
-      await writeSmallFile(files, layout, { name: 'opening', value: { starts: deaths } }).catch(() => undefined);
+      // not synced: what failed may have been a sync of this very folder, and a cut here counts one start too many at worst
+      await writeSmallFile(files, layout, { name: 'opening', value: { starts: deaths }, synced: false }).catch(
+        () => undefined,
+      );
     throw error;
   }
 }

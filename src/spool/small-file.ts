@@ -17,21 +17,22 @@ export async function readSmallFile(files: FileLayer, path: string): Promise<unk
   }
 }
 
-/** Durable when it resolves. */
+/** Durable when it resolves, unless it need not be. */
 export async function writeSmallFile(
   files: FileLayer,
   layout: Layout,
-  content: { name: string; value: unknown },
+  content: { name: string; value: unknown; synced?: boolean },
 ): Promise<void> {
+  const { synced = true } = content;
   const temporary = layout.path('tmp', `${content.name}.new`);
   await files.unlink(temporary).catch(() => undefined); // left over from a cut
   const file = await files.create(temporary);
   try {
     await file.write([Buffer.from(JSON.stringify(content.value))]);
-    await file.sync();
+    if (synced) await file.sync();
   } finally {
     await file.close();
   }
   await files.rename(temporary, layout.path(content.name));
-  await files.syncDirectory(layout.root);
+  if (synced) await files.syncDirectory(layout.root);
 }
