@@ -16,6 +16,7 @@ import { createDiskKeyWatch } from './disk-key.ts';
 import { createFacts } from './facts.ts';
 import { groupId, userIds } from './groups.ts';
 import type { HostParts } from './handlers.ts';
+import { readLinks } from './links.ts';
 import { createListeners } from './listeners.ts';
 import { createNetwork } from './network.ts';
 import { createOfficeTime } from './office-time.ts';
@@ -97,6 +98,7 @@ export async function assembleHost(options: {
     networkd: places.networkd,
     unbound: places.unbound,
     chrony: places.chrony,
+    links: () => readLinks(path.join(sys, 'class/net')),
   });
   const time = createMachineTime({ record, run, clock, folder: data });
   const facts = createFacts({ run, clock, sys, root });

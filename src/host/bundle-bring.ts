@@ -59,7 +59,10 @@ export function createBringer(parts: BundleParts) {
       if (!response.ok || response.body === null)
         throw new SekishoError('UPDATE_SOURCE', `The update is not there: ${response.status}`);
       const total = Number(response.headers.get('content-length')) || undefined;
-      await holdRoom(total ?? 0);
+      await holdRoom(total ?? 0).catch(async (error: unknown) => {
+        await response.body?.cancel(); // or it would be held open, and filled, for as long as a fetch may take
+        throw error;
+      });
       let size = 0;
       let looked = 0;
       const counted = async function* (chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

@@ -9,12 +9,10 @@ import type { NetworkAnswer } from '../control/host-shapes.ts';
 
 export type Link = NetworkAnswer['interfaces'][number];
 
-const SYS = '/sys/class/net';
-
 const isName = (name: string): boolean => name !== 'lo' && /^[a-zA-Z][a-zA-Z0-9._-]{0,14}$/.test(name);
 
-/** Cards, and whatever else has an address, in the order of their names. */
-export async function readLinks(folder = SYS, addresses = networkInterfaces()): Promise<Link[]> {
+/** Cards, and whatever else has an address, in the order of their names. `folder`: sysfs' `class/net`. */
+export async function readLinks(folder: string, addresses = networkInterfaces()): Promise<Link[]> {
   const names = await readdir(folder).catch(() => []);
   const known = new Set([...names, ...Object.keys(addresses)].filter(isName));
   const links: Link[] = [];

@@ -12,7 +12,7 @@ import type { Clock } from '../base/clock.ts';
 import { describeError, SekishoError } from '../base/errors.ts';
 import { interfaceKey, MOST_INTERFACES, type NetworkAnswer, type NetworkSettings } from '../control/host-shapes.ts';
 import { describeResult, type RunCommand } from './command.ts';
-import { type Link, readLinks } from './links.ts';
+import type { Link } from './links.ts';
 import { networkFiles } from './network-files.ts';
 import type { HostRecord, RecordFile } from './record.ts';
 import { UNITS } from './services.ts';
@@ -44,13 +44,12 @@ export interface NetworkOptions {
   chrony: string;
   log: (level: 'info' | 'warn' | 'error', message: string, facts?: Record<string, unknown>) => void;
   confirmMs?: number;
-  links?: () => Promise<Link[]>;
+  links: () => Promise<Link[]>;
 }
 
 export function createNetwork(options: NetworkOptions): Network {
   const { record, clock, run, log } = options;
   const confirmMs = options.confirmMs ?? CONFIRM_MS;
-  const links = options.links ?? (() => readLinks());
   let timer: NodeJS.Timeout | undefined;
 
   /** Which change is to be carried out. */
@@ -139,7 +138,7 @@ export function createNetwork(options: NetworkOptions): Network {
     show: async () => {
       const state = record.current();
       const pending = pendingNow();
-      const interfaces = await links();
+      const interfaces = await options.links();
       return {
         settings: withEachCard(pending?.settings ?? state.network ?? fresh(), interfaces),
         ...(pending === undefined ? {} : { pending: toAnswer(pending) }),

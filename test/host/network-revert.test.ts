@@ -47,6 +47,7 @@ async function world(context: TestContext): Promise<World> {
     unbound: at('unbound'),
     chrony: at('chrony'),
     log: () => undefined,
+    links: async () => [],
   });
   context.after(async () => {
     network.stop();
@@ -223,6 +224,7 @@ test('on a disk that takes no note a start applies what was confirmed, and what 
     unbound: path.join(dir, 'unbound'),
     chrony: path.join(dir, 'chrony'),
     log: () => undefined,
+    links: async () => [],
   });
   await network.restore();
   assert.match(await readFile(path.join(dir, 'networkd/50-sekisho-eth0.network'), 'utf8'), /192\.0\.2\.5/);
